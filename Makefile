@@ -1,0 +1,66 @@
+# One command each, from a fresh machine: `make run` builds the lab, runs the article's stages on it and makes the report.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PYTEST := $(PYTHON) -m pytest
+READY := $(VENV)/.ready
+CODE := conftest.py fixtures lab reports suites
+# More options for pytest: make run ARGS='--stage gateway --keep-cluster'
+ARGS ?=
+# Each finished phase of `make test` is written here, so that .ci/run can name what was not reached.
+PHASES := reports/phases
+
+.PHONY: help check run test test-full clean bench lab pins actionlint
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
+
+$(READY): requirements.txt
+	@.ci/venv $(VENV)
+	@touch $@
+
+check: $(READY) ## format, lint, types, layers, YAML, workflows, selftests, collection: no cluster, under a minute
+	@$(PYTHON) -m ruff format --check --quiet $(CODE)
+	@$(PYTHON) -m ruff check --quiet $(CODE)
+	@$(PYTHON) -m mypy
+	@$(VENV)/bin/lint-imports
+	@$(PYTHON) -m yamllint --strict .github manifests
+	@.ci/actionlint
+	@$(PYTEST) suites/selftest -m 'not lab' --quiet
+	@$(PYTEST) suites/article --collect-only --quiet
+	@$(PYTEST) suites/article --setup-plan --quiet
+
+run: $(READY) ## the lab, the article's stages on it, and the report
+	@$(PYTHON) -m lab build
+	@echo lab >> $(PHASES)
+	@$(PYTHON) -m reports install
+	@.ci/stages $(ARGS)
+
+test: ## check, then run: what CI does
+	@rm -f $(PHASES)
+	@$(MAKE) check
+	@echo check >> $(PHASES)
+	@$(MAKE) run
+
+test-full: test ## test, and the selftests that need the lab's engine
+	@$(PYTEST) suites/selftest -m lab
+
+lab: $(READY) ## build the lab and nothing else
+	@$(PYTHON) -m lab build
+
+bench: $(READY) ## the figures: warm and cold runs, noticing lag
+	@$(PYTHON) -m lab bench $(ARGS)
+
+clean: $(READY) ## remove every cluster, network and engine that runs left behind, and the generated folders
+	@$(PYTHON) -m lab clean
+	rm -rf reports/results reports/html $(PHASES) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+pins: $(READY) ## resolve requirements.in into requirements.txt
+	@$(PYTHON) -m venv $(VENV)/pins
+	@$(VENV)/pins/bin/pip install --quiet pip-tools
+	@$(VENV)/pins/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --upgrade requirements.in

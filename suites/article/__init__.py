@@ -1,0 +1,1 @@
+"""The article's stages, in the order of the ladder."""

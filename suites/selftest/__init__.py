@@ -1,0 +1,1 @@
+"""Tests of waits, checks, report and lab planning; they need no cluster."""
