@@ -1,0 +1,230 @@
+"""The processes of the lab's own engine: one containerd, one dockerd, all they own below one folder.
+
+They are told apart from any other engine's by the folder in their command line, never by a stored pid: a pid can be
+somebody else's after a kill.
+"""
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.paths import state_root
+
+#: Seconds for a daemon to say that it is ready, and to end after it was asked to.
+_READY = 60.0
+_ENDING = 20.0
+
+_LONGEST_SOCKET = 107
+_MNT_DETACH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Every path of the own engine, below one folder."""
+
+    root: Path
+
+    @property
+    def socket(self) -> Path:
+        """The engine's API socket."""
+        return self.root / "run" / "docker.sock"
+
+    @property
+    def containerd_socket(self) -> Path:
+        """containerd's API socket."""
+        return self.root / "run" / "containerd.sock"
+
+    @property
+    def runtime(self) -> Path:
+        """The bounded runtime, where it is needed."""
+        return self.root / "bin" / "runc-bounded"
+
+    @property
+    def log(self) -> Path:
+        """dockerd's output since its last start."""
+        return self.root / "log" / "dockerd.log"
+
+    @property
+    def containerd_log(self) -> Path:
+        """containerd's output since its last start."""
+        return self.root / "log" / "containerd.log"
+
+    @property
+    def cgroup(self) -> str:
+        """The control group above all of this engine's containers, named after the folder."""
+        return "istio-lab-" + hashlib.sha256(str(self.root).encode()).hexdigest()[:8]
+
+
+def place() -> Place:
+    """The own engine's place on this machine; raises LabError if its sockets' names would be too long."""
+    found = Place(state_root().resolve())
+    if len(str(found.containerd_socket)) + len(".ttrpc") > _LONGEST_SOCKET:
+        raise LabError(f"ISTIO_LAB_STATE={found.root} is too long for a socket's name: choose a shorter folder")
+    return found
+
+
+def running(where: Place) -> list[int]:
+    """Pids of this place's dockerd and containerd, in the order in which to end them."""
+    marks = (("dockerd", f"--data-root={where.root}/data"), ("containerd", f"--root={where.root}/containerd"))
+    return [pid for name, mark in marks for pid in _pids() if _is(pid, name, mark)]
+
+
+def start(where: Place, *, bounded: bool) -> None:
+    """Start containerd and dockerd, detached, and return when both have said that they are ready.
+
+    Raises LabError with the log's last lines if one ends or stays silent. Needs root.
+    """
+    for folder in ("run", "bin", "log", "data", "containerd", "exec", "containerd-run", "config"):
+        (where.root / folder).mkdir(parents=True, exist_ok=True)
+    (where.root / "run" / "docker.pid").unlink(missing_ok=True)
+    config = where.root / "config" / "containerd.toml"
+    config.write_text('version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n', encoding="ascii")
+    (where.root / "config" / "daemon.json").write_text("{}\n", encoding="ascii")
+    _spawn(
+        ["containerd", f"--config={config}", f"--root={where.root}/containerd",
+         f"--state={where.root}/containerd-run", f"--address={where.containerd_socket}"],
+        where.containerd_log,
+    )
+    runtime = ["--add-runtime", f"bounded={where.runtime}", "--default-runtime=bounded"] if bounded else []
+    # No bridge, no forwarding and no firewall rule of the engine's own: nothing on the machine changes, other
+    # engines' rules among it. Published ports are served by docker-proxy, which needs none of them.
+    _spawn(
+        ["dockerd", f"--host=unix://{where.socket}", f"--data-root={where.root}/data",
+         f"--exec-root={where.root}/exec", f"--pidfile={where.root}/run/docker.pid",
+         f"--config-file={where.root}/config/daemon.json", f"--containerd={where.containerd_socket}",
+         f"--cgroup-parent=/{where.cgroup}", "--exec-opt=native.cgroupdriver=cgroupfs",
+         "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--ip6tables=false",
+         "--dns=127.0.0.1", "--log-opt=max-size=20m", "--shutdown-timeout=5", *runtime],
+        where.log,
+    )
+
+
+def end(where: Place) -> None:
+    """End this place's daemons and whatever still runs in its control group; idempotent."""
+    for pid in running(where):
+        _end(pid, signal.SIGTERM)
+    for pid in _shims(where):
+        _end(pid, signal.SIGKILL)
+    for pid in _members(where):
+        _end(pid, signal.SIGKILL)
+
+
+def sweep(where: Place) -> None:
+    """Unmount all that is mounted below this place and remove its control groups; idempotent."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for mounted in reversed(_mounts(where)):
+        if libc.umount2(os.fsencode(mounted), _MNT_DETACH):
+            raise LabError(f"cannot unmount {mounted}: {os.strerror(ctypes.get_errno())}")
+    for folder in _cgroups(where):
+        for inner in sorted(folder.rglob("*/"), reverse=True):
+            inner.rmdir()
+        folder.rmdir()
+
+
+def log_tail(log: Path, lines: int = 12) -> str:
+    """The last lines of a daemon's log, for an error's text."""
+    with contextlib.suppress(FileNotFoundError):
+        return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+    return "(no log)"
+
+
+def _spawn(command: Sequence[str], log: Path) -> None:
+    """Start a daemon in a session of its own and wait for its systemd-style READY message."""
+    program = shutil.which(command[0], path=_path())
+    if program is None:
+        raise LabError(f"{command[0]} is not installed")
+    told = log.parent.parent / "run" / f"{command[0]}.notify"
+    told.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear, log.open("wb") as out:
+        ear.bind(str(told))
+        environment = {"PATH": _path(), "NOTIFY_SOCKET": str(told), "HOME": "/root", "LC_ALL": "C.UTF-8"}
+        process = subprocess.Popen(
+            [program, *command[1:]], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+            env=environment, cwd="/", start_new_session=True,
+        )
+        ready = _ready(ear, process.pid)
+        told.unlink(missing_ok=True)
+        if not ready:
+            process.kill()
+            process.wait()
+            raise LabError(f"{command[0]} did not start; its last words ({log}):\n{log_tail(log)}")
+        # It outlives this command by design; without a code, Popen would warn about it at exit.
+        process.returncode = 0
+
+
+def _ready(ear: socket.socket, pid: int) -> bool:
+    pidfd = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(ear, select.POLLIN)
+        poll.register(pidfd, select.POLLIN)
+        heard = dict(poll.poll(_READY * 1000))
+        return ear.fileno() in heard and b"READY=1" in ear.recv(4096)
+    finally:
+        os.close(pidfd)
+
+
+def _end(pid: int, sign: signal.Signals) -> None:
+    """Signal one process and wait for its end; a SIGKILL follows what does not help."""
+    with contextlib.suppress(ProcessLookupError):
+        pidfd = os.pidfd_open(pid)
+        try:
+            poll = select.poll()
+            poll.register(pidfd, select.POLLIN)
+            signal.pidfd_send_signal(pidfd, sign)
+            if not poll.poll(_ENDING * 1000):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                poll.poll(_ENDING * 1000)
+        finally:
+            os.close(pidfd)
+
+
+def _pids() -> Iterator[int]:
+    return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def _arguments(pid: int) -> list[str]:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    return []
+
+
+def _is(pid: int, name: str, mark: str) -> bool:
+    arguments = _arguments(pid)
+    return bool(arguments) and Path(arguments[0]).name == name and mark in arguments
+
+
+def _shims(where: Place) -> list[int]:
+    return [pid for pid in _pids()
+            if (words := _arguments(pid)) and "containerd-shim" in words[0] and str(where.containerd_socket) in words]
+
+
+def _members(where: Place) -> list[int]:
+    lists = [file for folder in _cgroups(where) for file in folder.rglob("cgroup.procs")]
+    return sorted({int(pid) for file in lists for pid in file.read_text().split()})
+
+
+def _cgroups(where: Place) -> list[Path]:
+    root = Path("/sys/fs/cgroup")
+    return [*root.glob(where.cgroup), *root.glob(f"*/{where.cgroup}")]
+
+
+def _mounts(where: Place) -> list[str]:
+    """Mount points below the place, in the order in which they were made."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    points = [line.split()[4].encode().decode("unicode_escape") for line in lines]
+    return [point for point in points if Path(point).is_relative_to(where.root)]
+
+
+def _path() -> str:
+    return os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"

@@ -1,0 +1,247 @@
+"""A Docker engine that can run a privileged container: one that is there already, else one of the lab's own."""
+
+import contextlib
+import fcntl
+import io
+import json
+import os
+import platform
+import shutil
+import struct
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import daemon, runtime
+from lab.errors import LabError
+from lab.host import Report, check_room, ensure_packages, require_root
+from lab.paths import LABEL
+
+#: Debian's packages for an engine of the lab's own; the firewall rules of lab.network need the last two.
+PACKAGES = ("docker.io", "iptables", "iproute2")
+
+_DEFAULT_HOST = "unix:///var/run/docker.sock"
+#: Seconds within which an engine that works has answered.
+_ANSWER = 15.0
+
+#: Machine code of a program that ends with 0 at once: enough to prove that a container can start.
+_EXIT = {
+    "x86_64": (62, bytes.fromhex("31ffb83c0000000f05")),
+    "aarch64": (183, bytes.fromhex("000080d2a80b80d2010000d4")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A running engine: where it answers, whether it is the lab's own, its version, and the client to use."""
+
+    host: str
+    own: bool
+    version: str
+    client: Path
+
+    def environment(self) -> dict[str, str]:
+        """A whole environment in which `docker` is this client and talks to this engine alone."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "BUILDX_"))}
+        kept["PATH"] = f"{self.client.parent}:{kept.get('PATH', '')}:/usr/sbin:/sbin"
+        kept["DOCKER_HOST"] = self.host
+        if self.own:
+            # The user's client configuration may name proxies or plug-ins, which would end up in the containers.
+            kept["DOCKER_CONFIG"] = str(daemon.place().root / "config")
+        elif configured := os.environ.get("DOCKER_CONFIG"):
+            kept["DOCKER_CONFIG"] = configured
+        return kept
+
+    def docker(
+        self, *args: str, input: str | None = None, check: bool = True, timeout: float | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the client with ``args``; ``timeout`` in seconds. LabError with its last words if it fails or hangs."""
+        try:
+            done = subprocess.run(
+                [str(self.client), *args], input=input, capture_output=True, text=True, check=False,
+                timeout=timeout, env=self.environment(), stdin=None if input is not None else subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired as late:
+            raise LabError(f"docker {' '.join(args)} took more than {timeout} s on {self.host}") from late
+        if check and done.returncode:
+            raise LabError(f"docker {' '.join(args)} failed ({done.returncode}): {done.stderr.strip()[-2000:]}")
+        return done
+
+
+def find() -> Engine | None:
+    """The running engine to use, proven by running a privileged container; None if there is none.
+
+    Asked in this order: ``DOCKER_HOST``, the lab's own, the client's current context, the default socket.
+    """
+    return next((engine for engine, refusal in survey() if engine is not None and refusal is None), None)
+
+
+def survey(*, prove: bool = True) -> Iterator[tuple[Engine | None, str | None]]:
+    """Every engine that may be used, each with the reason why it cannot be (None if it can).
+
+    With ``prove=False`` nothing is run on it: an engine that answers counts.
+    """
+    for host in _hosts():
+        engine, refusal = _answering(host)
+        if engine is not None and prove:
+            refusal = _refusal(engine)
+        yield engine, refusal
+
+
+def ensure(report: Report) -> Engine:
+    """Find an engine or start the lab's own, installing Debian's docker.io first if there is none; outlives the caller.
+
+    Raises LabError saying what to do, before anything is changed where that can be known.
+    """
+    if engine := find():
+        return engine
+    require_root("start a Docker engine of the lab's own (no running engine can run a privileged container)")
+    where = daemon.place()
+    check_room(2, 1, (where.root,))
+    with _locked(where):
+        if engine := find():
+            return engine
+        if shutil.which("dockerd", path=_sbin()) is None:
+            ensure_packages(PACKAGES, report)
+        version = _installed_version()
+        bounded = runtime.is_needed(version)
+        if bounded:
+            runtime.install(where.runtime, report)
+        daemon.end(where)
+        _put_client(where)
+        report(f"starting the lab's own Docker engine {version}{' with the bounded runtime' if bounded else ''}")
+        daemon.start(where, bounded=bounded)
+        engine, refusal = _answering(f"unix://{where.socket}")
+        refusal = _refusal(engine) if engine else refusal
+        if engine is None or refusal:
+            tail = daemon.log_tail(where.log)
+            daemon.end(where)
+            raise LabError(f"the lab's own engine cannot run a privileged container: {refusal}\n{tail}")
+        return engine
+
+
+def stop_own(report: Report) -> None:
+    """End the lab's own engine and remove all that it holds; does nothing where there is none."""
+    where = daemon.place()
+    if not where.root.exists():
+        return
+    require_root("end the lab's own Docker engine")
+    with _locked(where):
+        report(f"ending the lab's own Docker engine and removing {where.root}")
+        engine, _ = _answering(f"unix://{where.socket}")
+        if engine and (left := engine.docker("ps", "-aq").stdout.split()):
+            engine.docker("rm", "-f", "-v", *left, check=False, timeout=120)
+        daemon.end(where)
+        daemon.sweep(where)
+        shutil.rmtree(where.root)
+
+
+def _hosts() -> Iterator[str]:
+    """Candidates in order, each once."""
+    own = f"unix://{daemon.place().socket}"
+    named = [os.environ.get("DOCKER_HOST", ""), own, _context_host(), _DEFAULT_HOST]
+    yield from dict.fromkeys(host for host in named if host)
+
+
+def _context_host() -> str:
+    client = shutil.which("docker")
+    if client is None or os.environ.get("DOCKER_HOST"):
+        return ""
+    command = [client, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _answering(host: str) -> tuple[Engine | None, str | None]:
+    """The engine at ``host``, or why there is none to use. Another machine's is none: its ports are not local."""
+    if not host.startswith("unix://"):
+        return None, f"the engine at {host.split(':')[0]}:// is not on this machine"
+    where = daemon.place()
+    own = host == f"unix://{where.socket}"
+    if not Path(host.removeprefix("unix://")).exists():
+        return None, f"nothing listens at {host}"
+    refusal = "no docker client is installed"
+    for client in _clients(own=own, where=where):
+        engine = Engine(host, own, "", client)
+        try:
+            answer = engine.docker("version", "--format", "{{.Server.Version}}", timeout=_ANSWER)
+        except LabError as error:
+            refusal = str(error)
+            continue
+        return Engine(host, own, answer.stdout.strip(), client), None
+    return None, refusal
+
+
+def _clients(*, own: bool, where: daemon.Place) -> list[Path]:
+    """Clients to try in order: the newest ones refuse engines as old as Debian's."""
+    found = [where.root / "bin" / "docker"] if own else []
+    found += [Path(path) for path in (shutil.which("docker"), "/usr/bin/docker") if path]
+    return [path for path in dict.fromkeys(found) if path.exists()]
+
+
+def _refusal(engine: Engine) -> str | None:
+    """Why the engine cannot run a privileged container, found out by running one made here; None if it can."""
+    name = f"istio-lab-proof:{os.getpid()}"
+    label = ("--label", f"{LABEL}=proof")
+    try:
+        _import_proof(engine, name)
+        engine.docker("run", "--rm", "--privileged", "--network=none", *label, name, timeout=60)
+    except LabError as error:
+        return str(error)
+    finally:
+        engine.docker("rmi", "-f", name, check=False, timeout=_ANSWER)
+    return None
+
+
+def _import_proof(engine: Engine, name: str) -> None:
+    if platform.machine() not in _EXIT:
+        raise LabError(f"the lab does not know machines of the kind {platform.machine()}")
+    number, code = _EXIT[platform.machine()]
+    base, header = 0x400000, 64 + 56
+    elf = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, number, 1, base + header, 64, 0, 0,
+                      64, 56, 1, 0, 0, 0)
+    elf += struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, header + len(code), header + len(code), 0x1000) + code
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        entry = tarfile.TarInfo("exit")
+        entry.size, entry.mode = len(elf), 0o755
+        tar.addfile(entry, io.BytesIO(elf))
+    done = subprocess.run(
+        [str(engine.client), "import", "-c", 'ENTRYPOINT ["/exit"]', "-c", f"LABEL {LABEL}=proof", "-", name],
+        input=archive.getvalue(), capture_output=True, check=False, env=engine.environment(), timeout=60,
+    )
+    if done.returncode:
+        raise LabError(f"docker import failed: {done.stderr.decode(errors='replace').strip()[-500:]}")
+
+
+def _installed_version() -> str:
+    program = shutil.which("dockerd", path=_sbin())
+    if program is None:
+        raise LabError("dockerd is missing although docker.io is installed: reinstall it (apt-get install docker.io)")
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    return said.split("version", 1)[1].strip().split(",")[0]
+
+
+def _put_client(where: daemon.Place) -> None:
+    """Make `docker` in the own engine's folder the client that came with it."""
+    client = next(path for path in _clients(own=False, where=where)[::-1])
+    link = where.root / "bin" / "docker"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(client)
+    (where.root / "config").mkdir(exist_ok=True)
+    (where.root / "config" / "config.json").write_text(json.dumps({}), encoding="ascii")
+
+
+@contextlib.contextmanager
+def _locked(where: daemon.Place) -> Iterator[None]:
+    """One caller at a time; the lock lies beside the folder, which the last one to hold it may remove."""
+    where.root.parent.mkdir(parents=True, exist_ok=True)
+    with where.root.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _sbin() -> str:
+    return os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"

@@ -1,0 +1,3 @@
+module runc-bounded
+
+go 1.21
