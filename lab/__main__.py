@@ -1,0 +1,70 @@
+"""`python -m lab`: see `--help`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab import archive, build, clean, description, doctor, progress
+from lab.errors import LabError
+from lab.paths import cache_root
+from lab.sources import istio_versions
+
+
+def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m lab",
+        description="The offline lab: a real kind cluster and a real Istio from package registries alone.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("doctor", help="say what this machine has and lacks, and what will be done about it")
+    building = commands.add_parser("build", help="make the lab ready to run; what is there is used as it is")
+    status = commands.add_parser("status", help="say what is built and what runs")
+    for command in (building, status):
+        command.add_argument(
+            "--istio", action="append", metavar="VERSION",
+            help=f"Istio version, may be given twice for an upgrade; known: {', '.join(istio_versions())}",
+        )  # fmt: skip
+    exporting = commands.add_parser("export", help="write the built lab to one archive, for a site with nothing at all")
+    importing = commands.add_parser("import", help="take a lab from an archive that `export` wrote")
+    for command in (exporting, importing):
+        command.add_argument("file", type=Path)
+    cleaning = commands.add_parser("clean", help="remove clusters, networks, the lab's engine; the cache stays")
+    cleaning.add_argument("--cache", action="store_true", help="remove what was built as well")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; 0 when it did what it says, 1 with the reason on standard error, 130 when interrupted."""
+    chosen = _arguments(arguments)
+    try:
+        _run(chosen)
+    except LabError as error:
+        print(f"[lab] {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\n[lab] interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _run(chosen: argparse.Namespace) -> None:
+    say = progress.Progress(cache_root() / "times.json").say
+    istio = getattr(chosen, "istio", None) or [istio_versions()[-1]]
+    if chosen.command == "doctor":
+        doctor.print_findings()
+    elif chosen.command == "build":
+        say(f"ready: node image {build.build(istio).image}")
+    elif chosen.command == "status":
+        for line in description.status(istio):
+            print(line)
+    elif chosen.command == "export":
+        archive.export_to(chosen.file, say)
+    elif chosen.command == "import":
+        archive.import_from(chosen.file, say)
+    else:
+        clean.clean(say, cache=chosen.cache)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

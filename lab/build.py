@@ -1,0 +1,139 @@
+"""Builds the lab: programs, root file system, node image; every part that is already there is used as it is."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import engine, host, node, programs, rootfs
+from lab.cache import Entry, locked
+from lab.engine import Engine
+from lab.errors import LabError
+from lab.paths import cache_root
+from lab.progress import Progress
+from lab.sources import Source, chosen_sources
+
+#: Debian packages that building needs on the machine, beside those of the engine.
+BUILD_PACKAGES = ("mmdebstrap",)
+
+#: Seconds that a step takes where this machine has no figure of its own: two cores, empty caches.
+GUESSES = {"engine": 30.0, "core": 420.0, "base": 3.0, "rootfs": 60.0, "node": 60.0, "load": 12.0}
+
+#: Room that a first build needs, GiB: programs, compiler cache, module cache, images in the engine.
+NEEDED_DISK, NEEDED_MEMORY = 20.0, 6.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a lab with the given Istio versions consists of, and where each part is or will be."""
+
+    root: Path
+    istio: tuple[str, ...]
+    sources: tuple[Source, ...]
+    programs: dict[str, Entry]
+    rootfs: Entry
+    node: Entry
+
+    @property
+    def image(self) -> str:
+        """The node image's name in the engine."""
+        return node.tag(self.node)
+
+    def tools(self) -> dict[str, Path]:
+        """Programs that the machine itself runs, by name; istioctl of several versions as `istioctl-<version>`."""
+        found = {}
+        for source in self.sources:
+            folder = self.programs[source.name].path
+            for name in source.tools.get("cluster", []):
+                found[name] = folder / name
+            for name in source.tools.get("istio", []):
+                found[f"{name}-{source.versions['istio']}"] = folder / name
+        return found
+
+    def built(self) -> bool:
+        """Whether nothing has to be built: the tools and the node image are whole in the cache."""
+        tools_whole = all(
+            self.programs[source.name].damage(*names) is None
+            for source in self.sources
+            if (names := [name for group in source.tools.values() for name in group])
+        )
+        return tools_whole and self.node.manifest() is not None
+
+
+def plan(istio: Sequence[str], root: Path | None = None) -> Plan:
+    """The plan for these Istio versions; LabError for a version that no source has."""
+    root = root or cache_root()
+    sources = chosen_sources(istio)
+    entries = {source.name: programs.entry(source, root) for source in sources}
+    return Plan(
+        root, tuple(istio), tuple(sources), entries, rootfs.entry(root), node.entry(root, sources, entries, istio)
+    )
+
+
+def build(istio: Sequence[str]) -> Plan:
+    """Make all of the lab ready to run, the engine with the node image in it included.
+
+    Raises LabError for what a person can mend: an unknown version, too little room, no root, a registry that
+    does not answer, a program that does not compile.
+    """
+    wanted = plan(istio)
+    progress = Progress(wanted.root / "times.json")
+    if not wanted.built():
+        host.check_room(NEEDED_DISK, NEEDED_MEMORY)
+        _build_missing(wanted, progress)
+    running = engine.ensure(progress.say)
+    _load(wanted, running, progress)
+    return wanted
+
+
+def _build_missing(wanted: Plan, progress: Progress) -> None:
+    missing = [source for source in wanted.sources if wanted.programs[source.name].damage() is not None]
+    steps = {source.name: GUESSES.get(source.name, 300.0 if (source.folder / "go.mod").exists() else 5.0) for source in missing}
+    for name, there in (("rootfs", wanted.rootfs.damage() is None), ("node", False), ("load", False)):
+        if not there:
+            steps[name] = GUESSES[name]
+    progress.expect(steps)
+    host.ensure_packages(list(BUILD_PACKAGES), progress.say)
+    # The root file system waits for the network and the compiler for the processor: side by side. The engine
+    # comes first, so that a machine that can't run one is told before minutes of building.
+    running = engine.ensure(progress.say)
+    with ThreadPoolExecutor(2) as pool:
+        debian = pool.submit(_build_rootfs, wanted, progress)
+        compiled = pool.submit(_build_programs, wanted, missing, progress)
+        for part in (debian, compiled):
+            part.result()
+    with progress.step("node", "node image: containers' images unpacked inside it") as tell:
+        folders = {source.name: wanted.programs[source.name].path for source in wanted.sources}
+        wanted.node.make(
+            lambda folder: node.build(
+                folder, running, wanted.sources, folders, wanted.rootfs.path, wanted.istio, tell
+            ),
+            progress.say,
+        )
+
+
+def _build_rootfs(wanted: Plan, progress: Progress) -> None:
+    if wanted.rootfs.damage() is None:
+        return
+    with progress.step("rootfs", "Debian root file system of the node"):
+        wanted.rootfs.make(rootfs.build, progress.say)
+
+
+def _build_programs(wanted: Plan, missing: Sequence[Source], progress: Progress) -> None:
+    for source in missing:
+        with progress.step(source.name, source.title) as tell:
+            wanted.programs[source.name].make(
+                lambda folder, source=source, tell=tell: programs.build(source, folder, tell), progress.say
+            )
+
+
+def _load(wanted: Plan, running: Engine, progress: Progress) -> None:
+    """Put the node image into the engine unless it is there."""
+    with locked(wanted.root / "locks" / "load"):
+        if running.docker("image", "inspect", "--format", "{{.Id}}", wanted.image, check=False).returncode == 0:
+            return
+        damage = wanted.node.damage("node.tar")
+        if damage is not None:
+            raise LabError(f"the cached node image is damaged ({damage}); run `python -m lab build` again")
+        with progress.step("load", "node image into the engine"):
+            running.docker("load", "--quiet", "--input", str(wanted.node.path / "node.tar"))

@@ -1,0 +1,81 @@
+"""What a built lab is, for whoever runs a cluster on it: paths, names, versions, and what stands in for what."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import engine
+from lab.build import plan
+from lab.errors import LabError
+from lab.sources import istio_versions
+
+#: What the lab has in another form than a published Istio; every report made on the lab lists these.
+STAND_INS = (
+    "Envoy is the upstream build from PyPI, without Istio's own filters (stats, metadata exchange, ALPN).",
+    "istio_requests_total comes from Envoy's stats access logger, set by an EnvoyFilter; "
+    "what a proxy can't know of its peer travels in x-lab-* headers that the receiving proxy takes off.",
+    "Kubernetes, etcd, CoreDNS, Prometheus, kind and Istio are compiled from their Go modules in one build list: "
+    "some dependencies are newer than in the published programs.",
+    "kube-proxy runs as a unit of the node, CoreDNS from a manifest of the lab that forwards no name to the outside.",
+    "containerd, runc, CNI plugins and nginx are Debian's.",
+)
+
+
+@dataclass(frozen=True)
+class LabDescription:
+    """A built lab: programs on this machine, the node image's name, and the environment that reaches the engine."""
+
+    istio_version: str
+    kubernetes_version: str
+    envoy_version: str
+    versions: Mapping[str, str]
+    node_image: str
+    kind: Path
+    kubectl: Path
+    istioctl: Path
+    engine: engine.Engine
+    environment: Mapping[str, str]
+    stand_ins: tuple[str, ...] = STAND_INS
+
+
+def available_istio_versions() -> list[str]:
+    """The Istio versions that `--istio-version` may name on this distribution."""
+    return istio_versions()
+
+
+def describe(istio_version: str) -> LabDescription:
+    """The built lab with this Istio version; LabError where the version is unknown or the lab isn't built or up."""
+    wanted = plan([istio_version])
+    if not wanted.built():
+        raise LabError(f"the lab with Istio {istio_version} is not built on this machine; run `python -m lab build`")
+    running = engine.find()
+    if running is None:
+        raise LabError("no container engine is running; run `python -m lab build`, which starts the lab's own")
+    if running.docker("image", "inspect", wanted.image, check=False).returncode:
+        raise LabError("the node image is not in the engine; run `python -m lab build`, which loads it from the cache")
+    tools = wanted.tools()
+    versions: dict[str, str] = {}
+    for source in wanted.sources:
+        versions |= source.versions
+    versions["istio"] = istio_version
+    environment = running.environment()
+    environment["PATH"] = os.pathsep.join([str(tools["kind"].parent), environment["PATH"]])
+    return LabDescription(
+        istio_version=istio_version,
+        kubernetes_version=versions["kubernetes"],
+        envoy_version=versions["envoy"],
+        versions=versions | {"engine": running.version} | _debian(wanted.node.path / "packages.txt"),
+        node_image=wanted.image,
+        kind=tools["kind"],
+        kubectl=tools["kubectl"],
+        istioctl=tools[f"istioctl-{istio_version}"],
+        engine=running,
+        environment=environment,
+    )
+
+
+def _debian(recorded: Path) -> dict[str, str]:
+    """The versions that Debian gave for the packages that matter to a reader."""
+    told = dict(line.split("\t") for line in recorded.read_text().splitlines() if "\t" in line)
+    return {name: told[name] for name in ("containerd", "runc", "nginx", "iptables") if name in told}

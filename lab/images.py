@@ -1,0 +1,207 @@
+"""Container images without a builder: one layer each, written as an archive that docker and ctr load.
+
+Format: the "Docker image specification v1.2" archive (manifest.json, a config for each image, layers as
+tar), which `docker load` and `ctr images import` both read. Everything in a layer has time 0 and owner
+root, so that the same inputs give the same image.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from lab import rootfs
+from lab.cache import digest
+from lab.sources import Image
+
+SEARCH_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+#: Names under which iptables is called; the multi-call program looks at its own name.
+IPTABLES_NFT = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
+XTABLES_PLUGINS = "/usr/lib/x86_64-linux-gnu/xtables"
+
+
+class Layer:
+    """A tar being written: absolute paths in, reproducible members out, parent folders made as needed."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._tar = tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT)
+        self._known: set[str] = set()
+
+    def close(self) -> None:
+        self._tar.close()
+
+    def _member(self, path: str) -> tarfile.TarInfo | None:
+        name = path.strip("/")
+        if not name or name in self._known:
+            return None
+        parent = name.rpartition("/")[0]
+        if parent:
+            self.folder(parent)
+        self._known.add(name)
+        return tarfile.TarInfo(name)
+
+    def folder(self, path: str, mode: int = 0o755) -> None:
+        if member := self._member(path):
+            member.type, member.mode = tarfile.DIRTYPE, mode
+            self._tar.addfile(member)
+
+    def link(self, path: str, target: str) -> None:
+        if member := self._member(path):
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            self._tar.addfile(member)
+
+    def text(self, path: str, content: str, mode: int = 0o644) -> None:
+        if member := self._member(path):
+            data = content.encode()
+            member.size, member.mode = len(data), mode
+            self._tar.addfile(member, io.BytesIO(data))
+
+    def file(self, path: str, source: Path, mode: int | None = None) -> None:
+        """Add a file, or a symbolic link as it is."""
+        if source.is_symlink():
+            self.link(path, str(source.readlink()))
+        elif member := self._member(path):
+            stat = source.stat()
+            member.size, member.mode = stat.st_size, mode if mode is not None else stat.st_mode & 0o7777
+            with source.open("rb") as content:
+                self._tar.addfile(member, content)
+
+    def tree(self, path: str, source: Path, mode: int | None = None) -> None:
+        """Add a folder and all below it."""
+        self.folder(path)
+        for found in sorted(source.rglob("*")):
+            inside = f"{path}/{found.relative_to(source)}"
+            if found.is_dir() and not found.is_symlink():
+                self.folder(inside, found.stat().st_mode & 0o7777)
+            elif found.is_symlink() or found.is_file():
+                self.file(inside, found, mode)
+
+
+@contextmanager
+def layer(path: Path) -> Iterator[Layer]:
+    """A layer written to `path`."""
+    with path.open("wb") as stream:
+        writing = Layer(stream)
+        yield writing
+        writing.close()
+
+
+@dataclass
+class Archive:
+    """An archive of images being written: add images, then close."""
+
+    path: Path
+    _manifest: list[dict[str, Any]] = field(default_factory=list)
+    _layers: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._tar = tarfile.open(self.path, "w")
+
+    def add(self, name: str, layers: list[Path], config: Mapping[str, Any]) -> None:
+        """Add one image of the given layers (tar files, lowest first) and container configuration."""
+        diff_ids, members = [], []
+        for tarball in layers:
+            with tarball.open("rb") as stream:
+                diff_id = hashlib.file_digest(stream, "sha256").hexdigest()
+            diff_ids.append(f"sha256:{diff_id}")
+            members.append(f"{diff_id}/layer.tar")
+            if diff_id not in self._layers:
+                self._layers.add(diff_id)
+                self._tar.add(tarball, members[-1])
+        described = {
+            "architecture": "amd64",
+            "os": "linux",
+            "created": "1970-01-01T00:00:00Z",
+            "config": dict(config),
+            "rootfs": {"type": "layers", "diff_ids": diff_ids},
+        }
+        data = json.dumps(described, sort_keys=True).encode()
+        member = tarfile.TarInfo(f"{digest(data)}.json")
+        member.size = len(data)
+        self._tar.addfile(member, io.BytesIO(data))
+        self._manifest.append({"Config": member.name, "RepoTags": [name], "Layers": members})
+
+    def close(self) -> None:
+        data = json.dumps(self._manifest).encode()
+        member = tarfile.TarInfo("manifest.json")
+        member.size = len(data)
+        self._tar.addfile(member, io.BytesIO(data))
+        self._tar.close()
+
+
+def compose(image: Image, programs: Mapping[str, Path], files: Mapping[str, Path], debian: Path, target: Layer) -> None:
+    """Write what an image declares into a layer; KeyError for a program or file that no source has."""
+    for name, path in image.programs.items():
+        target.file(path, programs[name], 0o755)
+    for name, path in image.files.items():
+        target.file(path, files[name], 0o644)
+    if not image.debian:
+        return
+    for merged in ("bin", "sbin", "lib", "lib64"):
+        target.link(merged, f"usr/{merged}")
+    wanted = rootfs.with_libraries(debian, [*image.debian, *_foreign(image, programs, debian)])
+    for path in sorted(wanted):
+        _take(path, debian, target)
+    for path in ("/etc/passwd", "/etc/group", "/etc/nsswitch.conf"):
+        _take(path, debian, target)
+    for path in image.folders:
+        target.tree(path, debian / path.lstrip("/"))
+    for path, points_to in image.links.items():
+        target.link(path, points_to)
+    if image.iptables:
+        _iptables(debian, target)
+    target.folder("tmp", 0o1777)
+    target.folder("run")
+
+
+def _foreign(image: Image, programs: Mapping[str, Path], debian: Path) -> list[str]:
+    """Programs from elsewhere that need Debian's libraries, laid where the loader can look at them."""
+    laid = []
+    for name in image.programs:
+        with programs[name].open("rb") as stream:
+            if b"/ld-linux-x86-64.so.2" not in stream.read(4096):
+                continue
+        place = debian / "lab-foreign" / programs[name].name
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(programs[name].read_bytes())
+        place.chmod(0o755)
+        laid.append(f"/lab-foreign/{place.name}")
+    return laid
+
+
+def _take(path: str, debian: Path, target: Layer) -> None:
+    """Copy one path of the root file system under its real name, with the links that lead to it."""
+    if path.startswith("/lab-foreign/"):
+        return
+    for merged in ("/bin/", "/sbin/", "/lib/", "/lib64/"):
+        if path.startswith(merged):
+            path = "/usr" + path
+    found = debian / path.lstrip("/")
+    if found.is_symlink():
+        points_to = found.readlink()
+        target.link(path, str(points_to))
+        _take(os.path.normpath(Path(path).parent / points_to), debian, target)
+    else:
+        target.file(path, found)
+
+
+def _iptables(debian: Path, target: Layer) -> None:
+    for plugin in sorted((debian / XTABLES_PLUGINS.lstrip("/")).glob("*.so")):
+        target.file(f"{XTABLES_PLUGINS}/{plugin.name}", plugin)
+    for name in IPTABLES_NFT:
+        target.link(f"/usr/sbin/{name}", "xtables-nft-multi")
+        family, _, action = name.partition("-")
+        target.link(f"/usr/sbin/{family}-nft{'-' + action if action else ''}", "xtables-nft-multi")
+        target.link(f"/usr/sbin/{family}-legacy{'-' + action if action else ''}", "xtables-legacy-multi")
+
+
+def configuration(image: Image) -> dict[str, Any]:
+    """The container configuration of an image, as the archive format names its fields."""
+    return {"Env": [SEARCH_PATH], "Entrypoint": list(image.entrypoint) or None, "User": image.user, "WorkingDir": "/"}

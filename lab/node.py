@@ -1,0 +1,136 @@
+"""The node image: Debian, kind's own base files, Kubernetes, and every image that a run needs, unpacked."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from lab import rootfs
+from lab.cache import Entry, digest, tree_digest
+from lab.engine import Engine
+from lab.errors import LabError
+from lab.images import Archive, Layer, compose, configuration, layer
+from lab.paths import LABEL, PROJECT
+from lab.sources import Source
+
+FILES = PROJECT / "lab" / "node"
+REPOSITORY = "istio-conformance-lab/node"
+
+#: kind v0.30.0, images/base/Dockerfile: how systemd learns where it runs, and how it is asked to stop.
+CONFIGURATION = {
+    "Env": ["container=docker", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+    "Entrypoint": ["/usr/local/bin/entrypoint", "/sbin/init"],
+    "StopSignal": "SIGRTMIN+3",
+}
+
+#: Settings of kind's containerd that differ here: the pause image that Kubernetes 1.35 names, and no lowering of
+#: oom_score_adj, which needs a capability that the smallest machines withhold.
+CONTAINERD = {
+    'sandbox_image = "registry.k8s.io/pause:3.10"': 'sandbox_image = "registry.k8s.io/pause:3.10.1"',
+    "restrict_oom_score_adj = false": "restrict_oom_score_adj = true",
+}
+
+Say = Callable[[str], None]
+
+
+def entry(root: Path, sources: Sequence[Source], programs: Mapping[str, Entry], istio: Sequence[str]) -> Entry:
+    """Keyed by all that goes in: the programs, the root file system, what the sources declare, these files."""
+    recipe = [(PROJECT / "lab" / name).read_bytes() for name in ("node.py", "images.py")]
+    parts = [source.digest + programs[source.name].key for source in sources]
+    return Entry(root, "node", digest(rootfs.entry(root).key, tree_digest(FILES), *recipe, *parts, *istio))
+
+
+def tag(node: Entry) -> str:
+    """The image's name in the engine."""
+    return f"{REPOSITORY}:{node.key[:16]}"
+
+
+def build(
+    folder: Path, engine: Engine, sources: Sequence[Source], programs: Mapping[str, Path], debian: Path,
+    istio: Sequence[str], tell: Callable[[str, float], None],
+) -> None:  # fmt: skip
+    """Make node.tar in `folder`, an archive for `docker load`; `programs` maps a source's name to its built folder.
+
+    Raises LabError where the bake in the container fails.
+    """
+    lookup = _Lookup(sources, programs)
+    work = folder / "work"
+    work.mkdir()
+    unpacked = rootfs.unpack(debian / "rootfs.tar", work / "rootfs")
+    tell("container images", 0.1)
+    included = [
+        (source, image) for source in sources for image in source.images if image.istio is None or image.istio in istio
+    ]
+    with closing(Archive(work / "images.tar")) as archive:
+        for number, (source, image) in enumerate(included):
+            with layer(work / f"{number}.tar") as target:
+                compose(image, lookup.programs(source), lookup.files(source), unpacked, target)
+            archive.add(image.name, [work / f"{number}.tar"], configuration(image))
+            (work / f"{number}.tar").unlink()
+    tell("the node's files", 0.4)
+    with layer(work / "node.tar") as target:
+        _node_files(sources, lookup, target)
+    base = [debian / "rootfs.tar", work / "node.tar"]
+    name = f"{REPOSITORY}:bake-{folder.name}".replace(".part", "")
+    with closing(Archive(work / "base.tar")) as archive:
+        archive.add(name, base, CONFIGURATION)
+    tell("unpacking the images inside the node", 0.5)
+    _bake(engine, name, work)
+    tell("packing the node image", 0.85)
+    with closing(Archive(folder / "node.tar")) as archive:
+        archive.add(f"{REPOSITORY}:{folder.name.removesuffix('.part')}", [*base, work / "baked.tar"], CONFIGURATION)
+    shutil.copyfile(work / "names.txt", folder / "images.txt")
+    shutil.copyfile(debian / "packages.txt", folder / "packages.txt")
+    shutil.rmtree(work)
+
+
+def _bake(engine: Engine, name: str, work: Path) -> None:
+    shutil.copyfile(FILES / "bake.sh", work / "bake.sh")
+    engine.docker("load", "--quiet", "--input", str(work / "base.tar"))
+    (work / "base.tar").unlink()
+    ran = engine.docker(
+        "run", "--rm", "--privileged", "--network=none", f"--label={LABEL}=build", "--volume", f"{work}:/bake",
+        "--entrypoint=/bin/bash", name, "/bake/bake.sh", check=False,
+    )  # fmt: skip
+    engine.docker("image", "rm", "--force", name)
+    if ran.returncode:
+        raise LabError(f"the node's images could not be unpacked:\n{ran.stderr[-3000:]}{ran.stdout[-1000:]}")
+
+
+class _Lookup:
+    """Programs and module files by the names that a source's images use: its own plainly, others' as folder:name."""
+
+    def __init__(self, sources: Sequence[Source], built: Mapping[str, Path]) -> None:
+        self._built = built
+        self._shared = {
+            f"{source.name}:{path.name}": path for source in sources for path in built[source.name].iterdir()
+        }
+
+    def programs(self, source: Source) -> dict[str, Path]:
+        own = {path.name: path for path in self._built[source.name].iterdir()}
+        return {**self._shared, **own}
+
+    def files(self, source: Source) -> dict[str, Path]:
+        return {name: self._built[source.name] / name for name in source.files}
+
+
+def _node_files(sources: Sequence[Source], lookup: _Lookup, target: Layer) -> None:
+    """kind's base files, ours over them, the node's programs, and the units that start with the node."""
+    (cluster,) = (source for source in sources if "kubernetes" in source.versions)
+    base = lookup.files(cluster)["kind-base"]
+    config = (base / "etc/containerd/config.toml").read_text()
+    for theirs, ours in CONTAINERD.items():
+        if theirs not in config:
+            raise LabError(f"kind's containerd configuration no longer says {theirs!r}; see CONTAINERD in lab/node.py")
+        config = config.replace(theirs, ours)
+    target.text("etc/containerd/config.toml", config)
+    target.tree("", FILES / "files", 0o644)
+    for name, mode in (("usr/local/bin", 0o755), ("kind/bin", 0o755), ("kind", 0o644), ("etc", 0o644)):
+        target.tree(name, base / name, mode)
+    programs = lookup.programs(cluster)
+    for name in cluster.node_programs:
+        target.file(f"usr/bin/{name}", programs[name], 0o755)
+    target.text("kind/version", f"v{cluster.versions['kubernetes']}")
+    wanted = "etc/systemd/system/multi-user.target.wants"
+    for unit in ("kubelet.service", "containerd.service", "undo-mount-hacks.service", "kube-proxy.path"):
+        target.link(f"{wanted}/{unit}", f"/etc/systemd/system/{unit}")

@@ -1,0 +1,98 @@
+"""What is being built, what is done and how long is left, on a terminal and as plain lines in CI.
+
+Time left comes from the times that earlier builds on this machine recorded; a step that never
+ran here is counted with the figure that its author measured on two cores.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import TextIO
+
+#: Seconds between two lines about the same step where the output is no terminal.
+LINE_INTERVAL = 15.0
+
+
+def readable(seconds: float) -> str:
+    """``75`` as ``1 min 15 s``: seconds rounded, minutes only where there are any."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+@dataclass
+class Progress:
+    """Reports the steps of one build; `times` is the file of recorded seconds for each step."""
+
+    times: Path
+    stream: TextIO = field(default_factory=lambda: sys.stderr)
+    total: float = 0.0
+    done: float = 0.0
+    _recorded: dict[str, float] = field(default_factory=dict)
+    _last_line: float = 0.0
+    _lock: Lock = field(default_factory=Lock)
+    spent: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            loaded = json.loads(self.times.read_text())
+        except (OSError, ValueError):
+            loaded = {}
+        self._recorded = {str(name): float(value) for name, value in loaded.items()}
+
+    def expect(self, steps: dict[str, float]) -> None:
+        """Declare the steps to come: name to seconds, used where this machine has no figure yet."""
+        self.total = sum(self._recorded.get(name, guess) for name, guess in steps.items())
+        for name, guess in steps.items():
+            self._recorded.setdefault(name, guess)
+
+    def say(self, text: str) -> None:
+        """One line for the reader."""
+        with self._lock:
+            clear = "\r\x1b[K" if self.stream.isatty() else ""
+            print(f"{clear}[lab] {text}", file=self.stream, flush=True)
+
+    @contextmanager
+    def step(self, name: str, what: str) -> Iterator[Callable[[str, float], None]]:
+        """Time one step; the value is called with (detail, fraction done from 0 to 1) as often as liked."""
+        begun = time.monotonic()
+        expected = self._recorded.get(name, 0.0)
+        self.say(f"{what} (about {readable(expected)}; whole build: {self._left(0.0)} left)")
+
+        def tell(detail: str, fraction: float) -> None:
+            now = time.monotonic()
+            interval = 0.2 if self.stream.isatty() else LINE_INTERVAL
+            with self._lock:
+                if now - self._last_line < interval:
+                    return
+                self._last_line = now
+            elapsed = now - begun
+            left = elapsed * (1 - fraction) / fraction if fraction > 0.1 else max(0.0, expected - elapsed)
+            line = f"[lab] {what}: {detail}, {fraction:.0%}, {readable(elapsed)} so far, about {readable(left)} left"
+            with self._lock:
+                if self.stream.isatty():
+                    print(f"\r\x1b[K{line}", end="", file=self.stream, flush=True)
+                else:
+                    print(line, file=self.stream, flush=True)
+
+        yield tell
+        took = time.monotonic() - begun
+        with self._lock:
+            self.done += expected
+            self.spent[name] = took
+            self._recorded[name] = took
+        self.say(f"{what}: done in {readable(took)}")
+        self._save()
+
+    def _left(self, running: float) -> str:
+        return readable(max(0.0, self.total - self.done - running))
+
+    def _save(self) -> None:
+        self.times.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.times.with_suffix(".new")
+        fresh.write_text(json.dumps({name: round(value, 1) for name, value in sorted(self._recorded.items())}))
+        fresh.replace(self.times)

@@ -1,0 +1,3 @@
+module lab/base
+
+go 1.25.0
