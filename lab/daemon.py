@@ -1,7 +1,7 @@
 """The processes of the lab's own engine: one containerd, one dockerd, all they own below one folder.
 
-They are told apart from any other engine's by the folder in their command line, never by a stored pid: a pid can be
-somebody else's after a kill.
+They are told apart from any other engine's by the folder in their command line, never by a stored pid: a pid
+can be somebody else's after a kill.
 """
 
 import contextlib
@@ -69,7 +69,9 @@ def place() -> Place:
     """The own engine's place on this machine; raises LabError if its sockets' names would be too long."""
     found = Place(state_root().resolve())
     if len(str(found.containerd_socket)) + len(".ttrpc") > _LONGEST_SOCKET:
-        raise LabError(f"ISTIO_LAB_STATE={found.root} is too long for a socket's name: choose a shorter folder")
+        raise LabError(
+            f"ISTIO_LAB_STATE={found.root} is too long for a socket's name: choose a shorter folder"
+        )
     return found
 
 
@@ -91,28 +93,50 @@ def start(where: Place, *, bounded: bool) -> None:
     config.write_text('version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n', encoding="ascii")
     (where.root / "config" / "daemon.json").write_text("{}\n", encoding="ascii")
     _spawn(
-        ["containerd", f"--config={config}", f"--root={where.root}/containerd",
-         f"--state={where.root}/containerd-run", f"--address={where.containerd_socket}"],
+        [
+            "containerd",
+            f"--config={config}",
+            f"--root={where.root}/containerd",
+            f"--state={where.root}/containerd-run",
+            f"--address={where.containerd_socket}",
+        ],
         where.containerd_log,
     )
     runtime = ["--add-runtime", f"bounded={where.runtime}", "--default-runtime=bounded"] if bounded else []
     # No bridge, no forwarding and no firewall rule of the engine's own: nothing on the machine changes, other
     # engines' rules among it. Published ports are served by docker-proxy, which needs none of them.
     _spawn(
-        ["dockerd", f"--host=unix://{where.socket}", f"--data-root={where.root}/data",
-         f"--exec-root={where.root}/exec", f"--pidfile={where.root}/run/docker.pid",
-         f"--config-file={where.root}/config/daemon.json", f"--containerd={where.containerd_socket}",
-         f"--cgroup-parent=/{where.cgroup}", "--exec-opt=native.cgroupdriver=cgroupfs",
-         "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--ip6tables=false",
-         "--dns=127.0.0.1", "--log-opt=max-size=20m", "--shutdown-timeout=5", *runtime],
+        [
+            "dockerd",
+            f"--host=unix://{where.socket}",
+            f"--data-root={where.root}/data",
+            f"--exec-root={where.root}/exec",
+            f"--pidfile={where.root}/run/docker.pid",
+            f"--config-file={where.root}/config/daemon.json",
+            f"--containerd={where.containerd_socket}",
+            f"--cgroup-parent=/{where.cgroup}",
+            "--exec-opt=native.cgroupdriver=cgroupfs",
+            "--bridge=none",
+            "--iptables=false",
+            "--ip-forward=false",
+            "--ip-masq=false",
+            "--ip6tables=false",
+            "--dns=127.0.0.1",
+            "--log-opt=max-size=20m",
+            "--shutdown-timeout=5",
+            *runtime,
+        ],
         where.log,
     )
 
 
-def end(where: Place) -> None:
-    """End this place's daemons and whatever still runs in its control group; idempotent."""
+def end(where: Place, sign: signal.Signals = signal.SIGTERM) -> None:
+    """End this place's daemons and whatever still runs in its control group; idempotent.
+
+    With SIGKILL the engine stops no container in order: quick, for where its data goes too.
+    """
     for pid in running(where):
-        _end(pid, signal.SIGTERM)
+        _end(pid, sign)
     for pid in _shims(where):
         _end(pid, signal.SIGKILL)
     for pid in _members(where):
@@ -149,8 +173,13 @@ def _spawn(command: Sequence[str], log: Path) -> None:
         ear.bind(str(told))
         environment = {"PATH": _path(), "NOTIFY_SOCKET": str(told), "HOME": "/root", "LC_ALL": "C.UTF-8"}
         process = subprocess.Popen(
-            [program, *command[1:]], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-            env=environment, cwd="/", start_new_session=True,
+            [program, *command[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd="/",
+            start_new_session=True,
         )
         ready = _ready(ear, process.pid)
         told.unlink(missing_ok=True)
@@ -205,8 +234,13 @@ def _is(pid: int, name: str, mark: str) -> bool:
 
 
 def _shims(where: Place) -> list[int]:
-    return [pid for pid in _pids()
-            if (words := _arguments(pid)) and "containerd-shim" in words[0] and str(where.containerd_socket) in words]
+    return [
+        pid
+        for pid in _pids()
+        if (words := _arguments(pid))
+        and "containerd-shim" in words[0]
+        and str(where.containerd_socket) in words
+    ]
 
 
 def _members(where: Place) -> list[int]:

@@ -1,4 +1,4 @@
-"""A Docker engine that can run a privileged container: one that is there already, else one of the lab's own."""
+"""A Docker engine that can run a privileged container: one that is there, else one of the lab's own."""
 
 import contextlib
 import fcntl
@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import struct
 import subprocess
 import tarfile
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import daemon, runtime
+from lab import daemon, firewall, runtime
 from lab.errors import LabError
 from lab.host import Report, check_room, ensure_packages, require_root
 from lab.paths import LABEL
@@ -44,29 +45,43 @@ class Engine:
 
     def environment(self) -> dict[str, str]:
         """A whole environment in which `docker` is this client and talks to this engine alone."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "BUILDX_"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "BUILDX_"))
+        }
         kept["PATH"] = f"{self.client.parent}:{kept.get('PATH', '')}:/usr/sbin:/sbin"
         kept["DOCKER_HOST"] = self.host
         if self.own:
-            # The user's client configuration may name proxies or plug-ins, which would end up in the containers.
+            # The user's client configuration may name proxies, which would end up in the containers.
             kept["DOCKER_CONFIG"] = str(daemon.place().root / "config")
         elif configured := os.environ.get("DOCKER_CONFIG"):
             kept["DOCKER_CONFIG"] = configured
         return kept
 
     def docker(
-        self, *args: str, input: str | None = None, check: bool = True, timeout: float | None = None
+        self,
+        *args: str,
+        input: str | None = None,  # noqa: A002 - as subprocess.run has it
+        check: bool = True,
+        timeout: float | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run the client with ``args``; ``timeout`` in seconds. LabError with its last words if it fails or hangs."""
+        """Run the client; LabError with its last words if it fails or takes more than ``timeout`` seconds."""
         try:
             done = subprocess.run(
-                [str(self.client), *args], input=input, capture_output=True, text=True, check=False,
-                timeout=timeout, env=self.environment(), stdin=None if input is not None else subprocess.DEVNULL,
+                [str(self.client), *args],
+                input=input,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=timeout,
+                env=self.environment(),
+                stdin=None if input is not None else subprocess.DEVNULL,
             )
         except subprocess.TimeoutExpired as late:
             raise LabError(f"docker {' '.join(args)} took more than {timeout} s on {self.host}") from late
         if check and done.returncode:
-            raise LabError(f"docker {' '.join(args)} failed ({done.returncode}): {done.stderr.strip()[-2000:]}")
+            raise LabError(
+                f"docker {' '.join(args)} failed ({done.returncode}): {done.stderr.strip()[-2000:]}"
+            )
         return done
 
 
@@ -91,9 +106,9 @@ def survey(*, prove: bool = True) -> Iterator[tuple[Engine | None, str | None]]:
 
 
 def ensure(report: Report) -> Engine:
-    """Find an engine or start the lab's own, installing Debian's docker.io first if there is none; outlives the caller.
+    """Find an engine or start the lab's own, which outlives the caller; docker.io is installed for it.
 
-    Raises LabError saying what to do, before anything is changed where that can be known.
+    Callers at the same time wait for one another. Raises LabError saying what to do.
     """
     if engine := find():
         return engine
@@ -110,8 +125,11 @@ def ensure(report: Report) -> Engine:
         if bounded:
             runtime.install(where.runtime, report)
         daemon.end(where)
+        daemon.sweep(where)
         _put_client(where)
-        report(f"starting the lab's own Docker engine {version}{' with the bounded runtime' if bounded else ''}")
+        report(
+            f"starting the lab's own Docker engine {version}{' with the bounded runtime' if bounded else ''}"
+        )
         daemon.start(where, bounded=bounded)
         engine, refusal = _answering(f"unix://{where.socket}")
         refusal = _refusal(engine) if engine else refusal
@@ -130,12 +148,10 @@ def stop_own(report: Report) -> None:
     require_root("end the lab's own Docker engine")
     with _locked(where):
         report(f"ending the lab's own Docker engine and removing {where.root}")
-        engine, _ = _answering(f"unix://{where.socket}")
-        if engine and (left := engine.docker("ps", "-aq").stdout.split()):
-            engine.docker("rm", "-f", "-v", *left, check=False, timeout=120)
-        daemon.end(where)
+        daemon.end(where, signal.SIGKILL)
         daemon.sweep(where)
         shutil.rmtree(where.root)
+        firewall.sweep()
 
 
 def _hosts() -> Iterator[str]:
@@ -154,9 +170,9 @@ def _context_host() -> str:
 
 
 def _answering(host: str) -> tuple[Engine | None, str | None]:
-    """The engine at ``host``, or why there is none to use. Another machine's is none: its ports are not local."""
+    """The engine at ``host``, or why there is none to use; another machine's ports would not be local."""
     if not host.startswith("unix://"):
-        return None, f"the engine at {host.split(':')[0]}:// is not on this machine"
+        return None, f"the engine at {host.partition(':')[0]}:// is not on this machine"
     where = daemon.place()
     own = host == f"unix://{where.socket}"
     if not Path(host.removeprefix("unix://")).exists():
@@ -181,7 +197,7 @@ def _clients(*, own: bool, where: daemon.Place) -> list[Path]:
 
 
 def _refusal(engine: Engine) -> str | None:
-    """Why the engine cannot run a privileged container, found out by running one made here; None if it can."""
+    """Why the engine cannot run a privileged container, None if it can: one made here is run on it."""
     name = f"istio-lab-proof:{os.getpid()}"
     label = ("--label", f"{LABEL}=proof")
     try:
@@ -190,7 +206,8 @@ def _refusal(engine: Engine) -> str | None:
     except LabError as error:
         return str(error)
     finally:
-        engine.docker("rmi", "-f", name, check=False, timeout=_ANSWER)
+        with contextlib.suppress(LabError):
+            engine.docker("rmi", "-f", name, check=False, timeout=_ANSWER)
     return None
 
 
@@ -199,9 +216,12 @@ def _import_proof(engine: Engine, name: str) -> None:
         raise LabError(f"the lab does not know machines of the kind {platform.machine()}")
     number, code = _EXIT[platform.machine()]
     base, header = 0x400000, 64 + 56
-    elf = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, number, 1, base + header, 64, 0, 0,
-                      64, 56, 1, 0, 0, 0)
-    elf += struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, header + len(code), header + len(code), 0x1000) + code
+    elf = struct.pack(
+        "<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, number, 1, base + header, 64, 0, 0, 64, 56, 1, 0, 0, 0
+    )
+    elf += (
+        struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, header + len(code), header + len(code), 0x1000) + code
+    )
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         entry = tarfile.TarInfo("exit")
@@ -209,7 +229,11 @@ def _import_proof(engine: Engine, name: str) -> None:
         tar.addfile(entry, io.BytesIO(elf))
     done = subprocess.run(
         [str(engine.client), "import", "-c", 'ENTRYPOINT ["/exit"]', "-c", f"LABEL {LABEL}=proof", "-", name],
-        input=archive.getvalue(), capture_output=True, check=False, env=engine.environment(), timeout=60,
+        input=archive.getvalue(),
+        capture_output=True,
+        check=False,
+        env=engine.environment(),
+        timeout=60,
     )
     if done.returncode:
         raise LabError(f"docker import failed: {done.stderr.decode(errors='replace').strip()[-500:]}")
@@ -218,7 +242,9 @@ def _import_proof(engine: Engine, name: str) -> None:
 def _installed_version() -> str:
     program = shutil.which("dockerd", path=_sbin())
     if program is None:
-        raise LabError("dockerd is missing although docker.io is installed: reinstall it (apt-get install docker.io)")
+        raise LabError(
+            "dockerd is missing although docker.io is installed: reinstall it (apt-get install docker.io)"
+        )
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     return said.split("version", 1)[1].strip().split(",")[0]
 
@@ -236,11 +262,14 @@ def _put_client(where: daemon.Place) -> None:
 
 @contextlib.contextmanager
 def _locked(where: daemon.Place) -> Iterator[None]:
-    """One caller at a time; the lock lies beside the folder, which the last one to hold it may remove."""
+    """One caller at a time; the lock is on the folder above, so that nothing of it is left by `stop_own`."""
     where.root.parent.mkdir(parents=True, exist_ok=True)
-    with where.root.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    above = os.open(where.root.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(above, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(above)
 
 
 def _sbin() -> str:

@@ -29,15 +29,16 @@ def require_root(purpose: str) -> None:
 def check_room(min_disk_gib: float, min_memory_gib: float, folders: Sequence[Path] = ()) -> None:
     """Raise LabError unless every folder's disk has room (GiB) and the machine has memory (GiB) to spare.
 
-    ``folders`` defaults to where the lab's data goes: its cache and the engine's state. Two folders on one disk
-    share its room.
+    ``folders`` defaults to where the lab's data goes: its cache and the engine's state. Two folders on one
+    disk share its room.
     """
     for folder in folders or (cache_root(), state_root()):
         free = free_disk(folder) / GIB
         if free < min_disk_gib:
             raise LabError(
-                f"{folder} has {free:.1f} GiB free and the lab needs {min_disk_gib:.1f} GiB there: make room, or "
-                "choose another disk with ISTIO_LAB_CACHE (what is built) and ISTIO_LAB_STATE (the engine's data)"
+                f"{folder} has {free:.1f} GiB free and the lab needs {min_disk_gib:.1f} GiB there: "
+                "make room, or choose another disk with ISTIO_LAB_CACHE (what is built) and ISTIO_LAB_STATE "
+                "(the engine's data)"
             )
     memory = free_memory() / GIB
     if memory < min_memory_gib:
@@ -57,7 +58,10 @@ def free_memory() -> int:
     """Bytes of memory available: the kernel's estimate, or what the control group leaves if that is less."""
     lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    limits = [("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"), ("memory.max", "memory.current")]
+    limits = [
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+        ("memory.max", "memory.current"),
+    ]
     for limit, usage in limits:
         with contextlib.suppress(FileNotFoundError, ValueError):
             root = Path("/sys/fs/cgroup")
@@ -76,8 +80,8 @@ def missing_packages(names: Sequence[str]) -> list[str]:
 def ensure_packages(names: Sequence[str], report: Report) -> None:
     """Install the Debian packages that are missing, saying first which; no service of theirs is started.
 
-    Takes them from the lab's cache (``debs``, filled by an import) if they are there, else from the configured
-    Debian mirror. Raises LabError with apt's own last lines.
+    Takes them from the lab's cache (``debs``, filled by an import) if they are there, else from the
+    configured Debian mirror. Raises LabError with apt's own last lines.
     """
     missing = missing_packages(names)
     if not missing:
@@ -85,7 +89,9 @@ def ensure_packages(names: Sequence[str], report: Report) -> None:
     require_root(f"install the Debian packages {', '.join(missing)}")
     files = _cached_files(missing)
     source = "the lab's cache" if files else "the configured Debian mirror"
-    report(f"installing the Debian packages {', '.join(missing)} from {source} (their services are not started)")
+    report(
+        f"installing the Debian packages {', '.join(missing)} from {source} (their services are not started)"
+    )
     with _nothing_started() as options:
         if files:
             _apt(["install", "--no-download", *options, *map(str, files)])
@@ -102,7 +108,9 @@ def ensure_packages(names: Sequence[str], report: Report) -> None:
 def save_packages(names: Sequence[str], folder: Path) -> list[Path]:
     """Download the packages and all that they depend on into ``folder``, for a machine without a mirror."""
     folder.mkdir(parents=True, exist_ok=True)
-    flags = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
+    flags = [
+        f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
+    ]
     listed = _run(["apt-cache", "depends", "--recurse", "--no-pre-depends", *flags, *names]).stdout
     closure = sorted({line for line in listed.splitlines() if line and line[0] not in " <"} - _essential())
     _run(["apt-get", "download", *closure], cwd=folder)
@@ -124,8 +132,10 @@ def _installed(name: str) -> bool:
 
 def _cached_files(missing: Sequence[str]) -> list[Path]:
     """Cached package files that are not installed, if they include every missing one; else none."""
-    files = {_run(["dpkg-deb", "-f", str(file), "Package"]).stdout.strip(): file
-             for file in sorted((cache_root() / "debs").glob("*.deb"))}
+    files = {
+        _run(["dpkg-deb", "-f", str(file), "Package"]).stdout.strip(): file
+        for file in sorted((cache_root() / "debs").glob("*.deb"))
+    }
     if not set(missing) <= files.keys():
         return []
     return [file for name, file in files.items() if not _installed(name)]
@@ -135,7 +145,7 @@ def _cached_files(missing: Sequence[str]) -> list[Path]:
 def _nothing_started() -> Iterator[list[str]]:
     """Options for apt-get under which a package's scripts find starters that do nothing.
 
-    The usual way, a policy-rc.d file, would be left behind by a kill, and the machine may have one of its own.
+    The usual way, a policy-rc.d file, would be left behind by a kill, and the machine may have its own.
     """
     with tempfile.TemporaryDirectory(prefix="istio-lab-apt-") as folder:
         for name in _STARTERS:

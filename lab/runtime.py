@@ -1,7 +1,8 @@
 """The bounded runtime: runc, asked only for the capabilities that this machine can give.
 
-Docker before 23 gives a privileged container every capability and fails where the machine's bounding set lacks one.
-The wrapper (``lab/sources/runc-bounded``, Go: it is paid on every container start and exec) takes those out.
+Docker before 23 gives a privileged container every capability and fails where the machine's bounding set
+lacks one. The wrapper (``lab/sources/runc-bounded``) takes those out; it is Go, because its start is paid by
+every container start and exec.
 """
 
 import hashlib
@@ -62,7 +63,9 @@ def install(target: Path, report: Report) -> Path:
 
 def _build(program: Path, report: Report) -> None:
     if shutil.which("go") is None:
-        raise LabError("Go is missing: install Go 1.25 or later, or import a built lab (python -m lab import FILE)")
+        raise LabError(
+            "Go is missing: install Go 1.25 or later, or import a built lab (python -m lab import FILE)"
+        )
     report("building the bounded runtime (about 10 s)")
     program.parent.mkdir(parents=True, exist_ok=True)
     fresh = program.with_suffix(f".{os.getpid()}")

@@ -1,0 +1,121 @@
+"""What the lab puts on the machine itself: firewall rules, blackhole routes, bridges.
+
+Each can be found again after a kill: rules by their comment, routes by their protocol number, bridges by
+their name.
+"""
+
+import ipaddress
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.host import require_root
+from lab.paths import LABEL
+
+Range = ipaddress.IPv4Network
+
+#: Routing protocol number of the lab's routes; nothing in iproute2's rt_protos uses it.
+ROUTE_PROTOCOL = 173
+
+#: How every bridge's name begins; the kernel allows 15 characters in all.
+BRIDGE = "istiolab"
+
+_RESOLVER_FILES = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")
+_OURS = ("proto", str(ROUTE_PROTOCOL))
+_SBIN = "/usr/sbin:/sbin:/usr/bin:/bin"
+
+
+def reject(bridge: str, run: str) -> None:
+    """Reject all that the bridge would forward to anywhere but itself, IPv6 where the machine has it."""
+    for tables in _firewalls():
+        comment = ["-m", "comment", "--comment", f"{LABEL}={run}"]
+        rule = ["FORWARD", "-i", bridge, "!", "-o", bridge, *comment, "-j", "REJECT"]
+        if _call([tables, "-w", "-C", *rule], check=False).returncode:
+            _call([tables, "-w", "-I", *rule])
+
+
+def blackhole(subnet: str) -> None:
+    """Drop what no other route serves; a bridge's own route goes before this one, of the highest metric."""
+    _call(["ip", "route", "replace", "blackhole", subnet, *_OURS, "metric", "4000000000"])
+
+
+def in_use() -> list[Range]:
+    """Ranges that this machine's routes and resolvers use, but for the default routes and the lab's own."""
+    return [*_routes(), *_resolvers()]
+
+
+def remove_rules(run: str | None = None) -> None:
+    """Delete the rules that carry the lab's comment, of one run or of all."""
+    if shutil.which("iptables", path=_SBIN) is None:
+        return
+    for tables in _firewalls():
+        for rule in _call([tables, "-w", "-S", "FORWARD"]).stdout.splitlines():
+            words = [word.strip('"') for word in rule.split()]
+            if any(
+                word == f"{LABEL}={run}" or (run is None and word.startswith(f"{LABEL}=")) for word in words
+            ):
+                _call([tables, "-w", "-D", *words[1:]])
+
+
+def remove_routes(only: Iterable[str] | None = None) -> None:
+    """Delete the lab's routes, or those of them for the given ranges."""
+    for row in json.loads(_call(["ip", "-json", "-4", "route", "show", *_OURS]).stdout or "[]"):
+        if only is None or row["dst"] in only:
+            _call(["ip", "route", "del", "blackhole", row["dst"], *_OURS])
+
+
+def sweep() -> None:
+    """Remove every bridge, rule and route of the lab; LabError if there is a bridge and this is not root."""
+    for interface in Path("/sys/class/net").glob(f"{BRIDGE}*"):
+        require_root(f"remove the bridge {interface.name}")
+        _call(["ip", "link", "delete", interface.name])
+    if os.geteuid() == 0:
+        remove_rules()
+        remove_routes()
+
+
+def _firewalls() -> list[str]:
+    """The firewall programs that this machine has and whose kernel side works; IPv4's must."""
+    if shutil.which("iptables", path=_SBIN) is None:
+        raise LabError("iptables is missing: install it (apt-get install iptables)")
+    six = shutil.which("ip6tables", path=_SBIN)
+    works = six is not None and _call([six, "-w", "-S", "FORWARD"], check=False).returncode == 0
+    return ["iptables", "ip6tables"] if works else ["iptables"]
+
+
+def _routes() -> list[Range]:
+    """What this machine's routing tables name, but for the default routes and the lab's own."""
+    rows = json.loads(_call(["ip", "-json", "-4", "route", "show", "table", "all"]).stdout or "[]")
+    foreign = [row for row in rows if row.get("protocol") != str(ROUTE_PROTOCOL)]
+    found = [
+        Range(row["dst"], strict=False) for row in foreign if row.get("dst") not in (None, "default", "all")
+    ]
+    return [span for span in found if span.prefixlen]
+
+
+def _resolvers() -> list[Range]:
+    lines = [
+        line.split()
+        for file in map(Path, _RESOLVER_FILES)
+        if file.exists()
+        for line in file.read_text(encoding="utf-8").splitlines()
+    ]
+    named = [
+        words[1] for words in lines if len(words) > 1 and words[0] == "nameserver" and ":" not in words[1]
+    ]
+    return [Range(address) for address in named]
+
+
+def _call(command: Sequence[str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
+    program = shutil.which(command[0], path=_SBIN)
+    if program is None:
+        package = "iproute2" if command[0] == "ip" else "iptables"
+        raise LabError(f"{command[0]} is missing: install it (apt-get install {package})")
+    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise LabError(f"{' '.join(command)} failed ({done.returncode}): {done.stderr.strip()}")
+    return done
