@@ -25,17 +25,21 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
             "--istio", action="append", metavar="VERSION",
             help=f"Istio version, may be given twice for an upgrade; known: {', '.join(istio_versions())}",
         )  # fmt: skip
-    exporting = commands.add_parser("export", help="write the built lab to one archive, for a site with nothing at all")
+    exporting = commands.add_parser(
+        "export", help="write the built lab to one archive, for a site with nothing"
+    )
     importing = commands.add_parser("import", help="take a lab from an archive that `export` wrote")
     for command in (exporting, importing):
         command.add_argument("file", type=Path)
-    cleaning = commands.add_parser("clean", help="remove clusters, networks, the lab's engine; the cache stays")
+    cleaning = commands.add_parser(
+        "clean", help="remove clusters, networks, the lab's engine; the cache stays"
+    )
     cleaning.add_argument("--cache", action="store_true", help="remove what was built as well")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; 0 when it did what it says, 1 with the reason on standard error, 130 when interrupted."""
+    """Run one command; 0 when done, 1 with the reason on standard error, 130 when interrupted."""
     chosen = _arguments(arguments)
     try:
         _run(chosen)

@@ -11,13 +11,13 @@ from lab.sources import istio_versions
 
 Say = Callable[[str], None]
 
-#: Folders of the cache that a run without registries needs beside the lab's own entries: Debian packages for the
-#: engine, wheels for the suite, the report's generator.
+#: Folders of the cache that a run without registries needs beside the lab's own entries: Debian packages for
+#: the engine, wheels for the suite, the report's generator.
 COMPANIONS = ("debs", "wheels", "allure")
 
 
 def export_to(file: Path, say: Say) -> None:
-    """Write all that a run needs to `file` (a plain tar); LabError where the lab isn't built or the place is no good."""
+    """Write all that a run needs to `file`, a tar; LabError where the lab isn't built or the file exists."""
     root = cache_root()
     wanted = plan([istio_versions()[-1]], root)
     if not wanted.built():
@@ -28,7 +28,7 @@ def export_to(file: Path, say: Say) -> None:
         raise LabError(f"{file} exists; name a new file or remove it")
     if not file.absolute().parent.is_dir():
         raise LabError(f"{file.absolute().parent} is no folder; make it first")
-    entries = [wanted.node, *(entry for name, entry in wanted.programs.items() if _has_tools(wanted, name))]
+    entries = [wanted.node, *(wanted.programs[source.name] for source in wanted.sources if source.tools)]
     members = [str(entry.path.relative_to(root)) for entry in entries]
     members += [name for name in COMPANIONS if (root / name).is_dir()]
     part = file.with_name(file.name + ".part")
@@ -43,7 +43,7 @@ def export_to(file: Path, say: Say) -> None:
 
 
 def import_from(file: Path, say: Say) -> None:
-    """Take the lab from `file` into the cache; LabError where it is no such archive or fits another checkout."""
+    """Take the lab from `file` into the cache; LabError where it is no such archive or does not fit."""
     if not file.is_file():
         raise LabError(f"{file} is no file; `python -m lab export FILE` on a built machine writes one")
     root = cache_root()
@@ -58,12 +58,7 @@ def import_from(file: Path, say: Say) -> None:
     wanted = plan([istio_versions()[-1]], root)
     if damage := wanted.node.damage():
         raise LabError(
-            f"{file} was taken in but does not fit this checkout ({damage}): it was exported from another version of "
-            "the project, with another Go, or is cut short; export it again from this one"
+            f"{file} was taken in but does not fit this checkout ({damage}): it was exported from another "
+            "version of the project, with another Go, or is cut short; export it again from this one"
         )
     say("taken in and whole; `python -m lab build` now needs no registry")
-
-
-def _has_tools(wanted: object, name: str) -> bool:
-    sources = getattr(wanted, "sources")
-    return any(source.name == name and source.tools for source in sources)

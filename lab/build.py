@@ -1,8 +1,9 @@
-"""Builds the lab: programs, root file system, node image; every part that is already there is used as it is."""
+"""Builds the lab: programs, root file system, node image; a part that is there is used as it is."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lab import engine, host, node, programs, rootfs
@@ -40,7 +41,7 @@ class Plan:
         return node.tag(self.node)
 
     def tools(self) -> dict[str, Path]:
-        """Programs that the machine itself runs, by name; istioctl of several versions as `istioctl-<version>`."""
+        """Programs that the machine itself runs, by name; each istioctl as `istioctl-<version>`."""
         found = {}
         for source in self.sources:
             folder = self.programs[source.name].path
@@ -66,7 +67,12 @@ def plan(istio: Sequence[str], root: Path | None = None) -> Plan:
     sources = chosen_sources(istio)
     entries = {source.name: programs.entry(source, root) for source in sources}
     return Plan(
-        root, tuple(istio), tuple(sources), entries, rootfs.entry(root), node.entry(root, sources, entries, istio)
+        root,
+        tuple(istio),
+        tuple(sources),
+        entries,
+        rootfs.entry(root),
+        node.entry(root, sources, entries, istio),
     )
 
 
@@ -88,7 +94,10 @@ def build(istio: Sequence[str]) -> Plan:
 
 def _build_missing(wanted: Plan, progress: Progress) -> None:
     missing = [source for source in wanted.sources if wanted.programs[source.name].damage() is not None]
-    steps = {source.name: GUESSES.get(source.name, 300.0 if (source.folder / "go.mod").exists() else 5.0) for source in missing}
+    steps = {
+        source.name: GUESSES.get(source.name, 300.0 if (source.folder / "go.mod").exists() else 5.0)
+        for source in missing
+    }
     for name, there in (("rootfs", wanted.rootfs.damage() is None), ("node", False), ("load", False)):
         if not there:
             steps[name] = GUESSES[name]
@@ -122,15 +131,16 @@ def _build_rootfs(wanted: Plan, progress: Progress) -> None:
 def _build_programs(wanted: Plan, missing: Sequence[Source], progress: Progress) -> None:
     for source in missing:
         with progress.step(source.name, source.title) as tell:
-            wanted.programs[source.name].make(
-                lambda folder, source=source, tell=tell: programs.build(source, folder, tell), progress.say
-            )
+            wanted.programs[source.name].make(partial(programs.build, source, tell=tell), progress.say)
 
 
 def _load(wanted: Plan, running: Engine, progress: Progress) -> None:
     """Put the node image into the engine unless it is there."""
     with locked(wanted.root / "locks" / "load"):
-        if running.docker("image", "inspect", "--format", "{{.Id}}", wanted.image, check=False).returncode == 0:
+        if (
+            running.docker("image", "inspect", "--format", "{{.Id}}", wanted.image, check=False).returncode
+            == 0
+        ):
             return
         damage = wanted.node.damage("node.tar")
         if damage is not None:

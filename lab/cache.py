@@ -7,7 +7,6 @@ SHA-256 of every file in it, and one build at a time makes it (an advisory lock 
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -65,7 +64,9 @@ class Entry:
             loaded = json.loads((self.path / MANIFEST).read_text())
         except (OSError, ValueError):
             return None
-        return {str(name): str(value) for name, value in loaded["files"].items()} if "files" in loaded else None
+        return (
+            {str(name): str(value) for name, value in loaded["files"].items()} if "files" in loaded else None
+        )
 
     def damage(self, *names: str) -> str | None:
         """What is wrong with the entry (with the named files only, or all of them); None when it is whole."""
@@ -100,5 +101,5 @@ class Entry:
                 if path.is_file() and not path.is_symlink()
             }
             (work / MANIFEST).write_text(json.dumps({"key": self.key, "files": files}, indent=1))
-            os.rename(work, self.path)
+            work.rename(self.path)
             return self.path

@@ -28,7 +28,7 @@ def clean(say: Say, *, cache: bool = False) -> None:
 
 
 def remove_leftovers(running: engine.Engine, say: Say) -> None:
-    """Remove networks that carry the lab's label and the containers on them or so labelled; LabError where one stays.
+    """Remove labelled networks, and containers that are labelled or on them; LabError where one stays.
 
     kind's nodes carry no label of ours: they are known by the run's own network, on which nothing else is.
     """
@@ -44,7 +44,8 @@ def remove_leftovers(running: engine.Engine, say: Say) -> None:
 
 
 def node_repository() -> str:
-    from lab.node import REPOSITORY  # noqa: PLC0415  (node imports the builders, which clean has no need of)
+    """The repository of the lab's node images in an engine."""
+    from lab.node import REPOSITORY
 
     return REPOSITORY
 

@@ -1,7 +1,7 @@
-"""What a built lab is, for whoever runs a cluster on it: paths, names, versions, and what stands in for what."""
+"""What a built lab is, for whoever runs a cluster on it: paths, names, versions, what stands in for what."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,18 +13,18 @@ from lab.sources import istio_versions
 #: What the lab has in another form than a published Istio; every report made on the lab lists these.
 STAND_INS = (
     "Envoy is the upstream build from PyPI, without Istio's own filters (stats, metadata exchange, ALPN).",
-    "istio_requests_total comes from Envoy's stats access logger, set by an EnvoyFilter; "
-    "what a proxy can't know of its peer travels in x-lab-* headers that the receiving proxy takes off.",
-    "Kubernetes, etcd, CoreDNS, Prometheus, kind and Istio are compiled from their Go modules in one build list: "
-    "some dependencies are newer than in the published programs.",
-    "kube-proxy runs as a unit of the node, CoreDNS from a manifest of the lab that forwards no name to the outside.",
+    "istio_requests_total comes from Envoy's stats access logger, set by an EnvoyFilter.",
+    "What a proxy can't know of its peer travels in x-lab-* headers that the receiving proxy takes off.",
+    "Kubernetes, etcd, CoreDNS, Prometheus, kind and Istio are compiled from their Go modules in one build.",
+    "Some of their dependencies are newer than in the published programs, for the same reason.",
+    "kube-proxy runs as a unit of the node; CoreDNS asks no one outside the cluster.",
     "containerd, runc, CNI plugins and nginx are Debian's.",
 )
 
 
 @dataclass(frozen=True)
 class LabDescription:
-    """A built lab: programs on this machine, the node image's name, and the environment that reaches the engine."""
+    """A built lab: its programs, the node image's name, and the environment that reaches the engine."""
 
     istio_version: str
     kubernetes_version: str
@@ -45,15 +45,21 @@ def available_istio_versions() -> list[str]:
 
 
 def describe(istio_version: str) -> LabDescription:
-    """The built lab with this Istio version; LabError where the version is unknown or the lab isn't built or up."""
+    """The built lab with this Istio version; LabError for an unknown version, or a lab not ready."""
     wanted = plan([istio_version])
     if not wanted.built():
-        raise LabError(f"the lab with Istio {istio_version} is not built on this machine; run `python -m lab build`")
+        raise LabError(
+            f"the lab with Istio {istio_version} is not built on this machine; run `python -m lab build`"
+        )
     running = engine.find()
     if running is None:
-        raise LabError("no container engine is running; run `python -m lab build`, which starts the lab's own")
+        raise LabError(
+            "no container engine is running; run `python -m lab build`, which starts the lab's own"
+        )
     if running.docker("image", "inspect", wanted.image, check=False).returncode:
-        raise LabError("the node image is not in the engine; run `python -m lab build`, which loads it from the cache")
+        raise LabError(
+            "the node image is not in the engine; run `python -m lab build`, which loads it from the cache"
+        )
     tools = wanted.tools()
     versions: dict[str, str] = {}
     for source in wanted.sources:
@@ -79,3 +85,26 @@ def _debian(recorded: Path) -> dict[str, str]:
     """The versions that Debian gave for the packages that matter to a reader."""
     told = dict(line.split("\t") for line in recorded.read_text().splitlines() if "\t" in line)
     return {name: told[name] for name in ("containerd", "runc", "nginx", "iptables") if name in told}
+
+
+def status(istio: Sequence[str]) -> list[str]:
+    """What is built and what runs, a line each; LabError for an unknown version."""
+    wanted = plan(istio)
+    lines = [f"cache    {wanted.root}"]
+    entries = [*((source.name, wanted.programs[source.name]) for source in wanted.sources)]
+    entries += [("rootfs", wanted.rootfs), ("node", wanted.node)]
+    for name, entry in entries:
+        lines.append(
+            f"{name:<14} {entry.key[:16]}  {'built' if entry.manifest() is not None else 'not built'}"
+        )
+    running = engine.find()
+    if running is None:
+        return [*lines, "engine         none runs; `python -m lab build` starts the lab's own"]
+    whose = "the lab's own" if running.own else "was there before"
+    lines.append(f"engine         {running.version} at {running.host} ({whose})")
+    there = running.docker("image", "inspect", wanted.image, check=False).returncode == 0
+    lines.append(f"node image     {wanted.image} {'loaded' if there else 'not loaded'}")
+    nodes = running.docker(
+        "ps", "--format", "{{.Names}}", "--filter", "label=io.x-k8s.kind.cluster"
+    ).stdout.split()
+    return [*lines, f"clusters       {', '.join(nodes) or 'none'}"]

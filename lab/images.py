@@ -23,7 +23,14 @@ from lab.sources import Image
 SEARCH_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 #: Names under which iptables is called; the multi-call program looks at its own name.
-IPTABLES_NFT = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
+IPTABLES_NFT = (
+    "iptables",
+    "iptables-save",
+    "iptables-restore",
+    "ip6tables",
+    "ip6tables-save",
+    "ip6tables-restore",
+)
 XTABLES_PLUGINS = "/usr/lib/x86_64-linux-gnu/xtables"
 
 
@@ -31,7 +38,7 @@ class Layer:
     """A tar being written: absolute paths in, reproducible members out, parent folders made as needed."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self._tar = tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT)
+        self._tar = tarfile.TarFile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT)
         self._known: set[str] = set()
 
     def close(self) -> None:
@@ -102,7 +109,7 @@ class Archive:
     _layers: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._tar = tarfile.open(self.path, "w")
+        self._tar = tarfile.TarFile.open(self.path, "w")
 
     def add(self, name: str, layers: list[Path], config: Mapping[str, Any]) -> None:
         """Add one image of the given layers (tar files, lowest first) and container configuration."""
@@ -136,18 +143,23 @@ class Archive:
         self._tar.close()
 
 
-def compose(image: Image, programs: Mapping[str, Path], files: Mapping[str, Path], debian: Path, target: Layer) -> None:
+def compose(
+    image: Image, programs: Mapping[str, Path], files: Mapping[str, Path], debian: Path, target: Layer
+) -> None:
     """Write what an image declares into a layer; KeyError for a program or file that no source has."""
     for name, path in image.programs.items():
         target.file(path, programs[name], 0o755)
     for name, path in image.files.items():
         target.file(path, files[name], 0o644)
-    if not image.debian:
-        return
+    if image.debian:
+        _compose_debian(image, [*image.debian, *_foreign(image, programs, debian)], debian, target)
+
+
+def _compose_debian(image: Image, wanted: list[str], debian: Path, target: Layer) -> None:
+    """Write programs of the root file system, their libraries, and what they expect around them."""
     for merged in ("bin", "sbin", "lib", "lib64"):
         target.link(merged, f"usr/{merged}")
-    wanted = rootfs.with_libraries(debian, [*image.debian, *_foreign(image, programs, debian)])
-    for path in sorted(wanted):
+    for path in sorted(rootfs.with_libraries(debian, wanted)):
         _take(path, debian, target)
     for path in ("/etc/passwd", "/etc/group", "/etc/nsswitch.conf"):
         _take(path, debian, target)
@@ -204,4 +216,9 @@ def _iptables(debian: Path, target: Layer) -> None:
 
 def configuration(image: Image) -> dict[str, Any]:
     """The container configuration of an image, as the archive format names its fields."""
-    return {"Env": [SEARCH_PATH], "Entrypoint": list(image.entrypoint) or None, "User": image.user, "WorkingDir": "/"}
+    return {
+        "Env": [SEARCH_PATH],
+        "Entrypoint": list(image.entrypoint) or None,
+        "User": image.user,
+        "WorkingDir": "/",
+    }

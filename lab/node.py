@@ -23,8 +23,8 @@ CONFIGURATION = {
     "StopSignal": "SIGRTMIN+3",
 }
 
-#: Settings of kind's containerd that differ here: the pause image that Kubernetes 1.35 names, and no lowering of
-#: oom_score_adj, which needs a capability that the smallest machines withhold.
+#: Settings of kind's containerd that differ here: the pause image that Kubernetes 1.35 names, and no lowering
+#: of oom_score_adj, which needs a capability that the smallest machines withhold.
 CONTAINERD = {
     'sandbox_image = "registry.k8s.io/pause:3.10"': 'sandbox_image = "registry.k8s.io/pause:3.10.1"',
     "restrict_oom_score_adj = false": "restrict_oom_score_adj = true",
@@ -33,8 +33,10 @@ CONTAINERD = {
 Say = Callable[[str], None]
 
 
-def entry(root: Path, sources: Sequence[Source], programs: Mapping[str, Entry], istio: Sequence[str]) -> Entry:
-    """Keyed by all that goes in: the programs, the root file system, what the sources declare, these files."""
+def entry(
+    root: Path, sources: Sequence[Source], programs: Mapping[str, Entry], istio: Sequence[str]
+) -> Entry:
+    """Keyed by all that goes in: programs, root file system, what the sources declare, these files."""
     recipe = [(PROJECT / "lab" / name).read_bytes() for name in ("node.py", "images.py")]
     parts = [source.digest + programs[source.name].key for source in sources]
     return Entry(root, "node", digest(rootfs.entry(root).key, tree_digest(FILES), *recipe, *parts, *istio))
@@ -49,7 +51,7 @@ def build(
     folder: Path, engine: Engine, sources: Sequence[Source], programs: Mapping[str, Path], debian: Path,
     istio: Sequence[str], tell: Callable[[str, float], None],
 ) -> None:  # fmt: skip
-    """Make node.tar in `folder`, an archive for `docker load`; `programs` maps a source's name to its built folder.
+    """Make node.tar in `folder`, an archive for `docker load`; `programs` has each source's built folder.
 
     Raises LabError where the bake in the container fails.
     """
@@ -59,7 +61,10 @@ def build(
     unpacked = rootfs.unpack(debian / "rootfs.tar", work / "rootfs")
     tell("container images", 0.1)
     included = [
-        (source, image) for source in sources for image in source.images if image.istio is None or image.istio in istio
+        (source, image)
+        for source in sources
+        for image in source.images
+        if image.istio is None or image.istio in istio
     ]
     with closing(Archive(work / "images.tar")) as archive:
         for number, (source, image) in enumerate(included):
@@ -78,7 +83,9 @@ def build(
     _bake(engine, name, work)
     tell("packing the node image", 0.85)
     with closing(Archive(folder / "node.tar")) as archive:
-        archive.add(f"{REPOSITORY}:{folder.name.removesuffix('.part')}", [*base, work / "baked.tar"], CONFIGURATION)
+        archive.add(
+            f"{REPOSITORY}:{folder.name.removesuffix('.part')}", [*base, work / "baked.tar"], CONFIGURATION
+        )
     shutil.copyfile(work / "names.txt", folder / "images.txt")
     shutil.copyfile(debian / "packages.txt", folder / "packages.txt")
     shutil.rmtree(work)
@@ -89,7 +96,7 @@ def _bake(engine: Engine, name: str, work: Path) -> None:
     engine.docker("load", "--quiet", "--input", str(work / "base.tar"))
     (work / "base.tar").unlink()
     ran = engine.docker(
-        "run", "--rm", "--privileged", "--network=none", f"--label={LABEL}=build", "--volume", f"{work}:/bake",
+        "run", "--rm", "--privileged", "--network=none", f"--label={LABEL}=build", f"--volume={work}:/bake",
         "--entrypoint=/bin/bash", name, "/bake/bake.sh", check=False,
     )  # fmt: skip
     engine.docker("image", "rm", "--force", name)
@@ -98,7 +105,7 @@ def _bake(engine: Engine, name: str, work: Path) -> None:
 
 
 class _Lookup:
-    """Programs and module files by the names that a source's images use: its own plainly, others' as folder:name."""
+    """Programs and module files as a source's images name them: its own plainly, others' as folder:name."""
 
     def __init__(self, sources: Sequence[Source], built: Mapping[str, Path]) -> None:
         self._built = built
@@ -121,7 +128,9 @@ def _node_files(sources: Sequence[Source], lookup: _Lookup, target: Layer) -> No
     config = (base / "etc/containerd/config.toml").read_text()
     for theirs, ours in CONTAINERD.items():
         if theirs not in config:
-            raise LabError(f"kind's containerd configuration no longer says {theirs!r}; see CONTAINERD in lab/node.py")
+            raise LabError(
+                f"kind's containerd configuration no longer says {theirs!r}; see CONTAINERD in lab/node.py"
+            )
         config = config.replace(theirs, ours)
     target.text("etc/containerd/config.toml", config)
     target.tree("", FILES / "files", 0o644)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-#: Docker label on every container, network and volume that the lab or a run makes; the value is the run's name.
+#: Docker label on each container and network that the lab or a run makes; its value is the run's name.
 LABEL = "io.istio-conformance.lab"
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -11,7 +11,7 @@ SOURCES = PROJECT / "lab" / "sources"
 
 
 def cache_root() -> Path:
-    """Folder of what was built: ``$ISTIO_LAB_CACHE``, else below ``$XDG_CACHE_HOME``, else below ``~/.cache``."""
+    """Folder of what was built: ``$ISTIO_LAB_CACHE``, else below ``$XDG_CACHE_HOME`` or ``~/.cache``."""
     if chosen := os.environ.get("ISTIO_LAB_CACHE"):
         return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")

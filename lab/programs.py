@@ -17,7 +17,7 @@ Tell = Callable[[str, float], None]
 
 #: No debugger reads these programs: without DWARF a build takes a sixth less time and space.
 COMPILER_FLAGS = "all=-dwarf=false"
-#: Percent of heap growth between the compiler's collections; lab.md's figure for machines with memory to spare.
+#: Percent of heap growth between the compiler's collections: memory is there, processors are few.
 COMPILER_GOGC = "400"
 
 
@@ -36,7 +36,12 @@ def go_environment() -> dict[str, str]:
 
 def _go(source: Source, *arguments: str) -> str:
     ran = subprocess.run(
-        ["go", *arguments], cwd=source.folder, env=go_environment(), text=True, capture_output=True, check=False
+        ["go", *arguments],
+        cwd=source.folder,
+        env=go_environment(),
+        text=True,
+        capture_output=True,
+        check=False,
     )
     if ran.returncode:
         raise LabError(f"`go {' '.join(arguments)}` failed in {source.name}:\n{ran.stderr[-2000:]}")
@@ -44,14 +49,14 @@ def _go(source: Source, *arguments: str) -> str:
 
 
 def entry(source: Source, root: Path) -> Entry:
-    """Where the source's programs are or will be: keyed by its folder, the compiler and the way of building."""
+    """Where the source's programs are or will be: keyed by its folder, the compiler and this file."""
     recipe = Path(__file__).read_bytes()
     compiler = _go(source, "env", "GOVERSION").strip() if (source.folder / "go.mod").exists() else "wheel"
     return Entry(root, source.name, digest(source.digest, compiler, recipe))
 
 
-def build(source: Source, folder: Path, tell: Tell) -> None:
-    """Build or unpack the source's programs into `folder`; LabError with the tool's own words where that fails."""
+def build(source: Source, folder: Path, *, tell: Tell) -> None:
+    """Build or unpack the source's programs into `folder`; LabError with the tool's words on failure."""
     if (source.folder / "go.mod").exists():
         _build_go(source, folder, tell)
     if (source.folder / "requirements.txt").exists():
@@ -59,7 +64,9 @@ def build(source: Source, folder: Path, tell: Tell) -> None:
 
 
 def _build_go(source: Source, folder: Path, tell: Tell) -> None:
-    variables = " ".join(f"-X '{name}={value}'" for name, value in source.declared.get("variables", {}).items())
+    variables = " ".join(
+        f"-X '{name}={value}'" for name, value in source.declared.get("variables", {}).items()
+    )
     for part in source.declared["build"]:
         flags = [
             # One profile-guided main package would compile all that it shares with the others anew.
@@ -82,7 +89,12 @@ def _build_go(source: Source, folder: Path, tell: Tell) -> None:
 def _run_build(command: Sequence[str], source: Source, total: int, tell: Tell) -> None:
     """Run one go build; it names each package that it compiles, which is how far it is."""
     with subprocess.Popen(
-        command, cwd=source.folder, env=go_environment(), text=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        command,
+        cwd=source.folder,
+        env=go_environment(),
+        text=True,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
     ) as running:
         assert running.stderr is not None
         lines = []
@@ -90,8 +102,10 @@ def _run_build(command: Sequence[str], source: Source, total: int, tell: Tell) -
             lines.append(line)
             tell(f"{len(lines)} of at most {total} packages", min(0.99, len(lines) / total))
     if running.returncode:
-        raise LabError(f"building {source.name} failed; the same again: lab/sources/{source.name}: "
-                       f"{' '.join(command[:4])} ...\n{''.join(lines[-30:])}")
+        raise LabError(
+            f"building {source.name} failed; the same again: lab/sources/{source.name}: "
+            f"{' '.join(command[:4])} ...\n{''.join(lines[-30:])}"
+        )
 
 
 def _unpack_wheel(source: Source, folder: Path) -> None:

@@ -72,7 +72,8 @@ class Progress:
                 self._last_line = now
             elapsed = now - begun
             left = elapsed * (1 - fraction) / fraction if fraction > 0.1 else max(0.0, expected - elapsed)
-            line = f"[lab] {what}: {detail}, {fraction:.0%}, {readable(elapsed)} so far, about {readable(left)} left"
+            times = f"{readable(elapsed)} so far, about {readable(left)} left"
+            line = f"[lab] {what}: {detail}, {fraction:.0%}, {times}"
             with self._lock:
                 if self.stream.isatty():
                     print(f"\r\x1b[K{line}", end="", file=self.stream, flush=True)
@@ -94,5 +95,7 @@ class Progress:
     def _save(self) -> None:
         self.times.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.times.with_suffix(".new")
-        fresh.write_text(json.dumps({name: round(value, 1) for name, value in sorted(self._recorded.items())}))
+        fresh.write_text(
+            json.dumps({name: round(value, 1) for name, value in sorted(self._recorded.items())})
+        )
         fresh.replace(self.times)

@@ -14,8 +14,8 @@ SUITE = "bookworm"
 #: What kind's own base image installs, containerd and CNI plugins as Debian packages them, and what the
 #: containers take their programs from. kind v0.30.0, images/base/Dockerfile.
 PACKAGES = (
-    "systemd", "dbus", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "util-linux", "mount", "kmod",
-    "libseccomp2", "pigz", "bash", "ca-certificates", "curl", "jq", "procps", "socat",
+    "systemd", "dbus", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "util-linux", "mount",
+    "kmod", "libseccomp2", "pigz", "bash", "ca-certificates", "curl", "jq", "procps", "socat",
     "containerd", "runc", "containernetworking-plugins", "nginx", "busybox",
 )  # fmt: skip
 
@@ -41,7 +41,7 @@ dpkg-query --admindir=var/lib/dpkg -W > usr/share/lab-packages.txt
 
 
 def entry(root: Path) -> Entry:
-    """Keyed by the list of packages and the way of building; the versions that Debian gave are recorded, not keyed."""
+    """Keyed by the packages' names and this file; the versions that Debian gave are recorded, not keyed."""
     return Entry(root, "rootfs", digest(Path(__file__).read_bytes(), platform.machine()))
 
 
@@ -49,7 +49,9 @@ def build(folder: Path) -> None:
     """Make rootfs.tar and packages.txt; LabError with mmdebstrap's words where that fails."""
     hook = folder / "prune.sh"
     hook.write_text(PRUNE)
-    excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info", "i18n")]
+    excluded = [
+        f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info", "i18n")
+    ]
     ran = subprocess.run(
         [
             "mmdebstrap", "--variant=minbase", "--mode=root", "--format=tar",
@@ -64,7 +66,9 @@ def build(folder: Path) -> None:
         raise LabError(f"Debian's packages for the node can't be had:\n{ran.stderr[-2000:]}")
     with (folder / "packages.txt").open("wb") as recorded:
         subprocess.run(
-            ["tar", "-xOf", str(folder / "rootfs.tar"), "./usr/share/lab-packages.txt"], stdout=recorded, check=True
+            ["tar", "-xOf", str(folder / "rootfs.tar"), "./usr/share/lab-packages.txt"],
+            stdout=recorded,
+            check=True,
         )
 
 
@@ -87,7 +91,9 @@ def libraries(rootfs: Path, program: Path) -> set[str]:
     if ran.returncode:
         if "not a dynamic executable" in ran.stderr or "statically linked" in ran.stderr + ran.stdout:
             return set()
-        raise LabError(f"{inside} needs a library that the node's Debian lacks: {ran.stderr.strip()}{ran.stdout}")
+        raise LabError(
+            f"{inside} needs a library that the node's Debian lacks: {ran.stderr.strip()}{ran.stdout}"
+        )
     found = {loader}
     for line in ran.stdout.splitlines():
         words = line.split()

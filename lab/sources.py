@@ -101,7 +101,9 @@ def all_sources(root: Path = SOURCES) -> dict[str, Source]:
         try:
             _ = source.title, source.images
         except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
-            raise LabError(f"{declared} is not a source of the lab: {error!r}. See lab/sources/core for one.") from error
+            raise LabError(
+                f"{declared} is not a source of the lab: {error!r}. See lab/sources/core for one."
+            ) from error
         found[source.name] = source
     return found
 
@@ -120,11 +122,15 @@ def chosen_sources(istio: Iterable[str], sources: Mapping[str, Source] | None = 
     exist = istio_versions(known)
     for version in wanted:
         if version not in exist:
-            raise LabError(f"the lab has no Istio {version}; it has {', '.join(exist)}. Another is a folder in lab/sources.")
+            raise LabError(
+                f"the lab has no Istio {version}; it has {', '.join(exist)} (folders in lab/sources)"
+            )
     chosen = {
         name: source
         for name, source in known.items()
-        if "istio" not in source.versions or source.versions["istio"] in wanted or "kubernetes" in source.versions
+        if "istio" not in source.versions
+        or source.versions["istio"] in wanted
+        or "kubernetes" in source.versions
     }
     needed = {
         program.partition(":")[0]
