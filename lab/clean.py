@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Callable
 
 from lab import engine, network
-from lab.errors import LabError
 from lab.paths import LABEL, cache_root
 
 Say = Callable[[str], None]
@@ -28,19 +27,11 @@ def clean(say: Say, *, cache: bool = False) -> None:
 
 
 def remove_leftovers(running: engine.Engine, say: Say) -> None:
-    """Remove labelled networks, and containers that are labelled or on them; LabError where one stays.
-
-    kind's nodes carry no label of ours: they are known by the run's own network, on which nothing else is.
-    """
-    containers = set(_ids(running, "ps", "--all", "--quiet", "--filter", f"label={LABEL}"))
-    for name in _ids(running, "network", "ls", "--quiet", "--filter", f"label={LABEL}"):
-        containers |= set(_ids(running, "ps", "--all", "--quiet", "--filter", f"network={name}"))
-    for container in sorted(containers):
-        removed = running.docker("rm", "--force", "--volumes", container, check=False)
-        if removed.returncode:
-            raise LabError(f"container {container} can't be removed: {removed.stderr.strip()}")
-        say(f"removed container {container}")
+    """Remove runs' networks, kind's nodes on them, and what a build left; LabError if one stays."""
     network.remove_all(running, say)
+    for container in _ids(running, "ps", "--all", "--quiet", "--filter", f"label={LABEL}"):
+        running.docker("rm", "--force", "--volumes", container)
+        say(f"removed container {container}")
 
 
 def node_repository() -> str:
