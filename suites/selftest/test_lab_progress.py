@@ -1,0 +1,53 @@
+"""Progress: what is done, what is left, from recorded times; plain lines where there is no terminal."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from lab.progress import Progress, readable
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (75, "1 min 15 s"), (600, "10 min 00 s")])
+def test_a_duration_reads_as_a_person_would_say_it(seconds: float, text: str) -> None:
+    assert readable(seconds) == text
+
+
+def test_time_left_counts_the_steps_that_are_not_done(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    progress = Progress(tmp_path / "times.json", stream)
+    progress.expect({"a": 60.0, "b": 120.0})
+    with progress.step("a", "first"):
+        pass
+    with progress.step("b", "second"):
+        pass
+    assert "first (about 1 min 00 s; whole build: 3 min 00 s left)" in stream.getvalue()
+    assert "second (about 2 min 00 s; whole build: 2 min 00 s left)" in stream.getvalue()
+
+
+def test_what_a_step_took_is_what_the_next_build_expects(tmp_path: Path) -> None:
+    first = Progress(tmp_path / "times.json", io.StringIO())
+    first.expect({"a": 60.0})
+    with first.step("a", "first"):
+        pass
+    stream = io.StringIO()
+    second = Progress(tmp_path / "times.json", stream)
+    second.expect({"a": 60.0})
+    with second.step("a", "first"):
+        pass
+    assert "(about 0 s; whole build: 0 s left)" in stream.getvalue()
+
+
+def test_a_torn_record_of_times_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "times.json").write_text("{")
+    progress = Progress(tmp_path / "times.json", io.StringIO())
+    progress.expect({"a": 1.0})
+    assert progress.total == 1.0
+
+
+def test_a_failed_step_records_no_time(tmp_path: Path) -> None:
+    progress = Progress(tmp_path / "times.json", io.StringIO())
+    progress.expect({"a": 60.0})
+    with pytest.raises(RuntimeError, match="no"), progress.step("a", "first"):
+        raise RuntimeError("no")
+    assert not (tmp_path / "times.json").exists()
