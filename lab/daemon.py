@@ -144,7 +144,10 @@ def end(where: Place, sign: signal.Signals = signal.SIGTERM) -> None:
 
 
 def sweep(where: Place) -> None:
-    """Unmount all that is mounted below this place and remove its control groups; idempotent."""
+    """Unmount what is mounted below this place; remove its control groups and sockets; idempotent.
+
+    Only for a place whose daemons have ended.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     for mounted in reversed(_mounts(where)):
         if libc.umount2(os.fsencode(mounted), _MNT_DETACH):
@@ -153,6 +156,10 @@ def sweep(where: Place) -> None:
         for inner in sorted(folder.rglob("*/"), reverse=True):
             inner.rmdir()
         folder.rmdir()
+    for container in (where.root / "data" / "containers").glob("*"):
+        # containerd's shims listen outside its folders, under names made like this, left by a kill.
+        name = hashlib.sha256(f"{where.containerd_socket}/moby/{container.name}".encode()).hexdigest()
+        Path("/run/containerd/s", name).unlink(missing_ok=True)
 
 
 def log_tail(log: Path, lines: int = 12) -> str:

@@ -23,6 +23,9 @@ from lab.paths import LABEL
 #: Debian's packages for an engine of the lab's own; the firewall rules of lab.network need the last two.
 PACKAGES = ("docker.io", "iptables", "iproute2")
 
+#: Disk and memory that an engine without an image needs, GiB; a build asks for more.
+_ROOM = (2.0, 1.0)
+
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 #: Seconds within which an engine that works has answered.
 _ANSWER = 15.0
@@ -106,17 +109,22 @@ def survey(*, prove: bool = True) -> Iterator[tuple[Engine | None, str | None]]:
 
 
 def ensure(report: Report) -> Engine:
-    """Find an engine or start the lab's own, which outlives the caller; docker.io is installed for it.
+    """Find an engine or start the lab's own; LabError says what to do where neither is possible."""
+    return find() or start_own(report)
 
-    Callers at the same time wait for one another. Raises LabError saying what to do.
+
+def start_own(report: Report) -> Engine:
+    """Start the lab's own engine, which outlives the caller, installing Debian's docker.io for it if need be.
+
+    One that runs and works is taken as it is; one that hangs, or was killed, is ended and started again with
+    its images. Callers at the same time wait for one another. Raises LabError saying what to do.
     """
-    if engine := find():
-        return engine
     require_root("start a Docker engine of the lab's own (no running engine can run a privileged container)")
     where = daemon.place()
-    check_room(2, 1, (where.root,))
+    check_room(*_ROOM, (where.root,))
     with _locked(where):
-        if engine := find():
+        engine, _ = _answering(f"unix://{where.socket}")
+        if engine and _refusal(engine) is None:
             return engine
         if shutil.which("dockerd", path=_sbin()) is None:
             ensure_packages(PACKAGES, report)
@@ -136,7 +144,7 @@ def ensure(report: Report) -> Engine:
         if engine is None or refusal:
             tail = daemon.log_tail(where.log)
             daemon.end(where)
-            raise LabError(f"the lab's own engine cannot run a privileged container: {refusal}\n{tail}")
+            raise LabError(f"the lab's own engine can't run a privileged container: {refusal}\n{tail}")
         return engine
 
 

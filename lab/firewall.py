@@ -1,9 +1,11 @@
 """What the lab puts on the machine itself: firewall rules, blackhole routes, bridges.
 
-Each can be found again after a kill: rules by their comment, routes by their protocol number, bridges by
-their name.
+Each can be found again after a kill: rules by their comment, routes by their protocol number and metric,
+bridges by their name. All carry the scope, a number for the engine's state folder: two labs on one machine
+leave each other's alone.
 """
 
+import hashlib
 import ipaddress
 import json
 import os
@@ -14,25 +16,34 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.host import require_root
-from lab.paths import LABEL
+from lab.paths import LABEL, state_root
 
 Range = ipaddress.IPv4Network
 
 #: Routing protocol number of the lab's routes; nothing in iproute2's rt_protos uses it.
 ROUTE_PROTOCOL = 173
 
-#: How every bridge's name begins; the kernel allows 15 characters in all.
-BRIDGE = "istiolab"
+_PREFIX = "ilab"
+_LAST_RESORT = 4_000_000_000
 
 _RESOLVER_FILES = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")
-_OURS = ("proto", str(ROUTE_PROTOCOL))
 _SBIN = "/usr/sbin:/sbin:/usr/bin:/bin"
+
+
+def scope() -> int:
+    """A 16-bit number that stands for this lab's state folder."""
+    return int(hashlib.sha256(str(state_root().resolve()).encode()).hexdigest()[:4], 16)
+
+
+def bridge_name(run: str) -> str:
+    """The name of a run's bridge: the kernel's 15 characters, the scope among them."""
+    return f"{_PREFIX}{scope():04x}{hashlib.sha256(run.encode()).hexdigest()[:7]}"
 
 
 def reject(bridge: str, run: str) -> None:
     """Reject all that the bridge would forward to anywhere but itself, IPv6 where the machine has it."""
     for tables in _firewalls():
-        comment = ["-m", "comment", "--comment", f"{LABEL}={run}"]
+        comment = ["-m", "comment", "--comment", _comment(run)]
         rule = ["FORWARD", "-i", bridge, "!", "-o", bridge, *comment, "-j", "REJECT"]
         if _call([tables, "-w", "-C", *rule], check=False).returncode:
             _call([tables, "-w", "-I", *rule])
@@ -40,42 +51,49 @@ def reject(bridge: str, run: str) -> None:
 
 def blackhole(subnet: str) -> None:
     """Drop what no other route serves; a bridge's own route goes before this one, of the highest metric."""
-    _call(["ip", "route", "replace", "blackhole", subnet, *_OURS, "metric", "4000000000"])
+    _call(["ip", "route", "replace", "blackhole", subnet, *_ours()])
 
 
 def in_use() -> list[Range]:
     """Ranges that this machine's routes and resolvers use, but for the default routes and the lab's own."""
-    return [*_routes(), *_resolvers()]
+    return [*_routes(), *resolvers()]
 
 
 def remove_rules(run: str | None = None) -> None:
-    """Delete the rules that carry the lab's comment, of one run or of all."""
+    """Delete the rules that carry this lab's comment, of one run or of all."""
     if shutil.which("iptables", path=_SBIN) is None:
         return
+    comment = _comment(run or "")
     for tables in _firewalls():
         for rule in _call([tables, "-w", "-S", "FORWARD"]).stdout.splitlines():
             words = [word.strip('"') for word in rule.split()]
-            if any(
-                word == f"{LABEL}={run}" or (run is None and word.startswith(f"{LABEL}=")) for word in words
-            ):
+            if any(word == comment or (run is None and word.startswith(comment)) for word in words):
                 _call([tables, "-w", "-D", *words[1:]])
 
 
 def remove_routes(only: Iterable[str] | None = None) -> None:
     """Delete the lab's routes, or those of them for the given ranges."""
-    for row in json.loads(_call(["ip", "-json", "-4", "route", "show", *_OURS]).stdout or "[]"):
-        if only is None or row["dst"] in only:
-            _call(["ip", "route", "del", "blackhole", row["dst"], *_OURS])
+    for row in json.loads(_call(["ip", "-json", "-4", "route", "show", *_ours()[:2]]).stdout or "[]"):
+        if row["metric"] == int(_ours()[-1]) and (only is None or row["dst"] in only):
+            _call(["ip", "route", "del", "blackhole", row["dst"], *_ours()])
 
 
 def sweep() -> None:
-    """Remove every bridge, rule and route of the lab; LabError if there is a bridge and this is not root."""
-    for interface in Path("/sys/class/net").glob(f"{BRIDGE}*"):
+    """Remove every bridge, rule and route of this lab; LabError if there is a bridge and this is not root."""
+    for interface in Path("/sys/class/net").glob(f"{_PREFIX}{scope():04x}*"):
         require_root(f"remove the bridge {interface.name}")
         _call(["ip", "link", "delete", interface.name])
     if os.geteuid() == 0:
         remove_rules()
         remove_routes()
+
+
+def _ours() -> list[str]:
+    return ["proto", str(ROUTE_PROTOCOL), "metric", str(_LAST_RESORT + scope())]
+
+
+def _comment(run: str) -> str:
+    return f"{LABEL}={scope():04x}/{run}"
 
 
 def _firewalls() -> list[str]:
@@ -97,7 +115,8 @@ def _routes() -> list[Range]:
     return [span for span in found if span.prefixlen]
 
 
-def _resolvers() -> list[Range]:
+def resolvers() -> list[Range]:
+    """The addresses of this machine's DNS resolvers, as ranges of one address."""
     lines = [
         line.split()
         for file in map(Path, _RESOLVER_FILES)

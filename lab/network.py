@@ -38,7 +38,7 @@ def create_network(engine: Engine, run: str) -> Network:
     Raises LabError without root or where nothing is free.
     """
     require_root("make a network that nothing leaves")
-    name, bridge = _PREFIX + run, firewall.BRIDGE + hashlib.sha256(run.encode()).hexdigest()[:7]
+    name, bridge = _PREFIX + run, firewall.bridge_name(run)
     remove_network(engine, Network(name, "", bridge))
     taken = [*firewall.in_use(), *_docker_ranges(engine)]
     free = [one for one in _candidates(run) if not any(one.overlaps(other) for other in taken)]

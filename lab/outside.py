@@ -57,22 +57,23 @@ class Watch:
         Raises LabError if the kernel had to drop any: what passed is not known then.
         """
         with contextlib.suppress(BlockingIOError):
-            while self._keep(*self._ear.recvfrom(2048)):
-                pass
+            while True:
+                self._keep(*self._ear.recvfrom(2048))
         _, dropped = struct.unpack("II", self._ear.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
         if dropped:
             raise LabError(f"{dropped} packets passed unseen while watching: try again with less traffic")
         return list(self._packets)
 
-    def _keep(self, data: bytes, sender: tuple[str, int]) -> bool:
+    def _keep(self, data: bytes, sender: tuple[str, int]) -> None:
         interface, protocol = sender[0], sender[1]
+        if interface not in self._interfaces or protocol not in (_ETH_P_IP, _ETH_P_ARP):
+            return
         at = (_ARP_SENDER, _ARP_TARGET) if protocol == _ETH_P_ARP else (_SOURCE, _DESTINATION)
         source, destination = (IPv4Address(data[start : start + 4]) for start in at)
         asked = any(_label(name) in data.lower() for name in self.names)
         ours = any(source in span or destination in span for span in self.ranges)
-        if interface in self._interfaces and (asked or ours):
+        if asked or ours:
             self._packets.append(Packet(interface, source, destination, data))
-        return True
 
 
 @contextlib.contextmanager
@@ -83,15 +84,12 @@ def watch(interfaces: Sequence[str], ranges: Sequence[str], names: Sequence[str]
     """
     require_root("watch what leaves the machine")
     spans = tuple(IPv4Network(one) for one in ranges)
-    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as ear:
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL)) as ear:
         program = _filter(spans, udp=bool(names))
         code = ctypes.create_string_buffer(program, len(program))
-        ear.setsockopt(
-            socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program) // 8, ctypes.addressof(code))
-        )
+        attached = struct.pack("HP", len(program) // 8, ctypes.addressof(code))
+        ear.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, attached)
         ear.setblocking(False)
-        # Protocol 0 until here: nothing may be queued before the filter is in place.
-        ear.bind(("", _ETH_P_ALL))
         yield Watch(tuple(names), spans, ear, tuple(interfaces))
 
 
