@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from lab import engine, host, node, programs, rootfs
-from lab.cache import Entry, locked
+from lab.cache import Entry, locked, prune
 from lab.engine import Engine
 from lab.errors import LabError
 from lab.paths import cache_root
@@ -19,6 +19,9 @@ BUILD_PACKAGES = ("mmdebstrap",)
 
 #: Seconds that a step takes where this machine has no figure of its own: two cores, empty caches.
 GUESSES = {"engine": 30.0, "core": 420.0, "base": 3.0, "rootfs": 60.0, "node": 60.0, "load": 12.0}
+
+#: Builds of one part that stay in the cache and the engine: this one and the one before, for a step back.
+KEPT = 2
 
 #: Room that a first build needs, GiB: programs, compiler cache, module cache, images in the engine.
 NEEDED_DISK, NEEDED_MEMORY = 20.0, 6.0
@@ -119,6 +122,8 @@ def _build_missing(wanted: Plan, progress: Progress) -> None:
             ),
             progress.say,
         )
+    for kind in (*folders, "rootfs", "node"):
+        prune(wanted.root, kind, KEPT)
 
 
 def _build_rootfs(wanted: Plan, progress: Progress) -> None:
@@ -147,3 +152,9 @@ def _load(wanted: Plan, running: Engine, progress: Progress) -> None:
             raise LabError(f"the cached node image is damaged ({damage}); run `python -m lab build` again")
         with progress.step("load", "node image into the engine"):
             running.docker("load", "--quiet", "--input", str(wanted.node.path / "node.tar"))
+        # Newest first, as the engine lists them; an image that a node still runs on is left to it.
+        for old in running.docker(
+            "images", "--format", "{{.Repository}}:{{.Tag}}", node.REPOSITORY
+        ).stdout.split():
+            if old != wanted.image and not (wanted.root / "node" / old.rpartition(":")[2]).exists():
+                running.docker("image", "rm", old, check=False)

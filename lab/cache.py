@@ -7,6 +7,7 @@ SHA-256 of every file in it, and one build at a time makes it (an advisory lock 
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -86,6 +87,7 @@ class Entry:
         with locked(self.root / "locks" / f"{self.kind}-{self.key[:16]}"):
             damage = self.damage(*names)
             if damage is None:
+                os.utime(self.path / MANIFEST)
                 return self.path
             if self.path.exists():
                 say(f"{self.kind}/{self.key[:16]}: {damage}; building it again")
@@ -103,3 +105,12 @@ class Entry:
             (work / MANIFEST).write_text(json.dumps({"key": self.key, "files": files}, indent=1))
             work.rename(self.path)
             return self.path
+
+
+def prune(root: Path, kind: str, keep: int) -> list[Path]:
+    """Remove all but the `keep` entries of a kind that were used last; the folders that went."""
+    found = sorted((root / kind).glob(f"*/{MANIFEST}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    gone = [manifest.parent for manifest in found[keep:]]
+    for folder in gone:
+        shutil.rmtree(folder)
+    return gone

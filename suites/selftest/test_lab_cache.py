@@ -5,7 +5,7 @@ import os
 import signal
 from pathlib import Path
 
-from lab.cache import Entry, digest, tree_digest
+from lab.cache import Entry, digest, prune, tree_digest
 
 
 def _entry(root: Path) -> Entry:
@@ -34,9 +34,7 @@ def test_tree_digest_follows_names_and_contents(tmp_path: Path) -> None:
 def test_an_entry_that_is_whole_is_not_built_again(tmp_path: Path) -> None:
     built: list[Path] = []
     for _ in range(2):
-        _entry(tmp_path).make(
-            lambda folder: (built.append(folder), (folder / "x").write_text("1"))[0], _silent
-        )
+        _entry(tmp_path).make(built.append, _silent)
     assert len(built) == 1
 
 
@@ -98,3 +96,12 @@ def test_two_builds_at_once_build_once_and_both_have_it(tmp_path: Path) -> None:
         process.join(30)
     assert [process.exitcode for process in processes] == [0, 0]
     assert log.read_text() == "built\n"
+
+
+def test_old_entries_go_and_the_newest_stay(tmp_path: Path) -> None:
+    for number in range(4):
+        path = Entry(tmp_path, "node", digest(str(number))).make(_one_file, _silent)
+        os.utime(path / "manifest.json", (number, number))
+    gone = prune(tmp_path, "node", keep=2)
+    assert {path.name for path in gone} == {digest("0")[:16], digest("1")[:16]}
+    assert Entry(tmp_path, "node", digest("3")).damage() is None
