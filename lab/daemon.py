@@ -136,11 +136,11 @@ def end(where: Place, sign: signal.Signals = signal.SIGTERM) -> None:
     With SIGKILL the engine stops no container in order: quick, for where its data goes too.
     """
     for pid in running(where):
-        _end(pid, sign)
+        end_process(pid, sign)
     for pid in _shims(where):
-        _end(pid, signal.SIGKILL)
-    for pid in _members(where):
-        _end(pid, signal.SIGKILL)
+        end_process(pid, signal.SIGKILL)
+    for pid in members(where):
+        end_process(pid, signal.SIGKILL)
 
 
 def sweep(where: Place) -> None:
@@ -179,6 +179,8 @@ def _spawn(command: Sequence[str], log: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear, log.open("wb") as out:
         ear.bind(str(told))
         environment = {"PATH": _path(), "NOTIFY_SOCKET": str(told), "HOME": "/root", "LC_ALL": "C.UTF-8"}
+        # An image that is missing is missing: no registry is asked for it, and no resolver for the registry.
+        environment |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
         process = subprocess.Popen(
             [program, *command[1:]],
             stdin=subprocess.DEVNULL,
@@ -210,7 +212,7 @@ def _ready(ear: socket.socket, pid: int) -> bool:
         os.close(pidfd)
 
 
-def _end(pid: int, sign: signal.Signals) -> None:
+def end_process(pid: int, sign: signal.Signals) -> None:
     """Signal one process and wait for its end; a SIGKILL follows what does not help."""
     with contextlib.suppress(ProcessLookupError):
         pidfd = os.pidfd_open(pid)
@@ -250,7 +252,8 @@ def _shims(where: Place) -> list[int]:
     ]
 
 
-def _members(where: Place) -> list[int]:
+def members(where: Place) -> list[int]:
+    """Pids of every process in this place's containers, and of nothing else."""
     lists = [file for folder in _cgroups(where) for file in folder.rglob("cgroup.procs")]
     return sorted({int(pid) for file in lists for pid in file.read_text().split()})
 

@@ -1,0 +1,93 @@
+"""A second engine of the lab's own, apart from the one that runs clusters, so that it may be killed."""
+
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import daemon, engine, firewall, network
+
+#: Programs of this machine that the test image is made of, with the libraries that they load.
+PROGRAMS = ("/bin/bash", "/bin/cat", "/bin/sleep", "/usr/bin/perl")
+
+
+@pytest.fixture(scope="module")
+def own_engine() -> Iterator[engine.Engine]:
+    """An engine started below a temporary folder, ended with all that it holds."""
+    if os.geteuid() != 0:
+        pytest.skip("an engine of the lab's own can only be started by root")
+    if shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        pytest.skip("no dockerd is installed: the lab uses an engine that was there before")
+    # Not pytest's own folder: the engine's sockets lie below it, and their names may have 107 characters.
+    with tempfile.TemporaryDirectory(prefix="ilab-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ISTIO_LAB_STATE", f"{folder}/state")
+        patch.delenv("DOCKER_HOST", raising=False)
+        try:
+            yield engine.start_own(print)
+        finally:
+            engine.stop_own(print)
+
+
+@pytest.fixture
+def where(own_engine: engine.Engine) -> daemon.Place:
+    """The place of the second engine."""
+    return daemon.place()
+
+
+@pytest.fixture(scope="module")
+def image(own_engine: engine.Engine) -> str:
+    """An image of a few programs of this machine: nothing is pulled, nothing is compiled."""
+    done = subprocess.run(
+        [str(own_engine.client), "import", "-", "probe:1"],
+        input=_archive(), env=own_engine.environment(), capture_output=True, check=True,
+    )  # fmt: skip
+    assert done.stdout
+    return "probe:1"
+
+
+@pytest.fixture
+def guarded(own_engine: engine.Engine) -> Iterator[network.Network]:
+    """A network with its guard in place."""
+    made = network.create_network(own_engine, "probe")
+    network.guard(own_engine, made, "10.244.0.0/16", "10.96.0.0/16")
+    yield made
+    network.remove_network(own_engine, made)
+
+
+@pytest.fixture
+def container(own_engine: engine.Engine, image: str, guarded: network.Network) -> str:
+    """A privileged container on the guarded network; it goes with the network."""
+    options = ["--detach", "--privileged", "--name=probe", f"--network={guarded.name}"]
+    own_engine.docker("run", *options, image, "/bin/sleep", "600")
+    return "probe"
+
+
+def left_on_machine() -> str:
+    """What of this lab's firewall rules, routes and bridges the machine has, as its own tools list them."""
+    commands = (["iptables-save"], ["ip", "route"], ["ip", "-brief", "link"])
+    listed = [_output(*command) for command in commands]
+    scope = firewall.scope()
+    marks = (f"={scope:04x}/", str(4_000_000_000 + scope), f"ilab{scope:04x}")
+    lines = [line for text in listed for line in text.splitlines()]
+    return "\n".join(line for line in lines if any(mark in line for mark in marks))
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _archive() -> bytes:
+    linked = [_output("ldd", program) for program in PROGRAMS]
+    libraries = {word for one in linked for word in one.split() if word.startswith("/")}
+    modules = [str(folder) for folder in Path("/usr/lib").glob("*/perl-base")]
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", dereference=True) as tar:
+        for name in sorted({*PROGRAMS, *libraries, *modules}):
+            tar.add(name)
+    return packed.getvalue()

@@ -1,0 +1,118 @@
+"""The lab's own engine: what it can do, that it survives a kill, and that it leaves nothing behind."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import daemon, engine, network, runtime
+from suites.lab.conftest import left_on_machine
+
+pytestmark = pytest.mark.lab
+
+SERVER = """
+use IO::Socket::INET;
+my $ear = IO::Socket::INET->new(LocalPort => 8080, Listen => 1, ReuseAddr => 1) or die $!;
+while (my $caller = $ear->accept) { print $caller "here I am\\n"; close $caller }
+"""
+
+#: Ends when the server listens: a dial of bash's own, as the image has no other program for it.
+LISTENING = "until : </dev/tcp/127.0.0.1/8080; do :; done 2>/dev/null"
+
+START = "from lab import engine; print(engine.start_own(lambda text: None).host)"
+
+
+@pytest.fixture
+def served(own_engine: engine.Engine, image: str, guarded: network.Network) -> Iterator[int]:
+    """A container that answers on a port published on loopback; the value is the port."""
+    options = ["--detach", "--name=served", f"--network={guarded.name}", "--publish=127.0.0.1::8080"]
+    own_engine.docker("run", *options, image, "/usr/bin/perl", "-e", SERVER)
+    own_engine.docker("exec", "served", "/bin/bash", "-c", LISTENING)
+    yield int(own_engine.docker("port", "served", "8080/tcp").stdout.rpartition(":")[2])
+    own_engine.docker("rm", "--force", "served")
+
+
+def _capabilities(own_engine: engine.Engine, container: str) -> int:
+    status = own_engine.docker("exec", "--privileged", container, "/bin/cat", "/proc/self/status").stdout
+    found = re.search(r"CapEff:\s*(\w+)", status)
+    assert found, status
+    return int(found.group(1), 16)
+
+
+def test_privileged_process_has_what_the_machine_can_give(own_engine: engine.Engine, container: str) -> None:
+    """A privileged exec starts and holds SYS_ADMIN, and no capability that this machine lacks."""
+    effective = _capabilities(own_engine, container)
+    assert effective & (1 << 21), f"no CAP_SYS_ADMIN in {effective:#x}"
+    assert not effective & ~runtime.bounding_set()
+
+
+def test_published_port_answers_on_loopback_alone(served: int) -> None:
+    """A port published on 127.0.0.1 reaches the container, and is closed on the machine's other addresses."""
+    with socket.create_connection(("127.0.0.1", served), timeout=5) as answered:
+        assert answered.makefile().readline() == "here I am\n"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", served), timeout=5)
+
+
+def test_engine_changes_nothing_of_the_machine(own_engine: engine.Engine) -> None:
+    """The engine by itself makes no firewall rule, no route and no bridge."""
+    assert left_on_machine() == ""
+
+
+def test_two_callers_at_once_get_the_same_engine(own_engine: engine.Engine, where: daemon.Place) -> None:
+    """Two processes that start the engine of one folder at the same moment end up with one engine."""
+    _kill(daemon.running(where))
+    command = [sys.executable, "-c", START]
+    callers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert {caller.communicate(timeout=60)[0].strip() for caller in callers} == {own_engine.host}
+    assert len(daemon.running(where)) == 2, "one dockerd and one containerd"
+
+
+def test_killed_engine_starts_again_with_its_images(
+    own_engine: engine.Engine, image: str, container: str, where: daemon.Place
+) -> None:
+    """After kill -9 of the daemons, their shims and every container, the engine starts and has its images."""
+    _kill([*daemon.running(where), *daemon.members(where)])
+    again = engine.start_own(print)
+    assert again == own_engine
+    assert again.docker("image", "inspect", image).returncode == 0
+    again.docker("start", container)
+    assert again.docker("exec", container, "/bin/cat", "/proc/1/comm").stdout == "sleep\n"
+
+
+def test_ended_engine_leaves_nothing(own_engine: engine.Engine, container: str, where: daemon.Place) -> None:
+    """Ended with a container running, it leaves no process, mount, control group, rule, bridge or file."""
+    members = daemon.members(where)
+    assert members
+    assert left_on_machine()
+    engine.stop_own(print)
+    try:
+        assert not [pid for pid in members if _lives(pid)]
+        assert daemon.running(where) == []
+        assert str(where.root) not in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+        assert not list(Path("/sys/fs/cgroup").glob(f"**/{where.cgroup}"))
+        assert left_on_machine() == ""
+        assert not where.root.exists()
+    finally:
+        engine.start_own(print)
+
+
+def test_missing_image_is_asked_for_nowhere(own_engine: engine.Engine) -> None:
+    """An image that the engine lacks fails at once, on loopback: no registry and no resolver is asked."""
+    refused = own_engine.docker("pull", "lacking:1", check=False, timeout=5).stderr
+    assert "127.0.0.1:9: connect: connection refused" in refused
+
+
+def _kill(pids: list[int]) -> None:
+    """Kill, and return when all have ended."""
+    for pid in pids:
+        daemon.end_process(pid, signal.SIGKILL)
+
+
+def _lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}/root/").exists()
