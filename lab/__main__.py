@@ -25,6 +25,9 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
             "--istio", action="append", metavar="VERSION",
             help=f"Istio version, may be given twice for an upgrade; known: {', '.join(istio_versions())}",
         )  # fmt: skip
+    commands.add_parser(
+        "env", help='print shell assignments that reach the built lab: eval "$(python -m lab env)"'
+    )
     exporting = commands.add_parser(
         "export", help="write the built lab to one archive, for a site with nothing"
     )
@@ -59,6 +62,8 @@ def _run(chosen: argparse.Namespace) -> None:
         doctor.print_findings()
     elif chosen.command == "build":
         say(f"ready: node image {build.build(istio).image}")
+    elif chosen.command == "env":
+        print("\n".join(description.assignments(istio[-1])))
     elif chosen.command == "status":
         for line in description.status(istio):
             print(line)

@@ -1,6 +1,7 @@
 """What a built lab is, for whoever runs a cluster on it: paths, names, versions, what stands in for what."""
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,14 @@ def _debian(recorded: Path) -> dict[str, str]:
     """The versions that Debian gave for the packages that matter to a reader."""
     told = dict(line.split("\t") for line in recorded.read_text().splitlines() if "\t" in line)
     return {name: told[name] for name in ("containerd", "runc", "nginx", "iptables") if name in told}
+
+
+def assignments(istio_version: str) -> list[str]:
+    """Shell lines that give a person's terminal the built lab: engine, programs, node image."""
+    lab = describe(istio_version)
+    reach = {name: lab.environment[name] for name in ("DOCKER_HOST", "PATH") if name in lab.environment}
+    values = {**reach, "NODE_IMAGE": lab.node_image, "ISTIO_VERSION": istio_version}
+    return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
 
 
 def status(istio: Sequence[str]) -> list[str]:

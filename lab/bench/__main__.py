@@ -1,0 +1,133 @@
+"""`python -m lab.bench [warm|cold]`: prints ratios and medians with their spread; see `--help`."""
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lab.description import LabDescription, describe
+from lab.errors import LabError
+from lab.paths import LABEL, PROJECT
+from lab.progress import readable
+from lab.sources import istio_versions
+
+#: The goals of the project, seconds and ratio, printed beside what was measured.
+WARM_GOAL, RATIO_GOAL, COLD_GOAL, COLD_LIMIT = 75.0, 1.10, 18 * 60.0, 25 * 60.0
+
+
+def _timed(command: Sequence[str], environment: Mapping[str, str], log: Path) -> float:
+    """Wall seconds of one command; LabError with the end of its output where it fails."""
+    begun = time.monotonic()
+    with log.open("wb") as stream:
+        ran = subprocess.run(
+            command, cwd=PROJECT, env=dict(environment), stdout=stream, stderr=subprocess.STDOUT, check=False
+        )
+    took = time.monotonic() - begun
+    if ran.returncode:
+        tail = log.read_text(errors="replace")[-2000:]
+        raise LabError(f"`{' '.join(command)}` failed after {readable(took)} (whole output: {log}):\n{tail}")
+    return took
+
+
+def _spread(values: Sequence[float], unit: str = "s") -> str:
+    return f"median {statistics.median(values):.2f} {unit} (from {min(values):.2f} to {max(values):.2f})"
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def _bare(lab: LabDescription) -> tuple[list[str], dict[str, str]]:
+    environment = {
+        **lab.environment,
+        "NODE_IMAGE": lab.node_image,
+        "ISTIO_VERSION": lab.istio_version,
+        "MANIFESTS": str(PROJECT / "manifests"),
+        "LAB_LABEL": LABEL,
+        "ALLURE": str(PROJECT / ".ci" / "allure"),
+        "PATH": os.pathsep.join([str(lab.istioctl.parent), lab.environment["PATH"]]),
+    }
+    script = PROJECT / "lab" / "bench" / "bare.sh"
+    return [str(script), str(_free_port()), str(PROJECT / "reports" / "results")], environment
+
+
+def warm(pairs: int) -> None:
+    """`make run` against the same commands in a bare script, in interleaved pairs after one uncounted run."""
+    lab = describe(istio_versions()[-1])
+    suite, bare = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        _timed(["make", "run"], os.environ, Path(folder) / "first.log")
+        for number in range(1, pairs + 1):
+            suite.append(_timed(["make", "run"], os.environ, Path(folder) / "suite.log"))
+            command, environment = _bare(lab)
+            bare.append(_timed(command, environment, Path(folder) / "bare.log"))
+            ratio = suite[-1] / bare[-1]
+            print(
+                f"pair {number}: make run {suite[-1]:.1f} s, bare {bare[-1]:.1f} s, ratio {ratio:.2f}",
+                flush=True,
+            )
+    ratios = [mine / theirs for mine, theirs in zip(suite, bare, strict=True)]
+    print(f"warm make run   {_spread(suite)}; goal {WARM_GOAL:.0f} s")
+    print(f"bare commands   {_spread(bare)}")
+    print(f"ratio           {_spread(ratios, '')}; goal {RATIO_GOAL:.2f}")
+
+
+def cold() -> None:
+    """One `make run` with every cache and the engine's data empty, in folders of its own; times by part."""
+    folder = Path(tempfile.mkdtemp(prefix="istio-conformance-cold-", dir=os.environ.get("BENCH_FOLDER")))
+    places = {
+        "ISTIO_LAB_CACHE": "lab", "ISTIO_LAB_STATE": "state", "GOCACHE": "go-build", "GOMODCACHE": "go-mod",
+        "PIP_CACHE_DIR": "pip", "npm_config_cache": "npm", "XDG_CACHE_HOME": "xdg",
+    }  # fmt: skip
+    environment = {**os.environ, **{name: str(folder / place) for name, place in places.items()}}
+    arguments = [f"VENV={folder / 'venv'}"]
+    try:
+        took = _timed(["make", "run", *arguments], environment, folder / "run.log")
+        parts: dict[str, float] = json.loads((folder / "lab" / "times.json").read_text())
+        for name, seconds in sorted(parts.items(), key=lambda part: -part[1]):
+            print(f"  {name:<14} {readable(seconds)}")
+        goals = f"goal {readable(COLD_GOAL)}, limit {readable(COLD_LIMIT)}"
+        print(f"cold make run   {readable(took)} ({took:.0f} s); {goals}")
+        print(
+            "  (rootfs and programs run side by side; the rest of the time is the run itself, venv and npm)"
+        )
+    finally:
+        subprocess.run(
+            ["make", "clean", *arguments], cwd=PROJECT, env=environment, check=False, capture_output=True
+        )
+        subprocess.run(["chmod", "-R", "u+w", str(folder)], check=False)
+        shutil.rmtree(folder)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the named benchmarks; 0 when they ran (whatever they say), 1 where one could not."""
+    parser = argparse.ArgumentParser(prog="python -m lab.bench", description=__doc__)
+    parser.add_argument("which", nargs="*", choices=["warm", "cold"], help="default: warm")
+    parser.add_argument(
+        "--pairs", type=int, default=3, help="interleaved pairs of the warm benchmark (default 3)"
+    )
+    chosen = parser.parse_args(arguments)
+    try:
+        for which in chosen.which or ["warm"]:
+            if which == "warm":
+                warm(chosen.pairs)
+            else:
+                cold()
+    except LabError as error:
+        print(f"[bench] {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

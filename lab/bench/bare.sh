@@ -1,0 +1,57 @@
+#!/bin/bash
+# The commands of the article's core stages with nothing around them: what `make run` is measured against.
+# Expects the environment that `python -m lab env` prints, an ingress port in $1 and a results folder in $2.
+set -euo pipefail
+port=$1 results=$2
+work=$(mktemp -d)
+name=istio-bare-$$
+network=$name
+export KUBECONFIG=$work/kubeconfig KIND_EXPERIMENTAL_DOCKER_NETWORK=$network
+finish() {
+  docker rm -f -v "$name-control-plane" >/dev/null 2>&1 || true
+  docker network rm "$network" >/dev/null 2>&1 || true
+  rm -rf "$work"
+}
+trap finish EXIT
+get() { curl --silent --show-error --max-time 5 --write-out '%{http_code}' --output "$work/body" "http://127.0.0.1:$port$1" 2>/dev/null || true; }
+status_is() { until [ "$(get "$1")" = "$2" ]; do :; done; }
+
+docker network create --label "$LAB_LABEL=$name" "$network" >/dev/null
+sed "s/containerPort: 30080/containerPort: 30080\n        hostPort: $port/" "$MANIFESTS/kind/lab.yaml" > "$work/kind.yaml"
+kind create cluster --quiet --name "$name" --image "$NODE_IMAGE" --config "$work/kind.yaml" --kubeconfig "$KUBECONFIG"
+kubectl apply -f "$MANIFESTS/lab/coredns.yaml" >/dev/null
+kubectl -n kube-system rollout status deployment/coredns >/dev/null
+istioctl install --skip-confirmation --set "tag=$ISTIO_VERSION" -f "$MANIFESTS/lab/istio-values.yaml" >/dev/null 2>&1
+kubectl apply -f "$MANIFESTS/lab/request-metrics.yaml" -f "$MANIFESTS/addons/prometheus.yaml" >/dev/null
+istioctl proxy-status >/dev/null
+kubectl apply -f "$MANIFESTS/app/test-app.yaml" -f "$MANIFESTS/app/client.yaml" >/dev/null
+kubectl -n test-namespace rollout status deployment/test-deployment >/dev/null
+kubectl -n client-namespace wait --for=condition=Ready pod/client >/dev/null
+until kubectl -n client-namespace exec client -- curl --silent --fail http://test-svc.test-namespace/ >/dev/null 2>&1; do :; done
+[ "$(get /)" = 000 ]
+kubectl apply -f "$MANIFESTS/article/gateway.yaml" >/dev/null
+status_is / 404
+kubectl apply -f "$MANIFESTS/article/virtual-service.yaml" >/dev/null
+status_is / 200
+kubectl label namespace test-namespace istio-injection=enabled >/dev/null
+# The label stage watches the pod for this long: the duration is the condition.
+sleep 5
+kubectl -n test-namespace scale deployment/test-deployment --replicas=0 >/dev/null
+kubectl -n test-namespace wait --for=delete pod -l app=test >/dev/null
+kubectl -n test-namespace scale deployment/test-deployment --replicas=1 >/dev/null
+kubectl -n test-namespace rollout status deployment/test-deployment >/dev/null
+status_is / 200
+id=$(kubectl -n test-namespace get pod -l app=test -o jsonpath='{.items[0].status.containerStatuses[0].containerID}')
+pid=$(docker exec "$name-control-plane" ctr -n k8s.io tasks ls | awk -v id="${id#containerd://}" '$1 == id {print $2}')
+docker exec "$name-control-plane" nsenter -t "$pid" -n iptables-save -t nat | grep -q ISTIO_INBOUND
+kubectl apply -f "$MANIFESTS/article/virtual-service-without-retries.yaml" >/dev/null
+kubectl -n istio-system rollout status deployment/prometheus >/dev/null
+counted() {
+  kubectl get --raw "/api/v1/namespaces/istio-system/services/prometheus:9090/proxy/api/v1/query?query=sum(istio_requests_total%7Breporter%3D%22destination%22%7D)" |
+    jq -r '.data.result[0].value[1] // "0"'
+}
+for _ in $(seq 20); do get / >/dev/null; done
+until [ "$(counted)" -ge 20 ]; do :; done
+if [ -d "$results" ]; then
+  "$ALLURE" generate "$results" -o "$work/html" >/dev/null
+fi
