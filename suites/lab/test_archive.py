@@ -1,0 +1,38 @@
+"""The built lab travels as one archive to a site that reaches no registry."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.build import plan
+from lab.paths import PROJECT
+from lab.sources import istio_versions
+
+pytestmark = pytest.mark.lab
+
+
+def _lab(*arguments: str, cache: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **({"ISTIO_LAB_CACHE": str(cache)} if cache else {})}
+    command = [sys.executable, "-m", "lab", *arguments]
+    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_an_exported_lab_is_whole_where_it_is_imported(tmp_path: Path) -> None:
+    """What `export` wrote and another cache imported has every program and the node image, unharmed."""
+    assert _lab("export", str(tmp_path / "lab.tar")).returncode == 0
+    imported = _lab("import", str(tmp_path / "lab.tar"), cache=tmp_path / "cache")
+    assert "taken in and whole" in imported.stderr, imported.stderr
+    assert plan([istio_versions()[-1]], tmp_path / "cache").built()
+
+
+def test_an_archive_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+    """A torn copy of the archive ends with a clear error, and nothing counts as built."""
+    assert _lab("export", str(tmp_path / "lab.tar")).returncode == 0
+    with (tmp_path / "lab.tar").open("r+b") as archive:
+        archive.truncate(100_000_000)
+    imported = _lab("import", str(tmp_path / "lab.tar"), cache=tmp_path / "cache")
+    assert imported.returncode == 1
+    assert "is not an archive that `python -m lab export` wrote, or it is cut short" in imported.stderr
