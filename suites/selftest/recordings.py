@@ -1,0 +1,13 @@
+"""What real programs printed on a real cluster, cut to what the checks read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+_FOLDER = Path(__file__).parent / "recorded"
+
+
+def recorded(name: str) -> Any:
+    """One recording: parsed if it is JSON, else its text."""
+    text = (_FOLDER / name).read_text(encoding="utf-8")
+    return json.loads(text) if name.endswith(".json") else text

@@ -1,0 +1,132 @@
+"""Checks of istio_requests_total, on what a gateway and a sidecar of the lab counted."""
+
+from typing import Any
+
+import pytest
+
+from fixtures.checks.metrics import (
+    Counts,
+    check_growth,
+    check_labels,
+    check_only,
+    check_same_counts,
+    counts_of_prometheus,
+    counts_of_proxy,
+    growth,
+)
+from suites.selftest.recordings import recorded
+
+GATEWAY, APP = "istio-ingressgateway-1", "test-deployment-1"
+PAIR = {
+    "source": "istio-ingressgateway test-deployment",
+    "destination": "istio-ingressgateway test-deployment",
+}
+
+
+def counted() -> Counts:
+    gateway = counts_of_proxy(GATEWAY, recorded("stats-gateway.txt"))
+    return {**gateway, **counts_of_proxy(APP, recorded("stats-app.txt"))}
+
+
+def of_app() -> Counts:
+    return counts_of_proxy(APP, recorded("stats-app.txt"))
+
+
+def as_vector(counts: Counts) -> list[dict[str, Any]]:
+    scraped = {
+        "__name__": "istio_requests_total",
+        "instance": "10.244.0.9:15020",
+        "namespace": "x",
+        "job": "y",
+    }
+    return [{"metric": {**scraped, **dict(labels)}, "value": [1.5, str(n)]} for labels, n in counts.items()]
+
+
+def with_one_more(counts: Counts, **labels: str) -> Counts:
+    return {each: n + (each >= set(labels.items())) for each, n in counts.items()}
+
+
+def test_a_proxys_own_counters_are_read_with_their_values() -> None:
+    by_code = {dict(labels)["response_code"]: count for labels, count in of_app().items()}
+    assert by_code == {"200": 4, "404": 3}
+
+
+def test_prometheus_and_the_proxies_agree_on_the_same_counters() -> None:
+    check_same_counts(counts_of_prometheus(as_vector(counted())), counted())
+
+
+def test_a_scrape_that_lags_behind_is_told_by_counter() -> None:
+    seen = counts_of_prometheus(as_vector(of_app()))
+    with pytest.raises(AssertionError, match=r"ahead of Prometheus by:(?s:.*)response_code='404'.* 1"):
+        check_same_counts(seen, with_one_more(of_app(), response_code="404"))
+
+
+def test_only_the_pods_asked_for_are_read_from_prometheus() -> None:
+    assert counts_of_prometheus(as_vector(counted()), [APP]) == of_app()
+
+
+def test_two_counters_with_the_same_labels_are_an_error() -> None:
+    with pytest.raises(AssertionError, match="two counters with the same labels"):
+        counts_of_prometheus([*as_vector(of_app()), *as_vector(of_app())])
+
+
+def test_counters_that_stand_still_have_not_grown() -> None:
+    assert growth(counted(), counted()) == {}
+
+
+def test_a_counter_that_appears_has_grown_by_its_value() -> None:
+    assert sorted(growth({}, of_app()).values()) == [3, 4]
+
+
+def test_a_counter_that_vanishes_is_a_loss_and_not_nothing() -> None:
+    assert sorted(growth(of_app(), {}).values()) == [-4, -3]
+
+
+def test_growth_by_exactly_the_requests_sent_passes() -> None:
+    check_growth(growth({}, counted()), {"200": 4, "404": 3}, reporter="destination", pod=APP)
+
+
+def test_one_request_too_many_is_told_by_response_code() -> None:
+    grown = growth({}, with_one_more(of_app(), response_code="200"))
+    with pytest.raises(
+        AssertionError, match=r"\[\('200', 5\), \('404', 3\)\], not \[\('200', 4\), \('404', 3\)\]"
+    ):
+        check_growth(grown, {"200": 4, "404": 3}, reporter="destination")
+
+
+def test_a_response_code_that_no_one_asked_for_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"'404', 3"):
+        check_growth(growth({}, of_app()), {"200": 4}, reporter="destination")
+
+
+def test_no_growth_at_all_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"is \[\], not .*all that grew: nothing"):
+        check_growth({}, {"200": 4}, reporter="destination")
+
+
+def test_labels_with_the_right_values_pass() -> None:
+    expected = {"connection_security_policy": "mutual_tls", "source_workload": "istio-ingressgateway"}
+    check_labels(growth({}, of_app()), expected, reporter="destination")
+
+
+def test_a_label_with_another_value_is_told() -> None:
+    with pytest.raises(
+        AssertionError, match=r"'connection_security_policy': 'mutual_tls'\} instead of .*'none'"
+    ):
+        check_labels(growth({}, of_app()), {"connection_security_policy": "none"}, reporter="destination")
+
+
+def test_labels_of_counters_that_did_not_grow_prove_nothing() -> None:
+    with pytest.raises(AssertionError, match=r"nothing with .* grew"):
+        check_labels({}, {"connection_security_policy": "none"}, reporter="destination")
+
+
+def test_growth_of_the_two_workloads_alone_passes() -> None:
+    check_only(growth({}, of_app()), PAIR)
+
+
+def test_growth_of_another_workload_is_told() -> None:
+    with pytest.raises(
+        AssertionError, match=r"grew that no one asked for(?s:.*)destination_workload='unknown'"
+    ):
+        check_only(growth({}, counted()), PAIR)
