@@ -1,0 +1,143 @@
+"""Checks of nodes, Deployments, endpoints and of what Istio leaves cluster-wide."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from fixtures.checks.cluster import (
+    check_absent,
+    check_available,
+    check_endpoints,
+    check_no_istio_pods,
+    check_no_mesh,
+    check_node,
+    check_present,
+    mesh_traces,
+)
+from suites.selftest.recordings import recorded
+
+NODE = {
+    "metadata": {"name": "node-1", "labels": {"role": "common-workers"}},
+    "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+}
+DEPLOYMENT = {
+    "metadata": {"name": "test-deployment", "namespace": "test-namespace", "generation": 2},
+    "spec": {"replicas": 1},
+    "status": {
+        "observedGeneration": 2,
+        "replicas": 1,
+        "updatedReplicas": 1,
+        "readyReplicas": 1,
+        "conditions": [{"type": "Available", "status": "True"}],
+    },
+}
+
+
+def named(*names: str, group: str = "") -> list[Any]:
+    return [{"metadata": {"name": name}, "spec": {"group": group}} for name in names]
+
+
+def deployment(**status: Any) -> Any:
+    changed = deepcopy(DEPLOYMENT)
+    changed["status"] |= status
+    return changed
+
+
+def test_a_bare_cluster_has_no_mesh() -> None:
+    crds = named("ingressroutes.traefik.io", group="traefik.io")
+    check_no_mesh(mesh_traces(crds, named("policy"), named("default", "kube-system")))
+
+
+def test_a_leftover_crd_is_told() -> None:
+    crds = named("gateways.networking.istio.io", group="networking.istio.io")
+    with pytest.raises(AssertionError, match=r"crds=\['gateways\.networking\.istio\.io'\]"):
+        check_no_mesh(mesh_traces(crds, [], []))
+
+
+def test_a_leftover_webhook_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"webhooks=\['istio-revision-tag-default"):
+        check_no_mesh(mesh_traces([], recorded("webhooks.json"), []))
+
+
+def test_a_leftover_namespace_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"namespaces=\['istio-system'\]"):
+        check_no_mesh(mesh_traces([], [], named("istio-system")))
+
+
+def test_istioctl_that_finds_no_istio_pod_passes() -> None:
+    check_no_istio_pods(
+        'Istio is not present in the cluster: no running Istio pods in namespace "istio-system"\n'
+        "client version: 1.29.1\n"
+    )
+
+
+def test_istioctl_that_reaches_no_cluster_is_not_taken_for_no_istio() -> None:
+    with pytest.raises(AssertionError, match="connection refused"):
+        check_no_istio_pods("Istio is not present in the cluster: dial tcp: connection refused")
+
+
+def test_a_ready_node_with_its_label_passes() -> None:
+    check_node(NODE, {"role": "common-workers"})
+
+
+def test_a_node_that_is_not_ready_is_told() -> None:
+    node = {**NODE, "status": {"conditions": [{"type": "Ready", "status": "False", "message": "no CNI"}]}}
+    with pytest.raises(AssertionError, match=r"node node-1: .*no CNI"):
+        check_node(node, {})
+
+
+def test_a_missing_label_is_told_with_those_there_are() -> None:
+    with pytest.raises(AssertionError, match=r"lacks {'role': 'gpu'}, has {'role': 'common-workers'}"):
+        check_node(NODE, {"role": "gpu"})
+
+
+def test_an_available_deployment_passes() -> None:
+    check_available(DEPLOYMENT)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        ({"observedGeneration": 1}, "an older generation is reported"),
+        ({"conditions": [{"type": "Available", "status": "False"}]}, "not Available"),
+        ({"replicas": 2}, "not 1 replicas, all of them current and ready"),
+        ({"readyReplicas": 0}, "not 1 replicas, all of them current and ready"),
+    ],
+    ids=["old generation", "not available", "an old replica", "not ready"],
+)
+def test_a_deployment_that_is_not_there_yet_is_told(status: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_available(deployment(**status))
+
+
+def test_a_deployment_without_status_is_not_available() -> None:
+    with pytest.raises(AssertionError, match="an older generation is reported"):
+        check_available({**DEPLOYMENT, "status": {}})
+
+
+def test_ready_endpoints_on_the_port_pass() -> None:
+    check_endpoints(recorded("endpointslices.json")["all-up"], 8080)
+
+
+def test_a_port_without_endpoints_is_told() -> None:
+    with pytest.raises(AssertionError, match="no endpoint on port 9999"):
+        check_endpoints(recorded("endpointslices.json")["all-up"], 9999)
+
+
+def test_an_endpoint_that_is_not_ready_is_told() -> None:
+    slices = recorded("endpointslices.json")["all-up"]
+    for each in slices:
+        each["endpoints"][0]["conditions"]["ready"] = False
+    with pytest.raises(AssertionError, match=r"not ready: .*False"):
+        check_endpoints(slices, 8080)
+
+
+def test_what_must_not_be_there_is_told_by_name() -> None:
+    with pytest.raises(AssertionError, match="Deployment istio-egressgateway exists"):
+        check_absent(named("istiod", "istio-egressgateway"), "Deployment", "istio-egressgateway")
+
+
+def test_what_must_be_there_is_told_by_name() -> None:
+    with pytest.raises(AssertionError, match=r"CRD \['b'\] missing, there are \['a'\]"):
+        check_present(named("a"), "CRD", ["a", "b"])
