@@ -11,6 +11,7 @@ import signal
 import struct
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ PACKAGES = ("docker.io", "iptables", "iproute2")
 
 #: Disk and memory that an engine without an image needs, GiB; a build asks for more.
 _ROOM = (2.0, 1.0)
+
+#: Label of the image and container that prove an engine; a killed proof leaves them.
+PROOF = f"{LABEL}=proof"
 
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 #: Seconds within which an engine that works has answered.
@@ -207,10 +211,11 @@ def _clients(*, own: bool, where: daemon.Place) -> list[Path]:
 def _refusal(engine: Engine) -> str | None:
     """Why the engine cannot run a privileged container, None if it can: one made here is run on it."""
     name = f"istio-lab-proof:{os.getpid()}"
-    label = ("--label", f"{LABEL}=proof")
     try:
-        _import_proof(engine, name)
-        engine.docker("run", "--rm", "--privileged", "--network=none", *label, name, timeout=60)
+        with tempfile.NamedTemporaryFile(prefix="istio-lab-", suffix=".tar") as archive:
+            Path(archive.name).write_bytes(_proof_archive())
+            engine.docker("import", "-c", 'ENTRYPOINT ["/exit"]', "-c", f"LABEL {PROOF}", archive.name, name)
+        engine.docker("run", "--rm", "--privileged", "--network=none", f"--label={PROOF}", name, timeout=60)
     except LabError as error:
         return str(error)
     finally:
@@ -219,32 +224,26 @@ def _refusal(engine: Engine) -> str | None:
     return None
 
 
-def _import_proof(engine: Engine, name: str) -> None:
+def proof_program() -> bytes:
+    """A whole ELF program for this machine that ends with 0; LabError on a kind of machine not known here."""
     if platform.machine() not in _EXIT:
         raise LabError(f"the lab does not know machines of the kind {platform.machine()}")
     number, code = _EXIT[platform.machine()]
     base, header = 0x400000, 64 + 56
-    elf = struct.pack(
-        "<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, number, 1, base + header, 64, 0, 0, 64, 56, 1, 0, 0, 0
-    )
-    elf += (
-        struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, header + len(code), header + len(code), 0x1000) + code
-    )
+    magic = b"\x7fELF\x02\x01\x01"
+    elf = struct.pack("<16sHHIQQQI6H", magic, 2, number, 1, base + header, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    size = header + len(code)
+    return elf + struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 0x1000) + code
+
+
+def _proof_archive() -> bytes:
+    elf = proof_program()
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         entry = tarfile.TarInfo("exit")
         entry.size, entry.mode = len(elf), 0o755
         tar.addfile(entry, io.BytesIO(elf))
-    done = subprocess.run(
-        [str(engine.client), "import", "-c", 'ENTRYPOINT ["/exit"]', "-c", f"LABEL {LABEL}=proof", "-", name],
-        input=archive.getvalue(),
-        capture_output=True,
-        check=False,
-        env=engine.environment(),
-        timeout=60,
-    )
-    if done.returncode:
-        raise LabError(f"docker import failed: {done.stderr.decode(errors='replace').strip()[-500:]}")
+    return archive.getvalue()
 
 
 def _installed_version() -> str:

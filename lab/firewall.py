@@ -74,7 +74,7 @@ def remove_rules(run: str | None = None) -> None:
 def remove_routes(only: Iterable[str] | None = None) -> None:
     """Delete the lab's routes, or those of them for the given ranges."""
     for row in json.loads(_call(["ip", "-json", "-4", "route", "show", *_ours()[:2]]).stdout or "[]"):
-        if row["metric"] == int(_ours()[-1]) and (only is None or row["dst"] in only):
+        if row.get("metric") == int(_ours()[-1]) and (only is None or row["dst"] in only):
             _call(["ip", "route", "del", "blackhole", row["dst"], *_ours()])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import firewall
-from lab.engine import Engine
+from lab.engine import PROOF, Engine
 from lab.errors import LabError
 from lab.firewall import Range
 from lab.host import Report, require_root
@@ -102,6 +102,7 @@ def remove_all(engine: Engine | None, report: Report) -> None:
         for name in _labelled(engine):
             report(f"removing the network {name} and the containers on it")
             _remove_docker(engine, name)
+        engine.docker("image", "prune", "--all", "--force", f"--filter=label={PROOF}")
     firewall.sweep()
 
 

@@ -1,0 +1,83 @@
+"""The doctor: what it says of a machine, and what it keeps to itself."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from lab import doctor, engine, runtime
+from lab.doctor import Finding, State
+
+
+def test_every_look_gives_findings_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_LOOKUPS", {"nothing": ["true"]})
+    findings = doctor.examine()
+    subjects = {
+        "root",
+        "engine",
+        "capabilities",
+        "control groups",
+        "firewall",
+        "Go",
+        "Node",
+        "Python",
+        "memory",
+    }
+    assert subjects <= {finding.subject for finding in findings}
+    assert all(finding.seen for finding in findings)
+    assert all(finding.action for finding in findings if finding.state is not State.THERE)
+
+
+def test_registry_that_does_not_answer_is_missing_and_not_named(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    says = ["sh", "-c", "echo registry.invalid; echo registry.invalid >&2; exit 1"]
+    monkeypatch.setattr(doctor, "_LOOKUPS", {"PyPI": says, "npm": ["true"], "Go modules": ["no-such-client"]})
+    states = {finding.subject: finding.state for finding in doctor._registries()}
+    assert states["registry for PyPI"] is states["registry for Go modules"] is State.MISSING
+    assert states["registry for npm"] is State.THERE
+    assert "registry.invalid" not in "".join(capfd.readouterr())
+
+
+def test_missing_things_are_summed_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lacking = Finding("memory", State.MISSING, "1.0 GiB available", "6 GiB are needed: take a larger machine")
+    monkeypatch.setattr(doctor, "examine", lambda: [lacking])
+    assert not doctor.print_findings()
+    shown = capsys.readouterr().out
+    assert "missing  memory: 1.0 GiB available\n          6 GiB are needed" in shown
+    assert shown.endswith("To be mended first: memory.\n")
+
+
+def test_machine_without_an_engine_is_told_what_will_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*, prove: bool) -> Iterator[tuple[None, str]]:
+        assert not prove, "the doctor runs nothing"
+        yield None, "nothing listens"
+
+    monkeypatch.setattr(engine, "survey", none)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    finding = doctor._engine()[0]
+    assert finding.state is State.MENDED
+    assert "docker.io, iptables, iproute2 are installed" in finding.action
+
+
+@pytest.mark.parametrize(
+    ("lacks", "state"), [(True, State.MENDED), (False, State.THERE)], ids=["bounded", "whole"]
+)
+def test_bounding_set_is_judged(monkeypatch: pytest.MonkeyPatch, lacks: bool, state: State) -> None:
+    monkeypatch.setattr(runtime, "lacks_capability", lambda: lacks)
+    assert doctor._capabilities()[0].state is state
+
+
+def test_user_who_is_not_root_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    finding = doctor._root()[0]
+    assert finding.state is State.MISSING
+    assert "firewall" in finding.action
+
+
+def test_old_program_is_missing() -> None:
+    finding = doctor._program("Shell", ["echo", "v1.9.3"], (1, 10), "install it")
+    assert (finding.state, finding.seen) == (State.MISSING, "1.9, 1.10 or later is needed")

@@ -1,0 +1,124 @@
+"""Finding an engine: which one is asked, which is refused and why; none of it needs a real one."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab import daemon, engine
+from lab.errors import LabError
+
+#: Stands in for the docker client: says a version, and fails what it is told to fail.
+CLIENT = """#!/bin/sh
+case "$1" in
+version) echo 20.10.24 ;;
+context) echo "unix://$PWD/none.sock" ;;
+run) echo "unable to apply caps: operation not permitted" >&2; exit ${REFUSES:-0} ;;
+slow) exec sleep 60 ;;
+broken) echo "broken for good" >&2; exit 3 ;;
+environment) env ;;
+esac
+"""
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A docker client first on the path, and a machine on which no real engine is looked for."""
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(CLIENT)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("ISTIO_LAB_STATE", "/tmp/ilab-selftest-none")
+    monkeypatch.setattr(engine, "_DEFAULT_HOST", f"unix://{tmp_path}/none.sock")
+    return program
+
+
+@pytest.fixture
+def listening(client: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An engine that DOCKER_HOST names, as far as the client above can tell."""
+    (tmp_path / "engine.sock").touch()
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
+    return f"unix://{tmp_path}/engine.sock"
+
+
+def _engine(client: Path) -> engine.Engine:
+    return engine.Engine("unix:///nowhere.sock", own=False, version="20.10.24", client=client)
+
+
+def test_engine_that_runs_a_privileged_container_is_used(listening: str, client: Path) -> None:
+    assert engine.find() == engine.Engine(listening, own=False, version="20.10.24", client=client)
+
+
+def test_engine_that_refuses_privileges_is_passed_over(
+    listening: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFUSES", "1")
+    assert engine.find() is None
+    refusals = [refusal for _, refusal in engine.survey()]
+    assert "unable to apply caps" in str(refusals[0])
+
+
+def test_engine_of_another_machine_is_refused(client: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://engine.invalid:2375")
+    assert next(engine.survey()) == (None, "the engine at tcp:// is not on this machine")
+
+
+def test_no_engine_and_not_root_says_so_before_anything_is_changed(
+    client: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(LabError, match="root is needed to start a Docker engine"):
+        engine.ensure(pytest.fail)
+    assert not daemon.place().root.exists()
+
+
+def test_environment_leads_to_this_engine_alone(client: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONTEXT", "elsewhere")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    environment = _engine(client).environment()
+    assert environment["DOCKER_HOST"] == "unix:///nowhere.sock"
+    assert environment["PATH"].startswith(f"{client.parent}:")
+    assert not environment.keys() & {"DOCKER_CONTEXT", "DOCKER_TLS_VERIFY"}
+
+
+def test_failed_command_says_its_last_words(client: Path) -> None:
+    with pytest.raises(LabError, match=r"docker broken failed \(3\): broken for good"):
+        _engine(client).docker("broken")
+    assert _engine(client).docker("broken", check=False).returncode == 3
+
+
+def test_command_that_hangs_is_ended(client: Path) -> None:
+    with pytest.raises(LabError, match=r"took more than 0\.1 s"):
+        _engine(client).docker("slow", timeout=0.1)
+
+
+def test_proof_program_ends_with_zero(tmp_path: Path) -> None:
+    program = tmp_path / "exit"
+    program.write_bytes(engine.proof_program())
+    program.chmod(0o755)
+    assert subprocess.run([program], check=False).returncode == 0
+
+
+def test_state_folder_with_a_long_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISTIO_LAB_STATE", "/tmp/" + "long" * 30)
+    with pytest.raises(LabError, match="too long for a socket's name"):
+        daemon.place()
+
+
+def test_daemons_are_told_apart_by_their_folder(tmp_path: Path) -> None:
+    mine, other = daemon.Place(tmp_path / "mine"), daemon.Place(tmp_path / "other")
+    arguments = ["dockerd", "-c", "read line", f"--data-root={mine.root}/data"]
+    with subprocess.Popen(arguments, executable="/bin/bash", stdin=subprocess.PIPE) as process:
+        assert daemon.running(mine) == [process.pid]
+        assert daemon.running(other) == []
+        daemon.end(other)
+        assert process.poll() is None
+        daemon.end(mine)
+    assert daemon.running(mine) == []
+
+
+def test_two_places_have_control_groups_of_their_own(tmp_path: Path) -> None:
+    assert daemon.Place(tmp_path / "a").cgroup != daemon.Place(tmp_path / "b").cgroup

@@ -1,0 +1,126 @@
+"""What the lab asks of the machine before it changes anything, and how it installs Debian's packages."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab import host
+from lab.errors import LabError
+
+
+class Apt:
+    """Stands for the commands of Debian's package tools; `failing` names what fails the first time."""
+
+    def __init__(self, failing: str = "") -> None:
+        self.failing = failing
+        self.ran: list[list[str]] = []
+
+    def run(self, command: list[str], **_options: object) -> subprocess.CompletedProcess[str]:
+        self.ran.append(command)
+        failed = bool(self.failing) and self.failing in command
+        if failed:
+            self.failing = ""
+        package = Path(command[2]).stem if command[0] == "dpkg-deb" else ""
+        return subprocess.CompletedProcess(command, 100 if failed else 0, package, "")
+
+    def actions(self) -> list[str]:
+        known = ("update", "--simulate", "--no-download", "install")
+        return [
+            next(word for word in known if word in command) for command in self.ran if command[0] == "apt-get"
+        ]
+
+
+@pytest.fixture
+def apt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Apt:
+    """A Debian machine with root, on which `there` is installed and nothing else."""
+    made = Apt()
+    monkeypatch.setenv("ISTIO_LAB_CACHE", str(tmp_path))
+    monkeypatch.setattr(host, "_run", made.run)
+    monkeypatch.setattr(host, "_installed", lambda name: name == "there")
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    return made
+
+
+def test_too_little_disk_says_where_and_how_to_choose_another(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"GiB free and the lab needs 1000000\.0 GiB there: .*ISTIO_LAB_CACHE"):
+        host.check_room(1e6, 0, [tmp_path / "not" / "yet"])
+    assert not (tmp_path / "not").exists()
+
+
+def test_too_little_memory_says_how_much(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"the lab needs 1000000\.0 GiB: end other programs"):
+        host.check_room(0, 1e6, [tmp_path])
+
+
+def test_room_is_looked_for_where_the_data_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Path] = []
+
+    def free(folder: Path) -> int:
+        looked.append(folder)
+        return host.GIB
+
+    monkeypatch.setattr(host, "free_disk", free)
+    monkeypatch.setenv("ISTIO_LAB_CACHE", "/a")
+    monkeypatch.setenv("ISTIO_LAB_STATE", "/b")
+    host.check_room(1, 0)
+    assert looked == [Path("/a"), Path("/b")]
+
+
+def test_without_root_the_purpose_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(LabError, match="root is needed to move the moon; run the same command again as root"):
+        host.require_root("move the moon")
+
+
+def test_installed_packages_are_left_alone(apt: Apt) -> None:
+    host.ensure_packages(["there"], pytest.fail)
+    assert apt.ran == []
+
+
+def test_missing_packages_are_named_before_they_are_installed(apt: Apt) -> None:
+    said: list[str] = []
+    host.ensure_packages(["there", "lacking", "other"], lambda text: said.append(f"{len(apt.ran)} {text}"))
+    assert said[0].startswith(
+        "0 installing the Debian packages lacking, other from the configured Debian mirror"
+    )
+    assert apt.actions() == ["--simulate", "install"]
+    assert apt.ran[-1][-2:] == ["lacking", "other"]
+
+
+@pytest.mark.parametrize(
+    ("failing", "actions"),
+    [("--simulate", ["--simulate", "update", "install"]), ("lacking", ["--simulate", "update", "install"])],
+    ids=["unknown to the lists", "any failure of the trial"],
+)
+def test_lists_are_updated_only_where_they_do_not_do(apt: Apt, failing: str, actions: list[str]) -> None:
+    apt.failing = failing
+    host.ensure_packages(["lacking"], lambda _: None)
+    assert apt.actions() == actions
+
+
+def test_imported_packages_need_no_mirror(apt: Apt, tmp_path: Path) -> None:
+    (tmp_path / "debs").mkdir()
+    for name in ("lacking", "its-library", "there"):
+        (tmp_path / "debs" / f"{name}.deb").touch()
+    said: list[str] = []
+    host.ensure_packages(["lacking"], said.append)
+    assert "from the lab's cache" in said[0]
+    assert apt.actions() == ["--no-download"]
+    assert {Path(word).stem for word in apt.ran[-1] if word.endswith(".deb")} == {"lacking", "its-library"}
+
+
+def test_nothing_is_started_and_nothing_is_left() -> None:
+    with host._nothing_started() as options:
+        folder = Path(options[1].removeprefix("DPkg::Path=").split(":")[0])
+        for starter in ("invoke-rc.d", "deb-systemd-invoke"):
+            assert subprocess.run([folder / starter, "docker", "start"], check=False).returncode == 0
+    assert not folder.exists()
+
+
+def test_failed_installation_shows_its_last_lines() -> None:
+    with pytest.raises(LabError, match=r"sh -c .* failed \(4\); its last lines:\nno room"):
+        host._run(["sh", "-c", "echo no room; exit 4"])
