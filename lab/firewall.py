@@ -10,6 +10,7 @@ import ipaddress
 import json
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -59,6 +60,18 @@ def in_use() -> list[Range]:
     return [*_routes(), *resolvers()]
 
 
+def has_interface(name: str) -> bool:
+    """Whether this process's network has the interface; /sys may show another network namespace's."""
+    return name in [known for _, known in socket.if_nameindex()]
+
+
+def leads_outside(bridge: str) -> list[str]:
+    """Interfaces by which packets could leave: all but loopback, the bridge and what hangs on it."""
+    links = json.loads(_call(["ip", "-json", "link", "show"]).stdout)
+    within = [link["ifname"] for link in links if bridge in (link["ifname"], link.get("master"))]
+    return [name for link in links if (name := link["ifname"]) != "lo" and name not in within]
+
+
 def remove_rules(run: str | None = None) -> None:
     """Delete the rules that carry this lab's comment, of one run or of all."""
     if shutil.which("iptables", path=_SBIN) is None:
@@ -80,9 +93,10 @@ def remove_routes(only: Iterable[str] | None = None) -> None:
 
 def sweep() -> None:
     """Remove every bridge, rule and route of this lab; LabError if there is a bridge and this is not root."""
-    for interface in Path("/sys/class/net").glob(f"{_PREFIX}{scope():04x}*"):
-        require_root(f"remove the bridge {interface.name}")
-        _call(["ip", "link", "delete", interface.name])
+    for _, name in socket.if_nameindex():
+        if name.startswith(f"{_PREFIX}{scope():04x}"):
+            require_root(f"remove the bridge {name}")
+            _call(["ip", "link", "delete", name])
     if os.geteuid() == 0:
         remove_rules()
         remove_routes()

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from lab import firewall
 from lab.engine import PROOF, Engine
@@ -63,7 +62,7 @@ def guard(engine: Engine, network: Network, pod_subnet: str, service_subnet: str
     machine uses gets no such route. Raises LabError without root, or if the engine's networks are elsewhere.
     """
     require_root("keep the lab's packets on this machine (firewall rule, blackhole routes)")
-    if not Path("/sys/class/net", network.bridge).exists():
+    if not firewall.has_interface(network.bridge):
         raise LabError(
             f"the engine at {engine.host} keeps its networks elsewhere (in a virtual machine?): "
             "its packets can't be kept from the outside here; run the suite where the engine runs"

@@ -11,7 +11,6 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
 
 from lab.errors import LabError
 from lab.host import require_root
@@ -91,17 +90,6 @@ def watch(interfaces: Sequence[str], ranges: Sequence[str], names: Sequence[str]
         ear.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, attached)
         ear.setblocking(False)
         yield Watch(tuple(names), spans, ear, tuple(interfaces))
-
-
-def outside(bridge: str) -> list[str]:
-    """Interfaces by which packets could leave: all but loopback, the lab's bridge and what hangs on it."""
-    found = []
-    for interface in sorted(Path("/sys/class/net").iterdir()):
-        master = interface / "master"
-        on_bridge = master.exists() and master.resolve().name == bridge
-        if interface.name not in ("lo", bridge) and not on_bridge and (interface / "type").exists():
-            found.append(interface.name)
-    return found
 
 
 def _label(name: str) -> bytes:
