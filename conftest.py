@@ -1,0 +1,19 @@
+"""Options, hooks and plugins of every run; nothing imports this."""
+
+import pytest
+
+from lab.description import available_istio_versions
+
+pytest.register_assert_rewrite("fixtures.checks")
+
+pytest_plugins = [
+    "pytester",
+    "fixtures.plugins.options",
+    "fixtures.plugins.ladder",
+    "fixtures.plugins.report",
+]
+
+
+def pytest_istio_versions() -> list[str]:
+    """The lab's: its sources are in the checkout, so nothing need be built to know them."""
+    return available_istio_versions()
