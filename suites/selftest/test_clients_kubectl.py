@@ -1,0 +1,59 @@
+"""kubectl's command lines and a forwarded port's life, with a script in the place of kubectl."""
+
+from pathlib import Path
+
+import pytest
+
+from fixtures.clients.command import CommandFailed
+from fixtures.clients.kubectl import Kubectl
+
+
+def kubectl(folder: Path, script: str, timeout: float = 5) -> Kubectl:
+    """A program that says its arguments on a line of their own file, then runs the script."""
+    program = folder / "kubectl"
+    program.write_text(f'#!/bin/sh\necho "$@" > {folder}/asked\n{script}\n')
+    program.chmod(0o755)
+    environment = {"PATH": "/usr/bin:/bin"}
+    return Kubectl(program=program, kubeconfig=Path("kc"), environment=environment, timeout=timeout)
+
+
+def test_a_command_runs_in_the_container_that_is_named(tmp_path: Path) -> None:
+    ended = kubectl(tmp_path, "echo ok").exec("test", "web-1", "web", "curl", "-s", "localhost")
+    assert ended.stdout == "ok\n"
+    asked = (tmp_path / "asked").read_text()
+    assert asked == "--kubeconfig kc exec --namespace test web-1 --container web -- curl -s localhost\n"
+
+
+def test_a_command_that_fails_in_the_container_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match="status 7:\nrefused"):
+        kubectl(tmp_path, "echo refused >&2; exit 7").exec("test", "web-1", "web", "curl")
+
+
+def test_its_status_is_a_result_where_it_is_asked_for(tmp_path: Path) -> None:
+    assert kubectl(tmp_path, "exit 7").exec("test", "web-1", "web", "curl", check=False).status == 7
+
+
+def test_a_forwarded_port_is_the_one_that_kubectl_chose_and_ends_with_the_block(tmp_path: Path) -> None:
+    script = (
+        f'echo $$ > {tmp_path}/pid; echo "Forwarding from 127.0.0.1:41234 -> 8080"; exec tail -f /dev/null'
+    )
+    with kubectl(tmp_path, script).port_forward("istio-system", "pod/gateway", 8080) as port:
+        assert port == 41234
+        process = Path("/proc") / (tmp_path / "pid").read_text().strip()
+        assert process.exists()
+    assert not process.exists()
+    assert (tmp_path / "asked").read_text().endswith("--address 127.0.0.1 pod/gateway :8080\n")
+
+
+def test_a_forward_that_does_not_begin_says_why(tmp_path: Path) -> None:
+    forward = kubectl(tmp_path, "echo 'pods \"gateway\" not found' >&2; exit 1").port_forward(
+        "a", "pod/b", 80
+    )
+    with pytest.raises(CommandFailed, match='did not forward:\npods "gateway" not found'), forward:
+        pass
+
+
+def test_a_forward_that_never_begins_is_ended(tmp_path: Path) -> None:
+    forward = kubectl(tmp_path, "exec tail -f /dev/null", timeout=0.2).port_forward("a", "pod/b", 80)
+    with pytest.raises(CommandFailed, match="did not forward"), forward:
+        pass
