@@ -1,6 +1,7 @@
 """What the machine must have before the lab touches it: root, room, and a few Debian packages."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
@@ -87,14 +88,17 @@ def ensure_packages(names: Sequence[str], report: Report) -> None:
     if not missing:
         return
     require_root(f"install the Debian packages {', '.join(missing)}")
-    files = _cached_files(missing)
-    source = "the lab's cache" if files else "the configured Debian mirror"
+    cached = cache_root() / "debs"
+    from_cache = set(missing) <= {file.name.partition("_")[0] for file in cached.glob("*.deb")}
+    source = "the lab's cache" if from_cache else "the configured Debian mirror"
     report(
         f"installing the Debian packages {', '.join(missing)} from {source} (their services are not started)"
     )
     with _nothing_started() as options:
-        if files:
-            _apt(["install", "--no-download", *options, *map(str, files)])
+        if from_cache:
+            with _only_source(cached) as instead:
+                _apt(["update", *instead])
+                _apt(["install", *options, *instead, *missing])
             return
         if _apt(["install", "--simulate", *missing], check=False).returncode:
             report("updating the package lists first: they do not know these packages")
@@ -130,15 +134,29 @@ def _installed(name: str) -> bool:
     return shown.stdout.strip() == "installed"
 
 
-def _cached_files(missing: Sequence[str]) -> list[Path]:
-    """Cached package files that are not installed, if they include every missing one; else none."""
-    files = {
-        _run(["dpkg-deb", "-f", str(file), "Package"]).stdout.strip(): file
-        for file in sorted((cache_root() / "debs").glob("*.deb"))
-    }
-    if not set(missing) <= files.keys():
-        return []
-    return [file for name, file in files.items() if not _installed(name)]
+@contextlib.contextmanager
+def _only_source(folder: Path) -> Iterator[list[str]]:
+    """Options under which apt-get knows the packages in ``folder`` and no mirror; it takes what it needs."""
+    with tempfile.TemporaryDirectory(prefix="istio-lab-source-") as made:
+        stanzas = []
+        for file in sorted(folder.glob("*.deb")):
+            (Path(made) / file.name).symlink_to(file)
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            fields = _run(["dpkg-deb", "-f", str(file)]).stdout.strip()
+            size = file.stat().st_size
+            stanzas.append(f"{fields}\nFilename: ./{file.name}\nSize: {size}\nSHA256: {digest}\n")
+        (Path(made) / "Packages").write_text("\n".join(stanzas), encoding="utf-8")
+        (Path(made) / "sources.list").write_text(f"deb [trusted=yes] file:{made} ./\n", encoding="ascii")
+        (Path(made) / "lists" / "partial").mkdir(parents=True)
+        settings = {
+            "Dir::Etc::sourcelist": f"{made}/sources.list",
+            "Dir::Etc::sourceparts": "-",
+            "Dir::State::lists": f"{made}/lists",
+            "Dir::Cache::pkgcache": "",
+            "Dir::Cache::srcpkgcache": "",
+            "APT::Sandbox::User": "root",
+        }
+        yield [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
 
 
 @contextlib.contextmanager

@@ -29,6 +29,11 @@ def _inside(own_engine: engine.Engine, container: str, *command: str) -> subproc
     return subprocess.run(entering, capture_output=True, text=True, check=True)
 
 
+def _forward(guarded: network.Network, state: str) -> None:
+    """Forward what comes from the bridge ("1"), as where another engine has switched that on."""
+    Path(f"/proc/sys/net/ipv4/conf/{guarded.bridge}/forwarding").write_text(state, encoding="ascii")
+
+
 def _bash(own_engine: engine.Engine, container: str, script: str) -> str:
     """What the script in the container says on standard error; 15 s at most, a name is asked for once."""
     command = ["exec", "--env=RES_OPTIONS=timeout:1 attempts:1", container, "/bin/bash", "-c", script]
@@ -40,8 +45,7 @@ def test_nothing_of_the_lab_leaves(
     own_engine: engine.Engine, container: str, guarded: network.Network, forwarding: str
 ) -> None:
     """Packets to the outside, to services and to pods reach the bridge and no other interface."""
-    # As where another engine has switched the machine's forwarding on: then the reject rule is what stands.
-    Path(f"/proc/sys/net/ipv4/conf/{guarded.bridge}/forwarding").write_text(forwarding, encoding="ascii")
+    _forward(guarded, forwarding)
     ranges = [guarded.subnet, PODS, SERVICES, ELSEWHERE]
     with (
         outside.watch(firewall.leads_outside(guarded.bridge), ranges) as beyond,
@@ -56,6 +60,7 @@ def test_pod_addresses_do_not_leave(
     own_engine: engine.Engine, container: str, guarded: network.Network
 ) -> None:
     """Packets from a pod's address, as a CNI plugin without masquerading sends them, stay on the machine."""
+    _forward(guarded, "1")
     _inside(own_engine, container, "ip", "address", "add", "10.244.0.5/32", "dev", "eth0")
     gateway = guarded.subnet.replace(".0/24", ".1")
     _inside(own_engine, container, "ip", "route", "add", ELSEWHERE, "via", gateway, "src", "10.244.0.5")
@@ -72,7 +77,7 @@ def test_forwarded_dial_to_the_outside_fails_at_once(
     own_engine: engine.Engine, container: str, guarded: network.Network
 ) -> None:
     """Where the machine forwards, a dial to the outside is refused and does not hang."""
-    Path(f"/proc/sys/net/ipv4/conf/{guarded.bridge}/forwarding").write_text("1", encoding="ascii")
+    _forward(guarded, "1")
     assert "Connection refused" in _bash(own_engine, container, ": </dev/tcp/203.0.113.7/80")
 
 
