@@ -1,0 +1,218 @@
+"""Waits, on a clock that goes only when it is told to."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from fixtures.waits import Clock, ConditionNotMet, NotReady, consistently, eventually, watched
+
+
+@dataclass
+class Watch:
+    """A clock of the test's own: a pause takes no time and is remembered by `seconds`."""
+
+    seconds: float = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    def pause(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def clock(watch: Watch) -> Clock:
+    return Clock(watch.now, watch.pause)
+
+
+def passing_from(try_number: int, but_not: tuple[int, ...] = ()) -> Callable[[], int]:
+    """A check that passes from its n-th try on and returns the try's number."""
+    tries = iter(range(1, 10_000))
+
+    def check() -> int:
+        number = next(tries)
+        assert number >= try_number, f"only try {number}"
+        assert number not in but_not, f"try {number} is a bad one"
+        return number
+
+    return check
+
+
+def key_error() -> None:
+    raise KeyError("status")
+
+
+def never() -> None:
+    raise AssertionError("503 instead of 200")
+
+
+def test_eventually_returns_what_the_passing_check_returned(clock: Clock) -> None:
+    assert eventually(passing_from(4), "it passes", 5, clock=clock) == 4
+
+
+def test_eventually_notices_within_one_interval(clock: Clock, watch: Watch) -> None:
+    eventually(passing_from(4), "it passes", 5, interval=0.1, clock=clock)
+    assert watch.seconds == pytest.approx(0.3)
+
+
+def test_successes_are_counted_in_a_row(clock: Clock) -> None:
+    assert eventually(passing_from(2, but_not=(4,)), "it lasts", 5, successes=3, clock=clock) == 7
+
+
+def test_a_broken_row_is_told(clock: Clock) -> None:
+    with pytest.raises(ConditionNotMet, match=r"passed 2 of 3 times in a row; before that: only try 3"):
+        eventually(passing_from(4), "it lasts", 1, interval=0.25, successes=3, clock=clock)
+
+
+def test_the_failure_says_all_that_is_known(clock: Clock) -> None:
+    with pytest.raises(ConditionNotMet) as caught:
+        eventually(
+            never,
+            "nginx is served",
+            1,
+            interval=0.25,
+            diagnose=lambda: "no route",
+            reproduce="curl x",
+            clock=clock,
+        )
+    assert str(caught.value).splitlines() == [
+        "nginx is served: not so after 1.0 s and 5 tries",
+        "  last observation: 503 instead of 200",
+        "  likely cause: no route",
+        "  reproduce: curl x",
+    ]
+    assert isinstance(caught.value.__cause__, AssertionError)
+
+
+def test_the_last_try_is_made_when_the_time_is_up(clock: Clock, watch: Watch) -> None:
+    with pytest.raises(ConditionNotMet, match=r"after 1\.0 s and 3 tries"):
+        eventually(never, "it passes", 1, interval=0.7, clock=clock)
+
+
+def test_no_time_at_all_is_one_try(clock: Clock) -> None:
+    assert eventually(passing_from(1), "it passes", 0, clock=clock) == 1
+
+
+def test_a_mistake_in_a_check_surfaces_at_once(clock: Clock, watch: Watch) -> None:
+    with pytest.raises(KeyError):
+        eventually(key_error, "it passes", 5, clock=clock)
+    assert watch.seconds == 0
+
+
+def test_named_exceptions_are_retried(clock: Clock) -> None:
+    def refused() -> None:
+        raise ConnectionRefusedError("port 80")
+
+    with pytest.raises(ConditionNotMet, match="ConnectionRefusedError: port 80"):
+        eventually(refused, "it answers", 1, retry_on=(AssertionError, ConnectionError), clock=clock)
+
+
+def test_a_broken_environment_is_no_assertion(clock: Clock) -> None:
+    with pytest.raises(NotReady, match="503") as caught:
+        eventually(never, "the pod is Ready", 1, raises=NotReady, clock=clock)
+    assert not isinstance(caught.value, AssertionError)
+
+
+def test_a_cause_that_time_cannot_mend_ends_the_wait(clock: Clock, watch: Watch) -> None:
+    with pytest.raises(NotReady, match="likely cause: Insufficient cpu"):
+        eventually(never, "Ready", 300, raises=NotReady, give_up=lambda: "Insufficient cpu", clock=clock)
+    assert watch.seconds < 1.2
+
+
+def test_giving_up_is_weighed_once_a_second(clock: Clock, watch: Watch) -> None:
+    asked: list[float] = []
+    with pytest.raises(ConditionNotMet, match="likely cause: none was found"):
+        eventually(never, "Ready", 5, give_up=lambda: asked.append(watch.seconds), clock=clock)
+    assert len(asked) == 4
+
+
+@pytest.mark.parametrize("question", ["diagnose", "give_up"])
+def test_a_failing_look_for_the_cause_hides_nothing(question: str, clock: Clock) -> None:
+    looks: dict[str, Any] = {question: lambda: 1 // 0}
+    with pytest.raises(ConditionNotMet, match="503 instead of 200") as caught:
+        eventually(never, "it passes", 3, clock=clock, **looks)
+    assert "the look for it failed: ZeroDivisionError" in str(caught.value.cause)
+
+
+def test_consistently_asks_until_the_end(clock: Clock, watch: Watch) -> None:
+    assert consistently(passing_from(1), "nothing changes", 5, interval=0.5, clock=clock) == 11
+    assert watch.seconds == pytest.approx(5)
+
+
+def test_consistently_fails_with_the_first_bad_try(clock: Clock) -> None:
+    with pytest.raises(ConditionNotMet, match=r"nothing changes: not so after 0\.6 s and 4 tries") as caught:
+        consistently(passing_from(1, but_not=(4,)), "nothing changes", 5, clock=clock)
+    assert caught.value.last.startswith("try 4 is a bad one")
+
+
+def test_consistently_lets_mistakes_through(clock: Clock) -> None:
+    with pytest.raises(ZeroDivisionError):
+        consistently(lambda: 1 // 0, "nothing changes", 5, clock=clock)
+
+
+def is_ready(phase: str) -> str:
+    assert phase == "Ready", f"phase is {phase}"
+    return phase
+
+
+def test_a_watch_is_followed_until_the_check_passes(clock: Clock) -> None:
+    phases = iter(["Pending", "Running", "Ready", "Gone"])
+    assert watched(lambda _: phases, is_ready, "the pod is Ready", 5, clock=clock) == "Ready"
+    assert next(phases) == "Gone"
+
+
+def test_a_watch_that_ends_early_is_opened_again(clock: Clock) -> None:
+    openings = iter([["Pending"], [], ["Running", "Ready"]])
+    assert watched(lambda _: iter(next(openings)), is_ready, "Ready", 5, clock=clock) == "Ready"
+
+
+def test_a_watch_is_opened_for_the_time_that_is_left(clock: Clock, watch: Watch) -> None:
+    opened: list[float] = []
+
+    def stream(seconds: float) -> Iterator[str]:
+        opened.append(seconds)
+        watch.pause(4)
+        yield "Pending"
+
+    with pytest.raises(NotReady, match=r"after 8\.0 s and 2 tries\n  last observation: phase is Pending"):
+        watched(stream, is_ready, "Ready", 6, raises=NotReady, clock=clock)
+    assert opened == [6, 2]
+
+
+def test_a_silent_watch_gives_up_in_seconds(clock: Clock, watch: Watch) -> None:
+    def silent(seconds: float) -> Iterator[str]:
+        watch.pause(seconds)
+        return iter(())
+
+    with pytest.raises(ConditionNotMet, match="nothing was observed") as caught:
+        watched(silent, is_ready, "Ready", 300, give_up=lambda: "no such image", clock=clock)
+    assert caught.value.cause == "no such image"
+    assert watch.seconds == 1
+
+
+def test_a_watch_that_breaks_is_not_opened_a_thousand_times(clock: Clock) -> None:
+    def broken(seconds: float) -> Iterator[str]:
+        raise ConnectionError("API server")
+
+    with pytest.raises(ConditionNotMet, match=r"5 tries\n  last observation: ConnectionError: API server"):
+        watched(
+            broken,
+            is_ready,
+            "Ready",
+            1,
+            interval=0.25,
+            retry_on=(AssertionError, ConnectionError),
+            clock=clock,
+        )
+
+
+def test_a_mistake_in_what_a_watch_is_checked_for_surfaces(clock: Clock) -> None:
+    with pytest.raises(KeyError):
+        watched(lambda _: iter(["Pending"]), lambda _: key_error(), "Ready", 5, clock=clock)
