@@ -15,7 +15,9 @@ def clean(say: Say, *, cache: bool = False) -> None:
     An engine that was there before keeps running: only what carries the lab's label is taken from it.
     """
     running = engine.find()
-    if running is not None:
+    if running is None:
+        network.remove_all(None, say)
+    else:
         remove_leftovers(running, say)
         for image in _ids(running, "image", "ls", "--quiet", f"{node_repository()}"):
             running.docker("image", "rm", "--force", image, check=False)
