@@ -1,0 +1,76 @@
+"""curl's answers and failures have the same outcome as our own requests, on the same sockets."""
+
+import os
+import shutil
+import socket
+
+import pytest
+
+from fixtures.clients import curl
+from fixtures.clients.command import CommandFailed, Completed, run
+from fixtures.clients.http import Outcome
+from suites.selftest.test_outcome import PAGE, Peer, asked, hangs, resets, says, served_by, stalls_in_the_body
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
+
+
+def fetched(url: str, timeout: float = 5) -> Outcome:
+    command = curl.command(url, timeout=timeout, headers={"X-Mark": "one"})
+    environment = {"PATH": os.environ["PATH"], "http_proxy": "http://name.invalid:3128"}
+    return curl.outcome(run(command, environment=environment, timeout=10, check=False))
+
+
+@needs_curl
+def test_an_answer_is_a_status_with_headers_in_lower_case_and_its_text() -> None:
+    with served_by(says(PAGE)) as place:
+        outcome = fetched(f"http://{place}/")
+    assert (outcome.kind, outcome.status, outcome.text) == ("status", 200, "hello")
+    assert outcome.headers["server"] == "istio-envoy"
+    assert outcome.describe().startswith(f"GET http://{place}/: status 200, server: istio-envoy")
+
+
+@needs_curl
+@pytest.mark.parametrize(
+    ("peer", "kind"),
+    [
+        pytest.param(asked, "empty reply", id="closes"),
+        pytest.param(resets, "reset", id="resets"),
+        pytest.param(says(b"220 smtp ready\r\n"), "garbage", id="speaks-smtp"),
+        pytest.param(says(PAGE[:-2]), "cut off", id="stops"),
+        pytest.param(hangs, "time-out", id="hangs"),
+        pytest.param(stalls_in_the_body, "time-out", id="stalls-in-the-body"),
+    ],
+)
+def test_no_whole_answer_is_classified_as_our_own_requests_are(peer: Peer, kind: str) -> None:
+    with served_by(peer) as place:
+        outcome = fetched(f"http://{place}/", timeout=0.3)
+    assert (outcome.kind, outcome.status) == (kind, None), outcome
+
+
+@needs_curl
+def test_refused_dns_and_tls_are_told_apart() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert fetched(f"http://127.0.0.1:{port}/").kind == "refused"
+    assert fetched("http://name.invalid/").kind == "dns"
+    with served_by(lambda connection: connection.sendall(b"220 plain\r\n")) as place:
+        assert fetched(f"https://{place}/").kind == "tls"
+
+
+def ended(status: int, stderr: str) -> Completed:
+    return Completed(tuple(curl.command("http://10.0.0.1/", timeout=5)), status, "", stderr, 0.1)
+
+
+def test_no_way_to_a_host_is_unreachable() -> None:
+    notes = "* connect to 10.0.0.1 port 80 failed: No route to host\n* Failed to connect"
+    assert curl.outcome(ended(7, f"{notes}\n* Closing connection 0\n")).kind == "unreachable"
+
+
+def test_the_cause_is_the_last_thing_that_curl_noted() -> None:
+    notes = "* Connected\n> GET / HTTP/1.1\n* Empty reply from server\n* Closing connection 0\n"
+    assert curl.outcome(ended(52, notes)).cause == "curl ended with status 52: Empty reply from server"
+
+
+def test_a_missing_curl_is_an_error_and_no_outcome() -> None:
+    with pytest.raises(CommandFailed, match="status 127, which says nothing about the peer:\nno curl here"):
+        curl.outcome(ended(127, "no curl here"))

@@ -1,0 +1,93 @@
+"""What a node's programs print becomes values; `docker` is a script that prints what a real node printed."""
+
+from pathlib import Path
+
+import pytest
+
+from fixtures.clients.command import CommandFailed
+from fixtures.clients.node import Listening, Node, NoSuchContainer, Process
+
+TASKS = """\
+TASK                                PID     STATUS
+0c8b3c9f0d7e                        2412    RUNNING
+7f1a22aa9b10                        1877    RUNNING
+"""
+PROCESSES = """\
+4026531836     1     0     0 systemd
+4026532501  1877  1337  1337 pilot-agent
+4026532501  1902  1337  1337 envoy
+4026532700  2412     0     0 nginx
+         -     3     0     0 kthread of the host
+"""
+SOCKETS = """\
+LISTEN 0      4096         0.0.0.0:15021      0.0.0.0:*
+LISTEN 0      511                *:80               *:*
+LISTEN 0      4096       127.0.0.1:15000      0.0.0.0:*
+LISTEN 0      4096            [::]:9000          [::]:*
+"""
+
+
+def node(folder: Path, prints: str, status: int = 0) -> Node:
+    (folder / "prints").write_text(prints)
+    docker = folder / "docker"
+    docker.write_text(f'#!/bin/sh\necho "$@" > {folder}/asked\n/bin/cat {folder}/prints\nexit {status}\n')
+    docker.chmod(0o755)
+    return Node(name="lab-control-plane", environment={"PATH": str(folder)}, timeout=5)
+
+
+def asked(folder: Path) -> str:
+    return (folder / "asked").read_text().strip()
+
+
+def test_a_command_runs_in_the_nodes_container(tmp_path: Path) -> None:
+    assert node(tmp_path, "v1.35.4\n").run("cat", "/kind/version").stdout == "v1.35.4\n"
+    assert asked(tmp_path) == "exec lab-control-plane cat /kind/version"
+
+
+def test_a_command_that_fails_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match="status 1:\nno such file"):
+        node(tmp_path, "no such file", status=1).run("cat", "/nothing")
+
+
+def test_a_containers_process_is_found_by_the_id_in_the_pods_status(tmp_path: Path) -> None:
+    assert node(tmp_path, TASKS).pid("containerd://7f1a22aa9b10") == 1877
+
+
+def test_a_container_that_does_not_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchContainer, match="lab-control-plane runs no container 7f1a22aa:"):
+        node(tmp_path, TASKS).pid("containerd://7f1a22aa")
+
+
+@pytest.mark.parametrize("tables", ["nft", "legacy"])
+def test_nat_rules_are_those_of_the_processs_network(tmp_path: Path, tables: str) -> None:
+    lab = node(tmp_path, "*nat\nCOMMIT\n")
+    printed = lab.nat_rules(1877, "nft") if tables == "nft" else lab.nat_rules(1877, "legacy")
+    assert printed == "*nat\nCOMMIT\n"
+    entered = "exec lab-control-plane nsenter --target 1877 --net"
+    assert asked(tmp_path) == f"{entered} iptables-{tables}-save -t nat"
+
+
+def test_listening_sockets_come_in_the_order_of_their_ports(tmp_path: Path) -> None:
+    assert node(tmp_path, SOCKETS).listening(1877) == [
+        Listening("*", 80),
+        Listening("[::]", 9000),
+        Listening("127.0.0.1", 15000),
+        Listening("0.0.0.0", 15021),
+    ]
+
+
+def test_a_containers_processes_are_those_of_its_process_namespace(tmp_path: Path) -> None:
+    assert node(tmp_path, PROCESSES).processes(1877) == [
+        Process(1877, 1337, 1337, "pilot-agent"),
+        Process(1902, 1337, 1337, "envoy"),
+    ]
+
+
+def test_a_process_that_is_gone_has_no_container(tmp_path: Path) -> None:
+    assert node(tmp_path, PROCESSES).processes(4711) == []
+
+
+def test_a_request_from_the_node_has_an_outcome(tmp_path: Path) -> None:
+    outcome = node(tmp_path, "", status=52).request("http://127.0.0.1:30080/", timeout=3)
+    assert (outcome.kind, outcome.method, outcome.url) == ("empty reply", "GET", "http://127.0.0.1:30080/")
+    assert asked(tmp_path).startswith("exec lab-control-plane curl --disable")
