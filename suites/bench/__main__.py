@@ -1,4 +1,4 @@
-"""`python -m lab.bench [warm|cold]`: prints ratios and medians with their spread; see `--help`."""
+"""`python -m suites.bench [warm|cold]`: prints ratios and medians with their spread; see `--help`."""
 
 import argparse
 import json
@@ -57,7 +57,7 @@ def _bare(lab: LabDescription) -> tuple[list[str], dict[str, str]]:
         "ALLURE": str(PROJECT / ".ci" / "allure"),
         "PATH": os.pathsep.join([str(lab.istioctl.parent), lab.environment["PATH"]]),
     }
-    script = PROJECT / "lab" / "bench" / "bare.sh"
+    script = PROJECT / "suites" / "bench" / "bare.sh"
     return [str(script), str(_free_port()), str(PROJECT / "reports" / "results")], environment
 
 
@@ -111,7 +111,7 @@ def cold() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the named benchmarks; 0 when they ran (whatever they say), 1 where one could not."""
-    parser = argparse.ArgumentParser(prog="python -m lab.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m suites.bench", description=__doc__)
     parser.add_argument("which", nargs="*", choices=["warm", "cold"], help="default: warm")
     parser.add_argument(
         "--pairs", type=int, default=3, help="interleaved pairs of the warm benchmark (default 3)"
