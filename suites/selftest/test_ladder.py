@@ -1,0 +1,201 @@
+"""The ladder: order, refusals, and what happens above a broken rung; on tests inside a test."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from fixtures import ladder
+from fixtures.settings import UnknownName
+
+CONFTEST = """
+import pytest
+
+@pytest.fixture(scope="session")
+def cluster(): print("made cluster")
+
+@pytest.fixture(scope="session")
+def istio(cluster): print("made istio")
+
+@pytest.fixture(scope="session")
+def app(cluster): print("made app")
+
+@pytest.fixture(scope="session")
+def gateway(app, istio): print("made gateway")
+"""
+
+
+class Inner:
+    """A folder with tests, and how pytest with the ladder's plugin runs them."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.pytester = pytester
+        pytester.syspathinsert()
+
+    def conftest(self, more: str) -> None:
+        self.pytester.makeconftest(CONFTEST + more)
+
+    def tests(self, *tests: str) -> None:
+        """Tests as "stage(arguments)" or "stage(arguments): body", in a file in this order."""
+        lines = ["import pytest"]
+        for number, test in enumerate(tests, 1):
+            head, _, body = test.partition(": ")
+            stage, _, arguments = head.partition("(")
+            mark = [f"@pytest.mark.stage({stage!r})"] if stage else []
+            lines += [*mark, f"def test_{number}({arguments or ')'}: {body or 'pass'}"]
+        self.pytester.makepyfile("\n".join(lines))
+
+    def run(self, *options: str) -> pytest.RunResult:
+        return self.pytester.runpytest_inprocess("-p", "fixtures.plugins.ladder", "-rs", *options)
+
+    def order(self, *options: str) -> list[str]:
+        """Which tests ran, each followed by what was made for it."""
+        result = self.run("-v", "-s", *options)
+        result.assert_outcomes(passed=result.parseoutcomes().get("passed", 0))
+        words = [line.replace("::", " ").split() for line in result.outlines]
+        return [word for line in words for word in line if _told(word, line)]
+
+
+def _told(word: str, line: Sequence[str]) -> bool:
+    made = "made" in line and word in ladder.RUNG_OF_FIXTURE
+    return made or (word.startswith("test_") and "." not in word)
+
+
+@pytest.fixture
+def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Inner:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeini("[pytest]\nmarkers =\n  stage(name)\n")
+    inner = Inner(pytester)
+    inner.conftest("")
+    return inner
+
+
+def test_every_stage_has_its_own_name_and_fixtures() -> None:
+    fixtures = [fixture for stage in ladder.STAGES for fixture in stage.fixtures]
+    assert len(set(ladder.NAMES)) == len(ladder.STAGES)
+    assert len(set(fixtures)) == len(fixtures)
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(UnknownName, match="did you mean metrics") as caught:
+        ladder.rung_of("metric")
+    assert caught.value.known == ladder.NAMES
+
+
+def test_tests_run_in_the_ladders_order(inner: Inner) -> None:
+    inner.tests("gateway(gateway)", "cluster(cluster)", "()", "test-app(app)", "cluster(cluster)")
+    assert inner.order() == [
+        "test_3",
+        *("test_2", "cluster", "test_5"),
+        *("test_4", "app"),
+        *("test_1", "istio", "gateway"),
+    ]
+
+
+def test_fixtures_are_set_up_in_the_ladders_order(inner: Inner) -> None:
+    inner.tests("gateway(gateway, app, istio, cluster)")
+    assert inner.order() == ["test_1", "cluster", "istio", "app", "gateway"]
+
+
+def test_stage_climbs_and_runs_that_rung_only(inner: Inner) -> None:
+    inner.tests("gateway(gateway)", "cluster(cluster)", "()", "control-plane(istio)")
+    assert inner.order("--stage", "control-plane") == ["test_4", "cluster", "istio"]
+
+
+def test_stage_without_a_name_lists_and_makes_nothing(inner: Inner) -> None:
+    inner.tests("gateway(gateway)")
+    result = inner.run("-s", "--stage")
+    assert result.ret == pytest.ExitCode.OK
+    assert result.outlines == ladder.listing().splitlines()
+
+
+def test_stage_with_an_unknown_name_is_refused(inner: Inner) -> None:
+    result = inner.run("--stage", "gatway")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--stage: there is no stage named 'gatway' (did you mean gateway[?])*"])
+
+
+def test_above_a_broken_rung_nothing_runs(inner: Inner) -> None:
+    inner.tests("cluster(cluster): assert 0", "control-plane(istio)", "cluster(cluster)", "gateway(gateway)")
+    result = inner.run("-s")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(failed=1, passed=1, skipped=2)
+    result.stdout.fnmatch_lines(["SKIPPED *2* not reached because of Cluster: test_1"])
+    result.stdout.no_fnmatch_line("made istio")
+
+
+def test_a_broken_fixture_is_told_once(inner: Inner) -> None:
+    inner.conftest("@pytest.fixture(scope='session')\ndef prometheus(gateway): 1 / 0")
+    inner.tests("metrics(prometheus)", "metrics(prometheus)", "metrics(gateway)")
+    result = inner.run()
+    result.assert_outcomes(errors=1, skipped=1, passed=1)
+    result.stdout.fnmatch_lines(["SKIPPED *1* not reached because of Metrics: test_1"])
+
+
+def test_an_expected_failure_breaks_nothing(inner: Inner) -> None:
+    inner.tests("cluster(cluster): pytest.xfail('known')", "control-plane(istio)")
+    inner.run().assert_outcomes(xfailed=1, passed=1)
+
+
+REVERSED = """
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items):
+    yield
+    items.reverse()
+"""
+
+
+def test_a_rung_that_was_passed_is_an_error(inner: Inner) -> None:
+    inner.conftest(REVERSED)
+    inner.tests("cluster(cluster)", "control-plane(istio)")
+    result = inner.run()
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(["*rung passed: the cluster has been brought to 'control-plane'*"])
+
+
+def test_a_passed_rung_breaks_nothing_above_it(inner: Inner) -> None:
+    inner.conftest(REVERSED.replace("items.reverse()", "items.insert(1, items.pop(0))"))
+    inner.tests("cluster(cluster)", "control-plane(istio)", "test-app(app)")
+    inner.run().assert_outcomes(errors=1, passed=2)
+
+
+def test_a_fixture_of_a_higher_rung_is_an_error(inner: Inner) -> None:
+    inner.tests("cluster(app)", "test-app(app)")
+    result = inner.run()
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(["*this test needs app, which a stage above its own makes"])
+
+
+def test_a_rung_is_passed_by_whatever_asks_for_more(inner: Inner) -> None:
+    inner.tests("cluster(request): request.getfixturevalue('app')", "cluster(cluster)")
+    inner.run().assert_outcomes(errors=1, passed=1)
+
+
+@pytest.mark.parametrize(
+    ("test", "message"),
+    [
+        ("(cluster)", "*::test_1 needs cluster: mark it with the stage it is on"),
+        ("gatway(cluster)", "*::test_1: mark.stage: there is no stage named 'gatway'*"),
+    ],
+)
+def test_a_test_that_says_no_stage_is_refused(test: str, message: str, inner: Inner) -> None:
+    inner.tests(test)
+    result = inner.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+
+
+def test_parallel_workers_are_refused(inner: Inner) -> None:
+    inner.pytester.makepyfile(
+        workers="def pytest_addoption(parser): parser.addoption('--workers', dest='numprocesses')"
+    )
+    result = inner.run("-p", "workers", "--workers", "2")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*in order: run them without -n*"])
+
+
+@pytest.mark.parametrize("plugin", ["randomly", "random_order", "reverse"])
+def test_random_order_is_refused(plugin: str, inner: Inner) -> None:
+    inner.pytester.makepyfile(**{plugin: "'''Shuffles.'''"})
+    result = inner.run("-p", plugin)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*in order: add -p no:{plugin}"])
