@@ -1,0 +1,103 @@
+"""The options: what they come to, and that what can't be is refused before a test is collected."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fixtures.settings import Timeouts, UnknownName
+
+CONFTEST = """
+def pytest_istio_versions():
+    return ["1.28.2", "1.29.1"]
+"""
+
+Run = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs one test, given as its arguments and its assertion, with options."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeconftest(CONFTEST)
+
+    def run(*options: str, arguments: str = "", holds: str = "True") -> pytest.RunResult:
+        pytester.makepyfile(f"def test_it({arguments}): assert {holds}")
+        return pytester.runpytest_inprocess("-p", "fixtures.plugins.options", *options)
+
+    return run
+
+
+def test_time_outs_have_names_and_a_factor(run: Run) -> None:
+    options = ("--timeout-factor", "2", "--time-out", "injection=7", "--time-out", "request=1.5")
+    holds = "(timeouts.injection, timeouts.request, timeouts.command) == (7, 1.5, 120)"
+    run(*options, arguments="timeouts", holds=holds).assert_outcomes(passed=1)
+
+
+def test_the_version_and_the_clusters_name_are_carried(run: Run) -> None:
+    options = ("--istio-version", "1.28.2", "--cluster-name", "mine", "--keep-cluster")
+    seen = "(run_options.istio_version, run_options.cluster_name, run_options.keep_cluster)"
+    run(*options, arguments="run_options", holds=f"{seen} == ('1.28.2', 'mine', True)").assert_outcomes(
+        passed=1
+    )
+
+
+def test_each_run_has_a_name_of_its_own(run: Run) -> None:
+    names = set()
+    for _ in range(2):
+        result = run("-s", arguments="run_options", holds="print('named', run_options.cluster_name) is None")
+        names |= {word for word in result.stdout.str().split() if word.startswith("istio-conformance-")}
+    assert len(names) == 2
+
+
+def test_the_overlays_folder_reaches_the_fixtures(run: Run, tmp_path: Path) -> None:
+    source = Path("manifests/article/gateway.yaml")
+    (tmp_path / "mine" / "article").mkdir(parents=True)
+    text = (Path(__file__).parents[2] / source).read_text().replace("test-gateway", "my-gateway")
+    (tmp_path / "mine" / "article" / "gateway.yaml").write_text(text)
+    result = run(
+        "--manifests", str(tmp_path / "mine"), arguments="names", holds="names.gateway == 'my-gateway'"
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--istio-version", "1.2.3"], "*no Istio version named '1.2.3'*known: 1.28.2, 1.29.1"),
+        (["--distribution", "upstream"], "*--distribution upstream comes later*"),
+        (["--distribution", "mine"], "*invalid choice: 'mine'*"),
+        (["--time-out", "injektion=3"], "*no time-out named 'injektion' (did you mean injection[?])*"),
+        (["--time-out", "injection"], "*NAME=SECONDS is expected, not 'injection'"),
+        (["--time-out", "injection=soon"], "*NAME=SECONDS is expected, not 'injection=soon'"),
+        (["--time-out", "injection=0"], "*injection must be above 0 seconds, not 0"),
+        (["--timeout-factor", "-1"], "*must be above 0, not -1"),
+        (["--timeout-factor", "nan"], "*must be above 0, not nan"),
+        (["--manifests", "nowhere"], "*--manifests: nowhere is not a folder"),
+        (["--cluster-name", "Mine!"], "*--cluster-name Mine!: at most 40 of a-z, 0-9 and -*"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_what_cannot_be_is_refused(options: list[str], message: str, run: Run) -> None:
+    result = run(*options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+    result.stdout.no_fnmatch_line("collected*")
+
+
+def test_every_time_out_is_in_the_help_with_its_seconds(run: Run) -> None:
+    said = " ".join(run("--help").stdout.str().split())
+    for name in Timeouts.names():
+        assert f"{name} {getattr(Timeouts(), name):g}" in said
+
+
+def test_a_factor_leaves_the_quiet_period_as_it_is() -> None:
+    scaled = Timeouts().scaled(0.5)
+    assert scaled.quiet_period == Timeouts().quiet_period
+    assert scaled.istio_install == Timeouts().istio_install / 2
+
+
+def test_unknown_time_outs_are_answered_with_the_known_ones() -> None:
+    with pytest.raises(UnknownName, match="did you mean pod_gone") as caught:
+        Timeouts().with_overrides({"pods_gone": 3})
+    assert caught.value.known == Timeouts.names()
