@@ -108,6 +108,14 @@ def test_stage_without_a_name_lists_and_makes_nothing(inner: Inner) -> None:
     assert result.outlines == ladder.listing().splitlines()
 
 
+def test_a_plan_of_the_set_up_makes_nothing(inner: Inner) -> None:
+    inner.tests("gateway(gateway)", "cluster(cluster)")
+    result = inner.run("-s", "--setup-plan")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["SETUP *cluster", "SETUP *istio*", "SETUP *app*", "SETUP *gateway*"])
+    result.stdout.no_fnmatch_line("*made*")
+
+
 def test_stage_with_an_unknown_name_is_refused(inner: Inner) -> None:
     result = inner.run("--stage", "gatway")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
