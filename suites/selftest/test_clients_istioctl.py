@@ -1,0 +1,74 @@
+"""istioctl's command lines and what its output becomes, with a script in the place of istioctl."""
+
+from pathlib import Path
+
+import pytest
+
+from fixtures.clients.command import CommandFailed
+from fixtures.clients.istioctl import Istioctl
+
+FINDING = '[{"code": "IST0101", "level": "Error"}]'
+
+
+def istioctl(folder: Path, prints: str = "", status: int = 0) -> Istioctl:
+    (folder / "prints").write_text(prints)
+    program = folder / "istioctl"
+    program.write_text(f'#!/bin/sh\necho "$@" > {folder}/asked\n/bin/cat {folder}/prints\nexit {status}\n')
+    program.chmod(0o755)
+    return Istioctl(program=program, kubeconfig=Path("kc"), environment={}, timeout=5)
+
+
+def asked(folder: Path) -> str:
+    return (folder / "asked").read_text().strip()
+
+
+def test_versions_are_the_json_that_istioctl_prints(tmp_path: Path) -> None:
+    version = istioctl(tmp_path, '{"clientVersion": {"version": "1.29.1"}}').version()
+    assert version["clientVersion"]["version"] == "1.29.1"
+    assert asked(tmp_path) == "version --output json --kubeconfig kc"
+
+
+def test_what_is_no_json_is_an_error_that_shows_it(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match="did not print JSON:\nNAME  CLUSTER"):
+        istioctl(tmp_path, "NAME  CLUSTER\n").version()
+
+
+def test_install_lets_istioctl_itself_give_up_first(tmp_path: Path) -> None:
+    istioctl(tmp_path).install(Path("base.yaml"), Path("lab.yaml"), timeout=180)
+    files = "--filename base.yaml --filename lab.yaml"
+    assert asked(tmp_path) == (
+        f"install --skip-confirmation {files} --readiness-timeout 180s --kubeconfig kc"
+    )
+
+
+def test_an_install_that_fails_says_what_istioctl_said(tmp_path: Path) -> None:
+    words = "Deployment/istio-system/istiod (container failed to start: ErrImagePull)"
+    with pytest.raises(CommandFailed, match="ErrImagePull") as failure:
+        istioctl(tmp_path, words, status=1).install(timeout=1)
+    assert failure.value.status == 1
+
+
+def test_uninstall_purges_without_a_question(tmp_path: Path) -> None:
+    istioctl(tmp_path).uninstall()
+    assert asked(tmp_path) == "uninstall --purge --skip-confirmation --kubeconfig kc"
+
+
+def test_sync_status_is_istiods_own_report(tmp_path: Path) -> None:
+    report = istioctl(tmp_path, '{"istiod-1": [{"proxy": "gateway.istio-system"}]}').sync_status()
+    assert report == {"istiod-1": [{"proxy": "gateway.istio-system"}]}
+    assert asked(tmp_path) == "experimental internal-debug --all syncz --kubeconfig kc"
+
+
+def test_a_proxys_configuration_is_asked_for_by_pod_and_namespace(tmp_path: Path) -> None:
+    assert istioctl(tmp_path, "[]").proxy_config("listener", "web-1", "test") == []
+    assert asked(tmp_path) == "proxy-config listener web-1.test --output json --kubeconfig kc"
+
+
+def test_what_analyze_finds_is_a_result(tmp_path: Path) -> None:
+    assert istioctl(tmp_path, FINDING, status=79).analyze() == [{"code": "IST0101", "level": "Error"}]
+    assert asked(tmp_path) == "analyze --all-namespaces --output json --kubeconfig kc"
+
+
+def test_an_analyze_that_fails_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match="ended with status 1:\nno cluster"):
+        istioctl(tmp_path, "no cluster", status=1).analyze()
