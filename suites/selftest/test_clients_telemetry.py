@@ -1,0 +1,78 @@
+"""Statistics of one proxy and answers of Prometheus, through a scripted API server and kubectl."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.clients.api_server import ApiError
+from fixtures.clients.kube import Kube
+from fixtures.clients.kubectl import Kubectl
+from fixtures.clients.prometheus import Prometheus, QueryFailed, through_service
+from fixtures.clients.proxy import Proxy
+from suites.selftest.fake_api_server import FakeApiServer, fake_api_server, refusal
+
+SERVICE = "/api/v1/namespaces/istio-system/services/http:prometheus:9090/proxy"
+VECTOR = [{"metric": {"response_code": "200"}, "value": [1763935200.1, "20"]}]
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[FakeApiServer]:
+    with fake_api_server(tmp_path) as api:
+        yield api
+
+
+@pytest.fixture
+def telemetry(api: FakeApiServer) -> Prometheus:
+    return through_service(Kube(api.kubeconfig, timeout=5), "istio-system", "prometheus", 9090)
+
+
+def proxy(api: FakeApiServer, folder: Path, prints: str = "") -> Proxy:
+    program = folder / "kubectl"
+    program.write_text(f"#!/bin/sh\necho \"$@\" > {folder}/asked\necho '{prints}'\n")
+    program.chmod(0o755)
+    kubectl = Kubectl(program=program, kubeconfig=Path("kc"), environment={}, timeout=5)
+    return Proxy(kube=Kube(api.kubeconfig, timeout=5), kubectl=kubectl, namespace="test", pod="web-1")
+
+
+def test_a_query_gives_prometheuss_own_result(api: FakeApiServer, telemetry: Prometheus) -> None:
+    answer = {"status": "success", "data": {"resultType": "vector", "result": VECTOR}}
+    api.on(f"GET {SERVICE}/api/v1/query", answer)
+    assert telemetry.query('istio_requests_total{reporter="source"}') == VECTOR
+    assert api.asked[-1][2] == {"query": 'istio_requests_total{reporter="source"}'}
+
+
+def test_active_targets_are_given(api: FakeApiServer, telemetry: Prometheus) -> None:
+    targets = [{"health": "up", "scrapeUrl": "http://10.244.0.9:15020/stats/prometheus"}]
+    api.on(f"GET {SERVICE}/api/v1/targets", {"status": "success", "data": {"activeTargets": targets}})
+    assert telemetry.targets() == targets
+
+
+def test_a_query_that_prometheus_refuses_says_why() -> None:
+    refused = json.dumps({"status": "error", "errorType": "bad_data", "error": "parse error"})
+    with pytest.raises(QueryFailed, match="'sum'}: bad_data: parse error"):
+        Prometheus(lambda _path, _query: refused).query("sum")
+
+
+def test_a_prometheus_that_is_not_there_is_the_api_servers_error(
+    api: FakeApiServer, telemetry: Prometheus
+) -> None:
+    gone = refusal(503, "ServiceUnavailable", 'no endpoints available for service "prometheus"')
+    api.on(f"GET {SERVICE}/api/v1/query", gone)
+    with pytest.raises(ApiError, match="no endpoints available"):
+        telemetry.query("up")
+
+
+def test_a_proxys_statistics_come_from_its_own_port(api: FakeApiServer, tmp_path: Path) -> None:
+    stats = 'istio_requests_total{response_code="200"} 20\n'
+    api.on("GET /api/v1/namespaces/test/pods/web-1:15090/proxy/stats/prometheus", stats)
+    assert proxy(api, tmp_path).stats() == stats
+
+
+def test_a_proxys_admin_interface_is_asked_inside_its_container(api: FakeApiServer, tmp_path: Path) -> None:
+    listeners = proxy(api, tmp_path, '{"listener_statuses": []}').admin_json("listeners?format=json")
+    assert listeners == {"listener_statuses": []}
+    asked = (tmp_path / "asked").read_text().strip()
+    container = "--namespace test web-1 --container istio-proxy"
+    assert asked == f"--kubeconfig kc exec {container} -- pilot-agent request GET listeners?format=json"
