@@ -110,8 +110,12 @@ def test_state_folder_with_a_long_name_is_refused(monkeypatch: pytest.MonkeyPatc
 
 def test_daemons_are_told_apart_by_their_folder(tmp_path: Path) -> None:
     mine, other = daemon.Place(tmp_path / "mine"), daemon.Place(tmp_path / "other")
-    arguments = ["dockerd", "-c", "read line", f"--data-root={mine.root}/data"]
-    with subprocess.Popen(arguments, executable="/bin/bash", stdin=subprocess.PIPE) as process:
+    arguments = ["dockerd", "-c", "echo up; read line", f"--data-root={mine.root}/data"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(arguments, executable="/bin/bash", stdin=pipe, stdout=pipe) as process:
+        # Its command line can be read from the moment that it has begun to run, not from its start.
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
         assert daemon.running(mine) == [process.pid]
         assert daemon.running(other) == []
         daemon.end(other)
