@@ -53,7 +53,7 @@ lab: $(READY) ## build the lab and nothing else
 	@$(PYTHON) -m lab build
 
 bench: $(READY) ## the figures: warm and cold runs, noticing lag
-	@$(PYTHON) -m lab bench $(ARGS)
+	@$(PYTHON) -m suites.bench $(ARGS)
 
 clean: $(READY) ## remove every cluster, network and engine that runs left behind, and the generated folders
 	@$(PYTHON) -m lab clean

@@ -1,0 +1,47 @@
+"""environment.properties: what was tested, by version, and what stands in for something else."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+
+class Tested(Protocol):
+    """The part of a distribution that the report tells."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def istio_version(self) -> str: ...
+    @property
+    def kubernetes_version(self) -> str: ...
+    @property
+    def envoy_version(self) -> str: ...
+    @property
+    def versions(self) -> Mapping[str, str]: ...
+    @property
+    def stand_ins(self) -> tuple[str, ...]: ...
+
+
+def facts(tested: Tested) -> dict[str, str]:
+    """Name to value, the distribution first, then every version, then each stand-in."""
+    stand_ins = {f"stand-in {number}": each for number, each in enumerate(tested.stand_ins, 1)}
+    return {
+        "distribution": tested.name,
+        "istio": tested.istio_version,
+        "kubernetes": tested.kubernetes_version,
+        "envoy": tested.envoy_version,
+        **dict(sorted(tested.versions.items())),
+        **stand_ins,
+    }
+
+
+def write(folder: Path, values: Mapping[str, str]) -> Path:
+    """The file as Allure reads it from the results folder; OSError where it can't be written."""
+    lines = (f"{_escaped(name)}={' '.join(value.split())}" for name, value in values.items())
+    target = folder / "environment.properties"
+    target.write_text("\n".join(lines) + "\n")
+    return target
+
+
+def _escaped(name: str) -> str:
+    return name.replace("\\", "\\\\").replace(" ", "\\ ").replace(":", "\\:").replace("=", "\\=")
