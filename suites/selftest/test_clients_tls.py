@@ -1,0 +1,83 @@
+"""A TLS handshake against real certificates: who is trusted, and the reason if not."""
+
+import os
+import shutil
+import socket
+import ssl
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from fixtures.clients.command import run
+from fixtures.clients.tls import Handshake, handshake
+from suites.selftest.test_outcome import Peer, served_by
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl on this machine")
+NAME = "istiod.istio-system.svc"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ours.pem and ours.key, which the server shows; others.pem, which it doesn't."""
+    folder = tmp_path_factory.mktemp("certificates")
+    for name in ("ours", "others"):
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        written = ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.pem")]
+        subject = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{NAME}"]
+        command = ["openssl", "req", "-x509", *key, *subject, *written]
+        run(command, environment=os.environ, timeout=20)
+    return folder
+
+
+def shows(folder: Path) -> Peer:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "ours.pem", folder / "ours.key")
+
+    def peer(connection: socket.socket) -> None:
+        # A client that does not trust what it is shown ends the handshake in the middle.
+        with suppress(OSError):
+            context.wrap_socket(connection, server_side=True).close()
+
+    return peer
+
+
+def shaken(peer: Peer, authorities: str, name: str = NAME) -> Handshake:
+    with served_by(peer) as place:
+        port = int(place.rpartition(":")[2])
+        return handshake("127.0.0.1", port, server_name=name, authorities=authorities, timeout=5)
+
+
+def test_a_server_that_the_authorities_vouch_for_is_trusted(folder: Path) -> None:
+    assert shaken(shows(folder), (folder / "ours.pem").read_text()).kind == "trusted"
+
+
+def test_a_server_of_other_authorities_is_not(folder: Path) -> None:
+    seen = shaken(shows(folder), (folder / "others.pem").read_text())
+    assert seen.kind == "tls"
+    assert "self-signed certificate" in seen.cause
+
+
+def test_a_server_of_another_name_is_not(folder: Path) -> None:
+    seen = shaken(shows(folder), (folder / "ours.pem").read_text(), "kiali.istio-system.svc")
+    assert seen.kind == "tls"
+    assert "Hostname mismatch" in seen.cause
+
+
+def test_a_port_without_tls_is_tls(folder: Path) -> None:
+    plain = shaken(lambda connection: connection.sendall(b"220 plain\r\n"), (folder / "ours.pem").read_text())
+    assert plain.kind == "tls"
+
+
+def test_a_port_that_nobody_listens_on_refuses(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    authorities = (folder / "ours.pem").read_text()
+    assert (
+        handshake("127.0.0.1", port, server_name=NAME, authorities=authorities, timeout=5).kind == "refused"
+    )
+
+
+def test_authorities_that_are_no_certificates_are_an_error() -> None:
+    with pytest.raises(ValueError, match="no certificates in PEM: 'nonsense'"):
+        handshake("127.0.0.1", 1, server_name=NAME, authorities="nonsense", timeout=5)
