@@ -43,5 +43,14 @@ def write(folder: Path, values: Mapping[str, str]) -> Path:
     return target
 
 
+def title(folder: Path) -> str:
+    """The report's name by what was tested, or nothing where the run ended before it was known."""
+    target = folder / "environment.properties"
+    if not target.is_file():
+        return ""
+    told = dict(line.split("=", 1) for line in target.read_text().splitlines() if "=" in line)
+    return f"Istio {told['istio']} on Kubernetes {told['kubernetes']}, distribution {told['distribution']}"
+
+
 def _escaped(name: str) -> str:
     return name.replace("\\", "\\\\").replace(" ", "\\ ").replace(":", "\\:").replace("=", "\\=")

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from lab.paths import cache_root
+from reports import environment
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -67,6 +68,7 @@ def build(results: Path = RESULTS, page: Path = PAGE) -> Path:
     program = install()
     with tempfile.TemporaryDirectory() as scratch:
         settings = json.loads((HERE / "allurerc.json").read_text())
+        settings["name"] = environment.title(results) or settings["name"]
         settings["categories"] = {"rules": json.loads((HERE / "categories.json").read_text())}
         config = Path(scratch) / "allurerc.json"
         config.write_text(json.dumps(settings))

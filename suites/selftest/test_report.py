@@ -1,0 +1,141 @@
+"""The report plugin in a run of its own: evidence on each failed phase, what was seen, the summary."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = ("-p", "no:pytest-kind", "-p", "fixtures.plugins.report")
+CONFTEST = """
+    import pytest
+    from fixtures.settings import Distribution
+    from fixtures.waits import ConditionNotMet, NotReady
+
+    @pytest.fixture(scope="session")
+    def distribution(tmp_path_factory):
+        here = tmp_path_factory.getbasetemp()
+        return Distribution(
+            name="lab", istio_version="1.29.1", kubernetes_version="1.35.4", envoy_version="1.37.0",
+            versions={"kind": "0.30.0"}, node_image="node", kind=here, kubectl=here, istioctl=here,
+            environment={}, stand_ins=("plain Envoy",), kind_config=here, install_values=here)
+
+    @pytest.fixture(scope="session")
+    def cluster(distribution, evidence):
+        evidence.add("events", lambda: "Insufficient cpu")
+
+    @pytest.fixture
+    def broken(cluster):
+        raise NotReady("the app is Available", elapsed=2, tries=3, last="0 of 1", cause="Insufficient cpu")
+
+    @pytest.fixture
+    def leaking(cluster):
+        yield
+        raise NotReady("the app is gone", elapsed=2, tries=3, last="1 pod")
+"""
+STAGES = """
+    import pytest
+    from fixtures.waits import ConditionNotMet
+
+    @pytest.mark.stage("cluster")
+    def test_node(cluster, observed):
+        observed("node Ready")
+
+    @pytest.mark.stage("test-app")
+    def test_set_up(broken): ...
+
+    @pytest.mark.stage("gateway")
+    def test_call(cluster):
+        raise ConditionNotMet("404 at the ingress", elapsed=2, tries=3, last="refused", reproduce="curl -i x")
+
+    @pytest.mark.stage("virtual-service")
+    def test_teardown(leaking): ...
+
+    @pytest.mark.stage("label")
+    def test_beyond():
+        pytest.skip("not reached because of Gateway")
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one run in which a set-up, a call and a teardown fail; `output` holds what it printed."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "conftest.py").write_text(dedent(CONFTEST))
+    (folder / "test_stages.py").write_text(dedent(STAGES))
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = stage\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *PLUGINS, "--alluredir", "results", "."],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+    (folder / "output").write_text(done.stdout + done.stderr)
+    return folder
+
+
+def result(run: Path, test: str) -> dict[str, Any]:
+    every = [json.loads(path.read_text()) for path in (run / "results").glob("*-result.json")]
+    return next(each for each in every if each["name"] == test)
+
+
+def attached(run: Path, test: str) -> dict[str, str]:
+    attachments = result(run, test).get("attachments", [])
+    return {each["name"]: (run / "results" / each["source"]).read_text() for each in attachments}
+
+
+@pytest.mark.parametrize("test", ["test_set_up", "test_call", "test_teardown"])
+def test_each_failed_phase_carries_evidence_and_how_to_reproduce_it(run: Path, test: str) -> None:
+    pieces = attached(run, test)
+    assert pieces["events"] == "Insufficient cpu"
+    assert "--keep-cluster" in pieces["how to reproduce"]
+
+
+def test_a_command_that_reproduces_the_check_comes_first(run: Path) -> None:
+    assert attached(run, "test_call")["how to reproduce"].startswith("curl -i x\n")
+
+
+def test_a_passed_test_carries_what_was_seen_and_no_evidence(run: Path) -> None:
+    assert attached(run, "test_node") == {}
+    assert [step["name"] for step in result(run, "test_node")["steps"]] == ["seen: node Ready"]
+
+
+def test_product_and_environment_are_told_apart(run: Path) -> None:
+    assert result(run, "test_call")["status"] == "failed"
+    assert result(run, "test_set_up")["status"] == "broken"
+
+
+def test_a_test_is_grouped_under_its_numbered_stage(run: Path) -> None:
+    labels = {label["name"]: label["value"] for label in result(run, "test_call")["labels"]}
+    assert (labels["suite"], labels["stage"]) == ("05 Gateway", "gateway")
+
+
+def test_the_environment_names_distribution_versions_and_stand_ins(run: Path) -> None:
+    told = (run / "results" / "environment.properties").read_text().splitlines()
+    assert {"distribution=lab", "istio=1.29.1", "kind=0.30.0", "stand-in\\ 1=plain Envoy"} <= set(told)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"pass  Cluster +\d+\.\d s  node Ready",
+        r"ENV   Test app +\d+\.\d s  the app is Available: not so after 2.0 s and 3 tries",
+        r" +likely cause: Insufficient cpu",
+        r"FAIL  Gateway +\d+\.\d s  404 at the ingress: not so after 2.0 s and 3 tries",
+        r"ENV   VirtualService +\d+\.\d s  the app is gone: not so after 2.0 s and 3 tries",
+        r" --   Label +0.0 s  not reached because of Gateway",
+        r"stand-ins: plain Envoy",
+        r"results: .*results \(.*",
+    ],
+)
+def test_the_summary_tells_each_stage(run: Path, line: str) -> None:
+    assert re.search(f"^{line}$", (run / "output").read_text(), re.MULTILINE)
