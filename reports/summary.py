@@ -18,11 +18,12 @@ _WORDS: Mapping[Verdict, str] = {
 
 @dataclass
 class StageRecord:
-    """What one rung of the ladder did: its tests' number, its seconds, what was seen and why it failed."""
+    """What one rung did: its tests begun and ended, its seconds, what was seen and why it failed."""
 
     name: str
     title: str
     tests: int = 0
+    begun: int = 0
     seconds: float = 0.0
     verdict: Verdict = "passed"
     seen: list[str] = field(default_factory=list)

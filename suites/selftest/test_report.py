@@ -60,6 +60,13 @@ STAGES = """
     @pytest.mark.stage("label")
     def test_beyond():
         pytest.skip("not reached because of Gateway")
+
+    @pytest.mark.stage("injection")
+    def test_interrupted():
+        raise KeyboardInterrupt
+
+    @pytest.mark.stage("metrics")
+    def test_never_begun(): ...
 """
 
 
@@ -133,6 +140,8 @@ def test_the_environment_names_distribution_versions_and_stand_ins(run: Path) ->
         r"FAIL  Gateway +\d+\.\d s  404 at the ingress: not so after 2.0 s and 3 tries",
         r"ENV   VirtualService +\d+\.\d s  the app is gone: not so after 2.0 s and 3 tries",
         r" --   Label +0.0 s  not reached because of Gateway",
+        r" --   Injection +0.0 s  not reached: the run ended first",
+        r" --   Metrics +0.0 s  not reached: the run ended first",
         r"stand-ins: plain Envoy",
         r"results: .*results \(.*",
     ],
