@@ -1,0 +1,91 @@
+"""How long after a state is true the suite notices it: printed, never asserted."""
+
+import random
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from fixtures.clients.kube import Kube, Resource
+from fixtures.values.cluster import Cluster
+from fixtures.waits import eventually, watched
+
+pytestmark = pytest.mark.stage("cluster")
+
+ROUNDS = 40
+GOAL = 0.2
+
+CONFIG_MAP = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "bench-notice", "namespace": "default"},
+}
+
+
+def _lag(make_true: Callable[[], object], notice: Callable[[], object]) -> float:
+    """Seconds from the moment that a change is made, at a time that nobody knows, until a wait returns."""
+    became: list[float] = []
+
+    def change() -> None:
+        make_true()
+        became.append(time.monotonic())
+
+    # The moment must be unknown to the wait: that it varies is the measurement.
+    timer = threading.Timer(random.uniform(0.2, 1.2), change)  # noqa: S311 - no secret
+    timer.start()
+    notice()
+    noticed = time.monotonic()
+    timer.join()
+    return max(0.0, noticed - became[0])
+
+
+def _print(capsys: pytest.CaptureFixture[str], name: str, lags: list[float]) -> None:
+    with capsys.disabled():
+        spread = f"from {min(lags):.3f} to {max(lags):.3f}"
+        print(
+            f"\n{name}: median {statistics.median(lags):.3f} s ({spread}, {len(lags)} rounds); goal {GOAL} s"
+        )
+
+
+def test_a_fact_of_kubernetes_is_noticed(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """A ConfigMap's value changes at a random moment while `watched` waits for it."""
+    kube, lags = cluster.kube(), []
+    for number in range(ROUNDS):
+        _set(kube, "before")
+
+        lags.append(_lag(partial(_set, kube, str(number)), partial(_await, kube, str(number))))
+    _print(capsys, "noticing a watched fact", lags)
+
+
+def test_what_only_polling_can_see_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
+    """A flag changes at a random moment while `eventually` asks for it."""
+    lags = []
+    for _ in range(ROUNDS):
+        flag = threading.Event()
+
+        def is_set(flag: threading.Event = flag) -> None:
+            assert flag.is_set()
+
+        lags.append(_lag(flag.set, lambda: eventually(is_set, "the flag is set", 10)))
+    _print(capsys, "noticing a polled state", lags)
+
+
+def _set(kube: Kube, value: str) -> None:
+    kube.apply(CONFIG_MAP | {"data": {"round": value}})
+
+
+def _await(kube: Kube, value: str) -> None:
+    def has_come(found: Resource | None) -> None:
+        assert found is not None
+        assert found["data"]["round"] == value
+
+    watched(
+        lambda seconds: kube.watch("v1/ConfigMap", "bench-notice", "default", timeout=seconds),
+        has_come,
+        "the ConfigMap has changed",
+        10,
+        give_up=lambda: None,
+    )

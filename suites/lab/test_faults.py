@@ -1,0 +1,97 @@
+"""A run that is ended half-way leaves nothing, or what it leaves is found and removed."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from lab import engine
+from lab.clean import remove_leftovers
+from lab.paths import PROJECT
+
+pytestmark = pytest.mark.lab
+
+NAME = "istio-conformance-fault"
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--cluster-name={NAME}"]
+
+
+@pytest.fixture(scope="module")
+def running() -> engine.Engine:
+    """The engine that runs use; `make test` has built the lab before."""
+    found = engine.find()
+    assert found is not None, "no engine runs; `python -m lab build` starts the lab's own"
+    return found
+
+
+@contextmanager
+def started(running: engine.Engine, event: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """A run of the article's suite, once its node's container has come to this event."""
+    watching = ["events", f"--filter=container={NAME}-control-plane", f"--filter=event={event}"]
+    command = [str(running.client), *watching, "--format={{.Status}}"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=running.environment(), stdout=pipe, text=True) as events:
+        with subprocess.Popen(
+            [*PYTEST, "suites/article", *options], cwd=PROJECT, stdout=pipe, stderr=subprocess.STDOUT,
+            text=True, start_new_session=True,
+        ) as run:  # fmt: skip
+            assert events.stdout is not None
+            assert events.stdout.readline().strip() == event
+            yield run
+        events.kill()
+
+
+def left(running: engine.Engine) -> list[str]:
+    """Containers and networks of the run that are still there."""
+    containers = running.docker("ps", "--all", "--format={{.Names}}").stdout.split()
+    networks = running.docker("network", "ls", "--format={{.Name}}").stdout.split()
+    return [name for name in (*containers, *networks) if NAME in name]
+
+
+def test_interrupt_while_the_cluster_is_made_leaves_nothing(running: engine.Engine) -> None:
+    """Ctrl-C as the node has just been started: the run ends by itself and takes all of it along."""
+    with started(running, "start", "--stage", "cluster") as run:
+        os.killpg(run.pid, signal.SIGINT)
+        output = run.communicate(timeout=120)[0]
+    assert run.returncode == pytest.ExitCode.INTERRUPTED, output[-3000:]
+    assert left(running) == []
+
+
+def test_a_kept_cluster_stays_and_the_run_says_how_to_reach_it(running: engine.Engine) -> None:
+    """With --keep-cluster the node is there after the run, and the kubeconfig that reaches it is named."""
+    kept = subprocess.run(
+        [*PYTEST, "suites/article", "--stage", "cluster", "--keep-cluster"],
+        cwd=PROJECT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert f"{NAME}-control-plane" in left(running)
+    assert "kubeconfig" in kept.stdout
+    remove_leftovers(running, print)
+
+
+def test_a_killed_run_is_found_and_removed(running: engine.Engine) -> None:
+    """After kill -9 the node and its network are there, and what `make clean` calls removes both."""
+    with started(running, "start", "--stage", "cluster") as run:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.communicate(timeout=60)
+    assert left(running) != []
+    remove_leftovers(running, print)
+    assert left(running) == []
+
+
+def test_the_next_run_takes_the_place_of_a_killed_one(running: engine.Engine) -> None:
+    """A cluster of the same name that a killed run left is removed, and the stage passes."""
+    with started(running, "start", "--stage", "cluster") as run:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.communicate(timeout=60)
+    again = subprocess.run(
+        [*PYTEST, "suites/article", "--stage", "cluster"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 0, again.stdout[-3000:]
+    assert left(running) == []
