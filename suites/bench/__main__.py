@@ -1,4 +1,4 @@
-"""`python -m suites.bench [warm|notice|cold ...]`: prints ratios and medians with their spread; see `--help`."""
+"""`python -m suites.bench [warm|notice|cold ...]`: prints ratios and medians with their spread."""
 
 import argparse
 import json
