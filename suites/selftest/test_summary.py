@@ -8,12 +8,12 @@ def told(*stages: StageRecord, width: int = 100) -> list[str]:
 
 
 def test_a_stage_is_one_line_with_its_verdict_seconds_and_what_was_seen() -> None:
-    stage = StageRecord("gateway", "Gateway", 2, 1.26, seen=["404", "empty body"])
+    stage = StageRecord("gateway", "Gateway", tests=2, seconds=1.26, seen=["404", "empty body"])
     assert told(stage)[0] == "pass  Gateway    1.3 s  404; empty body"
 
 
 def test_a_failure_is_told_in_lines_of_its_own_below_each_other() -> None:
-    stage = StageRecord("gateway", "Gateway", 1, 30.0)
+    stage = StageRecord("gateway", "Gateway", tests=1, seconds=30.0)
     stage.worsen("product", "404 at the ingress: not so\n  likely cause: no listener")
     first, second = told(stage)[:2]
     assert first == "FAIL  Gateway   30.0 s  404 at the ingress: not so"
