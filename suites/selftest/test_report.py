@@ -131,6 +131,12 @@ def test_the_environment_names_distribution_versions_and_stand_ins(run: Path) ->
     assert {"distribution=lab", "istio=1.29.1", "kind=0.30.0", "stand-in\\ 1=plain Envoy"} <= set(told)
 
 
+def test_the_page_is_given_each_stand_in_in_full(run: Path) -> None:
+    given = [json.loads(path.read_text()) for path in (run / "results").glob("*-globals.json")]
+    names = [attachment["name"] for each in given for attachment in each["attachments"]]
+    assert names == ["stand-in 1: plain Envoy"]
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -142,7 +148,7 @@ def test_the_environment_names_distribution_versions_and_stand_ins(run: Path) ->
         r" --   Label +0.0 s  not reached because of Gateway",
         r" --   Injection +0.0 s  not reached: the run ended first",
         r" --   Metrics +0.0 s  not reached: the run ended first",
-        r"stand-ins: plain Envoy",
+        r"stand-ins: 1, listed on the page; first of all: plain Envoy",
         r"results: .*results \(.*",
     ],
 )
