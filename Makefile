@@ -27,7 +27,7 @@ check: $(READY) ## format, lint, types, layers, YAML, workflows, selftests, coll
 	@$(PYTHON) -m ruff format --check --quiet $(CODE)
 	@$(PYTHON) -m ruff check --quiet $(CODE)
 	@$(PYTHON) -m mypy
-	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/lint-imports --no-logo
 	@$(PYTHON) -m yamllint --strict .github manifests
 	@.ci/actionlint
 	@$(PYTEST) suites/selftest -m 'not lab' --quiet
