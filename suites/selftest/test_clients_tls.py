@@ -78,6 +78,7 @@ def test_a_port_that_nobody_listens_on_refuses(folder: Path) -> None:
     )
 
 
-def test_authorities_that_are_no_certificates_are_an_error() -> None:
-    with pytest.raises(ValueError, match="no certificates in PEM: 'nonsense'"):
-        handshake("127.0.0.1", 1, server_name=NAME, authorities="nonsense", timeout=5)
+@pytest.mark.parametrize("authorities", ["nonsense", ""])
+def test_authorities_that_are_no_certificates_are_an_error(authorities: str) -> None:
+    with pytest.raises(ValueError, match=f"no certificates in PEM: '{authorities}'"):
+        handshake("127.0.0.1", 1, server_name=NAME, authorities=authorities, timeout=5)

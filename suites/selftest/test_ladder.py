@@ -127,7 +127,7 @@ def test_above_a_broken_rung_nothing_runs(inner: Inner) -> None:
     result = inner.run("-s")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(failed=1, passed=1, skipped=2)
-    result.stdout.fnmatch_lines(["SKIPPED *2* not reached because of Cluster: test_1"])
+    result.stdout.fnmatch_lines(["SKIPPED [[]2] *: not reached because of Cluster: test_1"])
     result.stdout.no_fnmatch_line("made istio")
 
 
@@ -136,7 +136,17 @@ def test_a_broken_fixture_is_told_once(inner: Inner) -> None:
     inner.tests("metrics(prometheus)", "metrics(prometheus)", "metrics(gateway)")
     result = inner.run()
     result.assert_outcomes(errors=1, skipped=1, passed=1)
-    result.stdout.fnmatch_lines(["SKIPPED *1* not reached because of Metrics: test_1"])
+    result.stdout.fnmatch_lines(["SKIPPED [[]1] *: not reached because of Metrics: test_1"])
+
+
+def test_a_fixture_that_a_profile_cannot_have_keeps_its_reason(inner: Inner) -> None:
+    inner.conftest(
+        "@pytest.fixture(scope='session')\ndef prometheus(gateway): pytest.skip('none in minimal')"
+    )
+    inner.tests("metrics(prometheus)", "metrics(prometheus)")
+    result = inner.run()
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["SKIPPED [[]2] *: none in minimal"])
 
 
 def test_an_expected_failure_breaks_nothing(inner: Inner) -> None:
@@ -199,6 +209,13 @@ def test_parallel_workers_are_refused(inner: Inner) -> None:
     result = inner.run("-p", "workers", "--workers", "2")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*in order: run them without -n*"])
+
+
+@pytest.mark.parametrize("option", ["--ff", "--nf"])
+def test_another_order_by_pytests_own_options_is_refused(option: str, inner: Inner) -> None:
+    result = inner.run(option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*in order: run them without --ff and --nf"])
 
 
 @pytest.mark.parametrize("plugin", ["randomly", "random_order", "reverse"])

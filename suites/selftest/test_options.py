@@ -85,6 +85,19 @@ def test_what_cannot_be_is_refused(options: list[str], message: str, run: Run) -
     result.stdout.no_fnmatch_line("collected*")
 
 
+def test_pytest_kinds_own_plugin_is_refused_in_words(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(kind_plugin="def pytest_configure(config): pass")
+    pytester.makeconftest(
+        CONFTEST + "import kind_plugin\ndef pytest_addoption(pluginmanager):\n"
+        "  pluginmanager.register(kind_plugin, 'pytest-kind')\n"
+        "  pluginmanager.import_plugin('fixtures.plugins.options')\n"
+    )
+    pytester.makepyfile("def test_it(): pass")
+    result = pytester.runpytest_inprocess()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*add -p no:pytest-kind"])
+
+
 def test_every_time_out_is_in_the_help_with_its_seconds(run: Run) -> None:
     said = " ".join(run("--help").stdout.str().split())
     for name in Timeouts.names():

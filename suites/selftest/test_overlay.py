@@ -111,6 +111,13 @@ def test_an_app_without_a_service_is_refused(overlay: Overlay) -> None:
         names_in(manifests)
 
 
+@pytest.mark.parametrize("metadata", ["", "metadata:", "metadata: {name: 5}", "metadata: [a]"])
+def test_a_resource_without_a_name_is_told_by_its_own_file(metadata: str, overlay: Overlay) -> None:
+    text = f"apiVersion: networking.istio.io/v1\nkind: Gateway\n{metadata}\n"
+    with pytest.raises(ManifestError, match=r"article/gateway\.yaml: its Gateway lacks metadata\.name"):
+        names_in(Manifests.checked(overlay(GATEWAY, text)))
+
+
 @pytest.mark.parametrize("kind", ["Deployment", "Service"])
 def test_a_part_of_the_app_without_its_spec_is_refused(kind: str, overlay: Overlay) -> None:
     parts = Manifests().load(APP)

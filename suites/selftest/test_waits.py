@@ -106,6 +106,25 @@ def test_a_mistake_in_a_check_surfaces_at_once(clock: Clock, watch: Watch) -> No
     assert watch.seconds == 0
 
 
+def test_the_verdict_of_a_wait_inside_a_check_is_final(clock: Clock, watch: Watch) -> None:
+    inner = lambda *_: eventually(never, "the inner wait", 1, clock=clock)  # noqa: E731
+    with pytest.raises(ConditionNotMet, match="the inner wait: not so after 1"):
+        eventually(inner, "the outer wait", 60, clock=clock)
+    with pytest.raises(ConditionNotMet, match="the inner wait: not so after 1"):
+        watched(lambda _: iter(["Pending"]), inner, "the outer watch", 60, clock=clock)
+    assert watch.seconds == pytest.approx(2)
+
+
+def test_a_long_observation_is_shown_by_its_ends(clock: Clock) -> None:
+    def wordy() -> None:
+        raise AssertionError("status 503" + "x" * 100_000 + "the end")
+
+    with pytest.raises(ConditionNotMet, match=r"96017 characters left out") as caught:
+        eventually(wordy, "it passes", 0, clock=clock)
+    assert caught.value.last.startswith("status 503")
+    assert caught.value.last.endswith("the end")
+
+
 def test_named_exceptions_are_retried(clock: Clock) -> None:
     def refused() -> None:
         raise ConnectionRefusedError("port 80")
