@@ -14,8 +14,8 @@ from lab.paths import cache_root
 from lab.progress import Progress
 from lab.sources import Source, chosen_sources
 
-#: Debian packages that building needs on the machine, beside those of the engine.
-BUILD_PACKAGES = ("mmdebstrap",)
+#: Debian packages that building needs on the machine, beside those of the engine; Ubuntu lacks Debian's keys.
+BUILD_PACKAGES = ("mmdebstrap", "debian-archive-keyring")
 
 #: Seconds that a step takes where this machine has no figure of its own: two cores, empty caches.
 GUESSES = {"engine": 30.0, "core": 420.0, "base": 3.0, "rootfs": 60.0, "node": 60.0, "load": 12.0}
