@@ -11,6 +11,11 @@ pytest_plugins = [
     "fixtures.plugins.options",
     "fixtures.plugins.ladder",
     "fixtures.plugins.report",
+    "fixtures.plugins.cluster",
+    "fixtures.plugins.mesh",
+    "fixtures.plugins.app",
+    "fixtures.plugins.routing",
+    "fixtures.plugins.telemetry",
 ]
 
 

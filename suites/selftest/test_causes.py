@@ -41,6 +41,11 @@ def pod(name: str, namespace: str, **labels: str) -> Any:
     return made
 
 
+def deployment(name: str, namespace: str, **labels: str) -> Any:
+    template = {"metadata": {"labels": labels}}
+    return resource(name, namespace, spec={"replicas": 1, "template": template})
+
+
 def service(name: str, namespace: str, ports: list[int], **selector: str) -> Any:
     return resource(name, namespace, spec={"selector": selector, "ports": [{"port": port} for port in ports]})
 
@@ -187,14 +192,16 @@ def test_a_webhook_that_no_pod_answers_is_named_and_lasts() -> None:
             "Service": [service("istiod", "istio-system", [443], app="istiod")],
         }
     )
-    assert "asks Service istio-system/istiod, which has no endpoint and 0 pods" in str(lasting(cluster))
+    assert "asks Service istio-system/istiod, which has no endpoint; 0 pods are wanted behind it" in str(
+        lasting(cluster)
+    )
 
 
-def test_a_webhook_whose_pod_is_starting_may_pass() -> None:
+def test_a_webhook_whose_pod_is_to_come_may_pass() -> None:
     cluster = Recorded(
         {
             "MutatingWebhookConfiguration": recorded("webhooks.json"),
-            "Pod": [pod("istiod", "istio-system", app="istiod")],
+            "Deployment": [deployment("istiod", "istio-system", app="istiod")],
             "Service": [service("istiod", "istio-system", [443], app="istiod")],
         }
     )

@@ -21,7 +21,7 @@ NODE = {
     "metadata": {"name": "node-1", "labels": {"role": "common-workers"}},
     "status": {"conditions": [{"type": "Ready", "status": "True"}]},
 }
-DEPLOYMENT = {
+DEPLOYMENT: dict[str, Any] = {
     "metadata": {"name": "test-deployment", "namespace": "test-namespace", "generation": 2},
     "spec": {"replicas": 1},
     "status": {

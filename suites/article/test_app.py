@@ -1,0 +1,48 @@
+"""The article's app in a namespace that the mesh has nothing to do with."""
+
+import allure
+import pytest
+
+from fixtures.checks.iptables import check_no_istio_chains
+from fixtures.checks.pods import check_containers
+from fixtures.checks.responses import check_page
+from fixtures.clients.kube import Kube
+from fixtures.settings import Names
+from fixtures.values import Observed
+from fixtures.values.app import App
+from fixtures.values.client import Client
+from fixtures.values.network import PodNetwork
+from fixtures.values.patience import Patience
+
+pytestmark = pytest.mark.stage("test-app")
+
+
+@allure.title("The app's pod has its own container and no other")
+def test_pod_has_only_its_own_container(app: App, names: Names) -> None:
+    """The namespace has no label: the pod's containers are exactly [web], with no init container."""
+    check_containers(app.pod(), [names.container])
+
+
+@allure.title("The client's pod has no sidecar")
+def test_client_has_no_sidecar(client: Client) -> None:
+    """The client stands outside the mesh: its pod's containers are exactly [curl]."""
+    check_containers(client.pod(), ["curl"])
+
+
+@allure.title("The app is served through its Service")
+def test_app_is_served_through_its_service(
+    app: App, client: Client, kube: Kube, names: Names, patience: Patience, observed: Observed
+) -> None:
+    """The app is deployed: a pod without a sidecar gets its page from the Service's cluster IP."""
+    address = kube.get("v1/Service", names.service, names.namespace)["spec"]["clusterIP"]
+    served = patience.served(
+        lambda: check_page(client.get(f"http://{address}:{names.port}/"), names.page),
+        "the app is served through its Service",
+    )
+    observed(f"{served.status}, {names.page!r} through the cluster IP; containers [{names.container}]")
+
+
+@allure.title("The pod's network has no chain of Istio's")
+def test_pods_nat_table_has_no_istio_chain(plain_network: PodNetwork) -> None:
+    """The namespace has no label: the nat table of the pod's network has no chain of Istio's."""
+    check_no_istio_chains(plain_network.nat())

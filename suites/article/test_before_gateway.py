@@ -1,0 +1,56 @@
+"""The ingress gateway without any Gateway: silent by configuration, and not for a broken path."""
+
+import allure
+import pytest
+
+from fixtures.checks.cluster import check_endpoints
+from fixtures.checks.mesh import check_no_listener
+from fixtures.checks.responses import SILENT_BEHIND_A_PROXY, check_silence, check_status
+from fixtures.settings import Thresholds
+from fixtures.values import Observed
+from fixtures.values.app import App
+from fixtures.values.ingress import Ingress
+from fixtures.values.mesh import Mesh
+
+pytestmark = pytest.mark.stage("before-gateway")
+
+
+@allure.title("The published port is silent")
+def test_published_port_is_silent_before_the_gateway(
+    app: App, ingress: Ingress, thresholds: Thresholds, observed: Observed
+) -> None:
+    """There is no Gateway: a request to the published port gets an empty reply or a reset, each time."""
+    kinds = [
+        check_silence(ingress.get(), SILENT_BEHIND_A_PROXY).kind for _ in range(thresholds.successes_in_a_row)
+    ]
+    observed(f"no answer ({', '.join(sorted(set(kinds)))}), readiness 200, no listener on the port")
+
+
+@allure.title("The node port refuses")
+def test_node_port_refuses_before_the_gateway(app: App, ingress: Ingress) -> None:
+    """There is no Gateway: the node port, dialled inside the node, refuses the connection."""
+    check_silence(ingress.get_at_node_port(), ["refused"])
+
+
+@allure.title("A port-forward gives an empty reply")
+def test_port_forward_gives_an_empty_reply_before_the_gateway(app: App, ingress: Ingress) -> None:
+    """There is no Gateway: a request through a fresh port-forward gets an empty reply."""
+    check_silence(ingress.get_through_port_forward(), ["empty reply"])
+
+
+@allure.title("The gateway's readiness port answers on the same path")
+def test_readiness_answers_before_the_gateway(app: App, ingress: Ingress) -> None:
+    """There is no Gateway: the gateway's readiness port, on the same Service and node, answers 200."""
+    check_status(ingress.readiness(), 200)
+
+
+@allure.title("The gateway's endpoints are ready")
+def test_endpoints_are_ready_before_the_gateway(app: App, ingress: Ingress) -> None:
+    """There is no Gateway: the ingress Service has ready endpoints on its target port."""
+    check_endpoints(ingress.endpoints(), ingress.target_port())
+
+
+@allure.title("The gateway's Envoy has no listener for the port")
+def test_no_listener_before_the_gateway(app: App, istio: Mesh, ingress: Ingress) -> None:
+    """There is no Gateway: the gateway's Envoy listens, but not on the Service's target port."""
+    check_no_listener(istio.listeners(), ingress.target_port())

@@ -1,0 +1,73 @@
+"""istioctl install, profile default: control plane and ingress gateway, of one version and in sync."""
+
+import allure
+import pytest
+
+from fixtures.checks.cluster import check_absent, check_available, check_present
+from fixtures.checks.mesh import CRDS, check_in_sync, check_trusted, check_versions
+from fixtures.clients.istioctl import Istioctl
+from fixtures.clients.kube import Kube
+from fixtures.settings import Distribution, Names
+from fixtures.values import Observed
+from fixtures.values.mesh import Mesh
+from fixtures.values.patience import Patience
+
+pytestmark = pytest.mark.stage("control-plane")
+
+WEBHOOKS = (
+    ("MutatingWebhookConfiguration", "istio-sidecar-injector"),
+    ("MutatingWebhookConfiguration", "istio-revision-tag-default"),
+    ("ValidatingWebhookConfiguration", "istio-validator-istio-system"),
+    ("ValidatingWebhookConfiguration", "istiod-default-validator"),
+)
+
+
+@allure.title("istiod and the ingress gateway are Available")
+@pytest.mark.parametrize("workload", ["istiod", "istio-ingressgateway"])
+def test_workload_is_available_after_install(istio: Mesh, kube: Kube, names: Names, workload: str) -> None:
+    """istioctl install has ended: the Deployment is Available."""
+    check_available(kube.get("apps/v1/Deployment", workload, names.istio_namespace))
+
+
+@allure.title("Client, control plane and data plane are of the version asked for")
+def test_all_parts_are_of_the_version_asked_for(
+    istio: Mesh, istioctl: Istioctl, distribution: Distribution, observed: Observed
+) -> None:
+    """istioctl install has ended: client, istiod and the one proxy report the version that was asked for."""
+    proxies = istio.proxies()
+    check_versions(istioctl.version(), distribution.istio_version, proxies)
+    assert len(proxies) == 1, f"one proxy expected, the gateway's: {proxies}"
+    observed(f"Istio {distribution.istio_version}: client, istiod and {len(proxies)} proxy")
+
+
+@allure.title("The proxies are in sync with istiod")
+def test_proxies_are_in_sync_after_install(istio: Mesh, istioctl: Istioctl, patience: Patience) -> None:
+    """istioctl install has ended: every proxy has acknowledged all that istiod sent it last."""
+    patience.configured(
+        lambda: check_in_sync(istioctl.sync_status(), istio.proxies()),
+        "every proxy is in sync",
+        reproduce="istioctl experimental internal-debug syncz --all",
+    )
+
+
+@allure.title("Istio's CRDs are in place")
+def test_crds_are_in_place_after_install(istio: Mesh, kube: Kube) -> None:
+    """istioctl install has ended: the API server knows Istio's kinds of resources."""
+    check_present(kube.get_all("apiextensions.k8s.io/v1/CustomResourceDefinition"), "CRD", CRDS)
+
+
+@allure.title("The webhook is in place, and istiod serves the certificate that it trusts")
+@pytest.mark.parametrize(("kind", "name"), WEBHOOKS, ids=[name for _, name in WEBHOOKS])
+def test_webhook_trusts_what_istiod_serves(istio: Mesh, kube: Kube, kind: str, name: str) -> None:
+    """istioctl install has ended: the webhook's CA bundle vouches for the certificate that istiod serves."""
+    configuration = kube.get(f"admissionregistration.k8s.io/v1/{kind}", name)
+    assert configuration["webhooks"], f"{name} has no webhook"
+    for bundle in {hook["clientConfig"]["caBundle"] for hook in configuration["webhooks"]}:
+        check_trusted(istio.shake_hands_with_webhook(bundle), f"the CA bundle of {name}")
+
+
+@allure.title("There is no egress gateway")
+def test_no_egress_gateway_after_install(istio: Mesh, kube: Kube, names: Names) -> None:
+    """Profile default was installed: it has no istio-egressgateway."""
+    deployments = kube.get_all("apps/v1/Deployment", names.istio_namespace)
+    check_absent(deployments, "Deployment", names.egress_gateway)

@@ -1,0 +1,68 @@
+"""A new pod in the labelled namespace gets the sidecar."""
+
+import allure
+import pytest
+
+from fixtures.checks.cluster import check_gone
+from fixtures.checks.mesh import check_in_sync
+from fixtures.checks.pods import check_all_ready, check_injected, check_runs_as, container_id, init_containers
+from fixtures.checks.responses import check_page, check_served_by_mesh
+from fixtures.clients.istioctl import Istioctl
+from fixtures.clients.kube import Resource
+from fixtures.settings import Names, Thresholds
+from fixtures.values import Observed
+from fixtures.values.app import App
+from fixtures.values.cluster import Cluster
+from fixtures.values.ingress import Ingress
+from fixtures.values.mesh import Mesh
+from fixtures.values.patience import Patience
+
+pytestmark = pytest.mark.stage("injection")
+
+
+@allure.title("The new pod has the proxy and its init container, all ready")
+def test_new_pod_has_a_ready_sidecar(injected_app: Resource, names: Names, observed: Observed) -> None:
+    """The app was scaled to 0 and to 1: its pod has istio-proxy and istio-init, and all in it is ready."""
+    check_injected(injected_app, [names.container])
+    check_all_ready(injected_app)
+    native = names.proxy_container in init_containers(injected_app)
+    observed(f"{names.proxy_container} as a {'native sidecar' if native else 'container'}, all ready")
+
+
+@allure.title("Envoy runs as user 1337")
+def test_envoy_runs_as_the_user_that_iptables_excepts(
+    injected_app: Resource, cluster: Cluster, names: Names, thresholds: Thresholds
+) -> None:
+    """The app is injected: the node says that Envoy in its pod runs as user and group 1337."""
+    proxy = cluster.node.pid(container_id(injected_app, names.proxy_container))
+    check_runs_as(cluster.node.processes(proxy), "envoy", uid=thresholds.proxy_uid, gid=thresholds.proxy_uid)
+
+
+@allure.title("The sidecar is in sync with istiod")
+def test_sidecar_is_in_sync(
+    injected_app: Resource, istio: Mesh, istioctl: Istioctl, patience: Patience
+) -> None:
+    """The app is injected: its proxy and the gateway's have acknowledged what istiod sent them last."""
+    patience.configured(
+        lambda: check_in_sync(istioctl.sync_status(), istio.proxies()),
+        "the gateway and the sidecar are in sync",
+        reproduce="istioctl experimental internal-debug syncz --all",
+    )
+
+
+@allure.title("The app is still served through the gateway")
+def test_app_is_served_after_injection(
+    injected_app: Resource, ingress: Ingress, names: Names, patience: Patience
+) -> None:
+    """The app is injected: GET / through the ingress returns its page, several times in a row."""
+    patience.served(
+        lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
+        "the app is served through gateway and sidecar",
+        reproduce=ingress.command(),
+    )
+
+
+@allure.title("The old pod is gone")
+def test_old_pod_is_gone(injected_app: Resource, injection_label: Resource, app: App) -> None:
+    """The app was scaled to 0 and to 1: the pod without a sidecar is no longer there."""
+    check_gone(app.pods(), injection_label)

@@ -1,0 +1,73 @@
+"""Every request is counted once on each side, with its labels, and nothing else is counted."""
+
+import allure
+import pytest
+
+from fixtures.checks.mesh import check_not_retried, check_routed
+from fixtures.checks.metrics import check_growth, check_labels, check_only
+from fixtures.clients.kube import Resource
+from fixtures.values import Observed
+from fixtures.values.app import App
+from fixtures.values.counters import CountedRequests
+from fixtures.values.ingress import Ingress
+from fixtures.values.mesh import Mesh
+from fixtures.values.patience import Patience
+
+pytestmark = pytest.mark.stage("metrics")
+
+
+@allure.title("The gateway retries nothing on the measured route")
+def test_measured_route_is_not_retried(
+    counted_requests: CountedRequests, istio: Mesh, ingress: Ingress, app: App
+) -> None:
+    """The VirtualService has no attempts: the gateway's Envoy has no retries on the route."""
+    check_not_retried(check_routed(istio.routes(), f"http.{ingress.target_port()}", app.upstream))
+
+
+@allure.title("The gateway counts each request once")
+def test_gateway_counts_each_request_once(
+    counted_requests: CountedRequests, istio: Mesh, patience: Patience, observed: Observed
+) -> None:
+    """N answers of each response code came: the gateway's counters grew by exactly N for each code."""
+    gateway = istio.gateway()["metadata"]["name"]
+    patience.counted(
+        lambda: check_growth(
+            counted_requests.growth(), counted_requests.sent, reporter="source", pod=gateway
+        ),
+        "the gateway has counted each request once",
+    )
+    sent = ", ".join(f"{count} x {code}" for code, count in counted_requests.sent.items())
+    observed(f"{sent} sent, and counted exactly so on both sides")
+
+
+@allure.title("The app's sidecar counts each request once")
+def test_sidecar_counts_each_request_once(
+    counted_requests: CountedRequests, injected_app: Resource, patience: Patience
+) -> None:
+    """N answers of each response code came: the sidecar's counters grew by exactly N for each code."""
+    pod = injected_app["metadata"]["name"]
+    patience.counted(
+        lambda: check_growth(
+            counted_requests.growth(), counted_requests.sent, reporter="destination", pod=pod
+        ),
+        "the sidecar has counted each request once",
+    )
+
+
+@allure.title("Both sides name the workloads, the Service and the principals")
+@pytest.mark.parametrize(
+    ("reporter", "policy"), [("source", "unknown"), ("destination", "mutual_tls")], ids=["gateway", "sidecar"]
+)
+def test_counters_carry_the_standard_labels(
+    counted_requests: CountedRequests, app: App, reporter: str, policy: str
+) -> None:
+    """The requests are counted: workloads, Service and principals are named, mutual TLS where it is known."""
+    expected = {**app.labels_as_destination(), "connection_security_policy": policy}
+    check_labels(counted_requests.growth(), expected, reporter=reporter)
+
+
+@allure.title("Nothing else was counted")
+def test_no_other_workload_was_counted(counted_requests: CountedRequests, app: App) -> None:
+    """Only the gateway asked, and only the app: no counter of any other pair of workloads grew."""
+    pair = f"istio-ingressgateway {app.names.deployment}"
+    check_only(counted_requests.growth(), {"source": pair, "destination": pair})

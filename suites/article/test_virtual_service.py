@@ -1,0 +1,46 @@
+"""A VirtualService brings the app out through the gateway, without any sidecar."""
+
+import allure
+import pytest
+
+from fixtures.checks.mesh import check_routed
+from fixtures.checks.pods import check_containers
+from fixtures.checks.responses import check_page, check_served_by_mesh
+from fixtures.clients.kube import Resource
+from fixtures.settings import Names
+from fixtures.values import Observed
+from fixtures.values.app import App
+from fixtures.values.ingress import Ingress
+from fixtures.values.mesh import Mesh
+from fixtures.values.patience import Patience
+
+pytestmark = pytest.mark.stage("virtual-service")
+
+
+@allure.title("The app is served once a VirtualService routes the Gateway")
+def test_app_is_served_after_virtual_service(
+    virtual_service: list[Resource], ingress: Ingress, names: Names, patience: Patience, observed: Observed
+) -> None:
+    """Gateway and VirtualService are applied: GET / returns the app's page, and istio-envoy served it."""
+    served = patience.served(
+        lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
+        "the app is served through the ingress gateway",
+        reproduce=ingress.command(),
+    )
+    observed(f"{served.status}, {names.page!r}, server: {served.headers['server']}")
+
+
+@allure.title("The gateway's route points at the Service")
+def test_route_points_at_the_service(
+    virtual_service: list[Resource], istio: Mesh, ingress: Ingress, app: App
+) -> None:
+    """Gateway and VirtualService are applied: the gateway's Envoy routes to the app's Service."""
+    check_routed(istio.routes(), f"http.{ingress.target_port()}", app.upstream)
+
+
+@allure.title("The app's pod still has no sidecar")
+def test_pod_has_no_sidecar_after_virtual_service(
+    virtual_service: list[Resource], app: App, names: Names
+) -> None:
+    """Gateway and VirtualService are applied: the app's containers are still exactly [web]."""
+    check_containers(app.pod(), [names.container])
