@@ -12,6 +12,7 @@ pytest_plugins = [
     "fixtures.plugins.ladder",
     "fixtures.plugins.report",
     "fixtures.plugins.cluster",
+    "fixtures.plugins.causes",
     "fixtures.plugins.mesh",
     "fixtures.plugins.app",
     "fixtures.plugins.routing",

@@ -52,7 +52,11 @@ def test_sidecar_is_in_sync(
 
 @allure.title("The app is still served through the gateway")
 def test_app_is_served_after_injection(
-    injected_app: Resource, ingress: Ingress, names: Names, patience: Patience
+    injected_app: Resource,
+    virtual_service: list[Resource],
+    ingress: Ingress,
+    names: Names,
+    patience: Patience,
 ) -> None:
     """The app is injected: GET / through the ingress returns its page, several times in a row."""
     patience.served(
