@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from lab import engine
 from lab.clean import remove_leftovers
 from lab.paths import PROJECT
+from suites.lab.conftest import left_on_machine
 
 pytestmark = pytest.mark.lab
 
@@ -20,11 +22,10 @@ PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--cluster-
 
 
 @pytest.fixture(scope="module")
-def running() -> engine.Engine:
-    """The engine that runs use; `make test` has built the lab before."""
-    found = engine.find()
-    assert found is not None, "no engine runs; `python -m lab build` starts the lab's own"
-    return found
+def running(own_engine: engine.Engine) -> engine.Engine:
+    """A second engine with the lab in it: what is removed here is nobody else's."""
+    subprocess.run([sys.executable, "-m", "lab", "build"], cwd=PROJECT, check=True)
+    return own_engine
 
 
 @contextmanager
@@ -69,15 +70,6 @@ def test_a_kept_cluster_stays_and_the_run_says_how_to_reach_it(running: engine.E
     assert f"{NAME}-control-plane" in left(running)
     assert "kubeconfig" in kept.stdout
     remove_leftovers(running, print)
-
-
-def test_a_killed_run_is_found_and_removed(running: engine.Engine) -> None:
-    """After kill -9 the node and its network are there, and what `make clean` calls removes both."""
-    with started(running, "start", "--stage", "cluster") as run:
-        os.killpg(run.pid, signal.SIGKILL)
-        run.communicate(timeout=60)
-    assert left(running) != []
-    remove_leftovers(running, print)
     assert left(running) == []
 
 
@@ -95,3 +87,14 @@ def test_the_next_run_takes_the_place_of_a_killed_one(running: engine.Engine) ->
     )
     assert again.returncode == 0, again.stdout[-3000:]
     assert left(running) == []
+
+
+def test_clean_finds_and_removes_what_a_killed_run_left(running: engine.Engine) -> None:
+    """After kill -9 node and network are there; `make clean` takes them, the rules and the engine."""
+    with started(running, "start", "--stage", "cluster") as run:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.communicate(timeout=60)
+    assert left(running) != []
+    subprocess.run([sys.executable, "-m", "lab", "clean"], cwd=PROJECT, check=True)
+    assert left_on_machine() == ""
+    assert not Path(os.environ["ISTIO_LAB_STATE"]).exists()
