@@ -1,0 +1,70 @@
+"""Programs in the background: looked at while they run, and never left behind."""
+
+import sys
+from signal import SIGKILL
+
+import pytest
+
+from fixtures.clients.background import background
+from fixtures.clients.command import CommandFailed
+from fixtures.waits import eventually
+
+LINGERS = "import time; print('begun'); time.sleep(60)"
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-u", "-c", code]
+
+
+def confirm(condition: object) -> None:
+    assert condition
+
+
+def test_a_program_that_runs_has_printed_and_has_not_ended() -> None:
+    with background(python(LINGERS), environment={}) as running:
+        eventually(lambda: confirm(running.printed() == "begun\n"), "it has printed", 10)
+        assert running.ended() is None
+
+
+def test_looking_at_the_output_does_not_move_where_the_program_writes() -> None:
+    code = "import sys; print('one'); sys.stdin.read(); print('two')"
+    with background(python(code), environment={}) as running:
+        running.printed()
+        eventually(lambda: confirm(running.ended()), "it has ended", 10)
+        assert running.printed() == "one\ntwo\n"
+
+
+def test_a_program_that_ended_gives_both_streams_in_order() -> None:
+    code = "import sys; print('out'); print('err', file=sys.stderr); print('out again')"
+    with background(python(code), environment={}) as running:
+        eventually(lambda: confirm(running.ended()), "it has ended", 10)
+        ended = running.ended()
+    assert ended is not None
+    assert ended.stdout == "out\nerr\nout again\n"
+
+
+def test_a_program_that_failed_says_its_last_words() -> None:
+    code = "import sys; sys.exit('no cluster')"
+    with (
+        background(python(code), environment={}) as running,
+        pytest.raises(CommandFailed, match=r"ended with status 1:\nno cluster"),
+    ):
+        eventually(lambda: confirm(running.ended()), "it has ended", 10)
+
+
+def test_a_program_that_still_runs_is_killed_on_leaving() -> None:
+    with background(python(LINGERS), environment={}) as running:
+        assert running.ended() is None
+    assert running.status() == -SIGKILL
+
+
+def test_a_program_that_does_not_exist_is_told() -> None:
+    with pytest.raises(CommandFailed, match="could not be started"), background(["/no/such"], environment={}):
+        pass
+
+
+def test_it_runs_in_exactly_the_given_environment() -> None:
+    code = "import os; print(sorted(set(os.environ) - {'LC_CTYPE'}))"
+    with background(python(code), environment={"ONLY": "this"}) as running:
+        eventually(lambda: confirm(running.ended()), "it has ended", 10)
+        assert running.printed() == "['ONLY']\n"

@@ -1,0 +1,103 @@
+"""Whose a cluster of the asked name is, and what is told before anything is made or removed."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.clients.ports import is_free
+from fixtures.plugins.cluster import NameTaken, held, refuse_others
+from fixtures.values.cluster import BusyPort, with_ports
+
+OURS = "istio-lab-mine"
+
+
+def test_a_name_is_held_by_one_run_at_a_time(tmp_path: Path) -> None:
+    with (
+        held(tmp_path, "mine"),
+        pytest.raises(NameTaken, match="another run has a cluster named mine now: choose another name"),
+        held(tmp_path, "mine"),
+    ):
+        pass
+
+
+def test_another_name_is_free_meanwhile(tmp_path: Path) -> None:
+    with held(tmp_path, "mine"), held(tmp_path, "yours") as folder:
+        assert folder == tmp_path / "yours"
+
+
+def test_a_folder_that_an_earlier_run_left_is_taken_up(tmp_path: Path) -> None:
+    with held(tmp_path, "mine") as left:
+        (left / "kubeconfig").touch()
+    with held(tmp_path, "mine") as folder:
+        assert (folder / "kubeconfig").exists()
+
+
+def test_a_killed_runs_cluster_is_not_refused(tmp_path: Path) -> None:
+    refuse_others("mine", [OURS], OURS, tmp_path)
+
+
+def test_no_cluster_of_the_name_is_not_refused(tmp_path: Path) -> None:
+    (tmp_path / "kept").touch()
+    refuse_others("mine", [], OURS, tmp_path)
+
+
+def test_a_foreign_cluster_of_the_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NameTaken, match="that no run of this suite made"):
+        refuse_others("mine", ["kind"], OURS, tmp_path)
+
+
+def test_a_kept_cluster_of_the_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "kept").touch()
+    with pytest.raises(NameTaken, match="was kept by --keep-cluster: `make clean` removes it"):
+        refuse_others("mine", [OURS], OURS, tmp_path)
+
+
+@pytest.fixture
+def busy_port() -> Iterator[int]:
+    """A port of 127.0.0.1 on which something listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port of 127.0.0.1 on which nothing listens any more."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def config(**mapping: object) -> dict[str, object]:
+    return {
+        "nodes": [{"extraPortMappings": [{"containerPort": 30080, "listenAddress": "127.0.0.1", **mapping}]}]
+    }
+
+
+def host_port(settled: dict[str, object]) -> object:
+    nodes = settled["nodes"]
+    assert isinstance(nodes, list)
+    return nodes[0]["extraPortMappings"][0]["hostPort"]
+
+
+@pytest.mark.parametrize("given", [{}, {"hostPort": 0}], ids=["none", "0"])
+def test_a_port_that_is_not_fixed_is_left_to_the_engine(given: dict[str, int]) -> None:
+    assert host_port(with_ports(config(**given))) == -1
+
+
+def test_a_fixed_port_that_is_free_is_kept(unused_port: int) -> None:
+    assert host_port(with_ports(config(hostPort=unused_port))) == unused_port
+
+
+def test_a_fixed_port_that_is_busy_is_refused(busy_port: int) -> None:
+    with pytest.raises(BusyPort, match=rf"port {busy_port} of 127\.0\.0\.1 is busy.*leave hostPort out"):
+        with_ports(config(hostPort=busy_port))
+
+
+def test_a_configuration_without_ports_stays_as_it_is() -> None:
+    assert with_ports({"nodes": [{"role": "worker"}]}) == {"nodes": [{"role": "worker"}]}
+
+
+def test_a_busy_port_is_not_free(busy_port: int) -> None:
+    assert not is_free("127.0.0.1", busy_port)
