@@ -42,7 +42,11 @@ def test_a_forwarded_port_is_the_one_that_kubectl_chose_and_ends_with_the_block(
         process = Path("/proc") / (tmp_path / "pid").read_text().strip()
         assert process.exists()
     assert not process.exists()
-    assert (tmp_path / "asked").read_text().endswith("--address 127.0.0.1 pod/gateway :8080\n")
+    assert (
+        (tmp_path / "asked")
+        .read_text()
+        .endswith("--address 127.0.0.1 --pod-running-timeout=1s pod/gateway :8080\n")
+    )
 
 
 def test_a_forward_that_does_not_begin_says_why(tmp_path: Path) -> None:
