@@ -3,7 +3,7 @@
 import allure
 import pytest
 
-from fixtures.checks.cluster import check_absent, check_available, check_present
+from fixtures.checks.cluster import check_absent, check_available, check_named, check_present
 from fixtures.checks.mesh import CRDS, check_in_sync, check_trusted, check_versions
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Kube
@@ -60,7 +60,7 @@ def test_crds_are_in_place_after_install(istio: Mesh, kube: Kube) -> None:
 @pytest.mark.parametrize(("kind", "name"), WEBHOOKS, ids=[name for _, name in WEBHOOKS])
 def test_webhook_trusts_what_istiod_serves(istio: Mesh, kube: Kube, kind: str, name: str) -> None:
     """istioctl install has ended: the webhook's CA bundle vouches for the certificate that istiod serves."""
-    configuration = kube.get(f"admissionregistration.k8s.io/v1/{kind}", name)
+    configuration = check_named(kube.get_all(f"admissionregistration.k8s.io/v1/{kind}"), kind, name)
     assert configuration["webhooks"], f"{name} has no webhook"
     for bundle in {hook["clientConfig"]["caBundle"] for hook in configuration["webhooks"]}:
         check_trusted(istio.shake_hands_with_webhook(bundle), f"the CA bundle of {name}")

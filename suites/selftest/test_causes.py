@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from fixtures.causes import lasting, likely
+from fixtures.causes import INGRESS, lasting, likely
 from suites.selftest.recordings import recorded
 
-INGRESS = {"app": "istio-ingressgateway", "istio": "ingressgateway"}
+GATEWAY = {"app": "istio-ingressgateway", "istio": "ingressgateway"}
 
 
 @dataclass
@@ -66,9 +66,9 @@ def routed() -> Recorded:
     return Recorded(
         {
             "Namespace": [namespace("test-namespace"), namespace("istio-system")],
-            "Pod": [pod("gateway", "istio-system", **INGRESS), pod("app", "test-namespace", app="test")],
+            "Pod": [pod("gateway", "istio-system", **GATEWAY), pod("app", "test-namespace", app="test")],
             "Service": [
-                service("istio-ingressgateway", "istio-system", [15021, 80, 443], **INGRESS),
+                service("istio-ingressgateway", "istio-system", [15021, 80, 443], **GATEWAY),
                 service("test-svc", "test-namespace", [80], app="test"),
             ],
             "EndpointSlice": [
@@ -175,13 +175,16 @@ def test_no_endpoints_is_named_but_may_pass() -> None:
 def test_a_missing_gateway_is_named() -> None:
     cluster = routed()
     cluster.kinds["Gateway"] = cluster.kinds["VirtualService"] = []
-    assert likely(cluster) == "nothing is routed: there is no Gateway"
+    assert likely(cluster, INGRESS) == "nothing is routed: there is no Gateway"
 
 
 def test_a_gateway_without_route_is_named() -> None:
     cluster = routed()
     cluster.kinds["VirtualService"] = []
-    assert likely(cluster) == "nothing is routed: no VirtualService names Gateway test-namespace/test-gateway"
+    assert (
+        likely(cluster, INGRESS)
+        == "nothing is routed: no VirtualService names Gateway test-namespace/test-gateway"
+    )
 
 
 def test_a_webhook_that_no_pod_answers_is_named_and_lasts() -> None:

@@ -111,6 +111,13 @@ def test_a_deployment_that_is_not_there_yet_is_told(status: Any, message: str) -
         check_available(deployment(**status))
 
 
+def test_a_deployment_scaled_to_nothing_is_not_available() -> None:
+    scaled = deployment(replicas=0, updatedReplicas=0, readyReplicas=0)
+    scaled["spec"] = {"replicas": 0}
+    with pytest.raises(AssertionError, match="no replica is asked for"):
+        check_available(scaled)
+
+
 def test_a_deployment_without_status_is_not_available() -> None:
     with pytest.raises(AssertionError, match="an older generation is reported"):
         check_available({**DEPLOYMENT, "status": {}})
