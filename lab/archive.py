@@ -1,19 +1,21 @@
 """The built lab as one archive, for a site that reaches no registry at all."""
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from lab import engine, host
 from lab.build import plan
 from lab.errors import LabError
-from lab.paths import cache_root
+from lab.paths import PROJECT, cache_root
 from lab.sources import istio_versions
 
 Say = Callable[[str], None]
 
 #: Folders of the cache that a run without registries needs beside the lab's own entries: Debian packages for
-#: the engine, wheels for the suite, the report's generator.
-COMPANIONS = ("debs", "wheels", "allure")
+#: the engine, wheels for the suite, the report's generator, the bounded runtime.
+COMPANIONS = ("debs", "wheels", "allure-*", "runc-bounded")
 
 
 def export_to(file: Path, say: Say) -> None:
@@ -28,9 +30,10 @@ def export_to(file: Path, say: Say) -> None:
         raise LabError(f"{file} exists; name a new file or remove it")
     if not file.absolute().parent.is_dir():
         raise LabError(f"{file.absolute().parent} is no folder; make it first")
+    _collect(root, say)
     entries = [wanted.node, *(wanted.programs[source.name] for source in wanted.sources if source.tools)]
     members = [str(entry.path.relative_to(root)) for entry in entries]
-    members += [name for name in COMPANIONS if (root / name).is_dir()]
+    members += [path.name for pattern in COMPANIONS for path in sorted(root.glob(pattern))]
     part = file.with_name(file.name + ".part")
     ran = subprocess.run(
         ["tar", "-C", str(root), "-cf", str(part), *members], text=True, capture_output=True, check=False
@@ -59,6 +62,22 @@ def import_from(file: Path, say: Say) -> None:
     if damage := wanted.node.damage():
         raise LabError(
             f"{file} was taken in but does not fit this checkout ({damage}): it was exported from another "
-            "version of the project, with another Go, or is cut short; export it again from this one"
+            "version of the project, or is cut short; export it again from this one"
         )
     say("taken in and whole; `python -m lab build` now needs no registry")
+
+
+def _collect(root: Path, say: Say) -> None:
+    """Fetch what the machine that imports will install: the engine's packages and the suite's wheels."""
+    try:
+        say(f"{len(host.save_packages(engine.PACKAGES, root / 'debs'))} Debian packages for the engine")
+    except LabError as error:
+        say(f"without Debian packages for the engine: {error}")
+    requirements = PROJECT / "requirements.txt"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    options = ["--require-hashes", "--dest", str(root / "wheels"), "--requirement", str(requirements)]
+    ran = subprocess.run([*command, *options], text=True, capture_output=True, check=False)
+    if ran.returncode:
+        say(f"without wheels for the suite: {ran.stderr.strip()[-300:]}")
+    else:
+        say(f"{len(list((root / 'wheels').iterdir()))} wheels for the suite")

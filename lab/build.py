@@ -20,8 +20,8 @@ BUILD_PACKAGES = ("mmdebstrap", "debian-archive-keyring")
 #: Seconds that a step takes where this machine has no figure of its own: two cores, empty caches.
 GUESSES = {"engine": 30.0, "core": 420.0, "base": 3.0, "rootfs": 60.0, "node": 60.0, "load": 12.0}
 
-#: Builds of one part that stay in the cache and the engine: this one and the one before, for a step back.
-KEPT = 2
+#: Builds of one part that stay in the cache and the engine: this one and two more, for a step back.
+KEPT = 3
 
 #: Room that a first build needs, GiB: programs, compiler cache, module cache, images in the engine.
 NEEDED_DISK, NEEDED_MEMORY = 20.0, 6.0

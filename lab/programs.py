@@ -49,10 +49,11 @@ def _go(source: Source, *arguments: str) -> str:
 
 
 def entry(source: Source, root: Path) -> Entry:
-    """Where the source's programs are or will be: keyed by its folder, the compiler and this file."""
-    recipe = Path(__file__).read_bytes()
-    compiler = _go(source, "env", "GOVERSION").strip() if (source.folder / "go.mod").exists() else "wheel"
-    return Entry(root, source.name, digest(source.digest, compiler, recipe))
+    """Where the source's programs are or will be: keyed by its folder and this file, both committed.
+
+    The compiler's version is recorded beside them and not keyed: a site that imports a built lab needs no Go.
+    """
+    return Entry(root, source.name, digest(source.digest, Path(__file__).read_bytes()))
 
 
 def build(source: Source, folder: Path, *, tell: Tell) -> None:
@@ -64,6 +65,7 @@ def build(source: Source, folder: Path, *, tell: Tell) -> None:
 
 
 def _build_go(source: Source, folder: Path, tell: Tell) -> None:
+    (folder / "compiler.txt").write_text(_go(source, "version"))
     variables = " ".join(
         f"-X '{name}={value}'" for name, value in source.declared.get("variables", {}).items()
     )

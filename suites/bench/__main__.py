@@ -18,6 +18,7 @@ from lab.errors import LabError
 from lab.paths import LABEL, PROJECT
 from lab.progress import readable
 from lab.sources import istio_versions
+from reports.page import tool
 
 #: The goals of the project, seconds and ratio, printed beside what was measured.
 WARM_GOAL, RATIO_GOAL, COLD_GOAL, COLD_LIMIT = 75.0, 1.10, 18 * 60.0, 25 * 60.0
@@ -54,7 +55,7 @@ def _bare(lab: LabDescription) -> tuple[list[str], dict[str, str]]:
         "ISTIO_VERSION": lab.istio_version,
         "MANIFESTS": str(PROJECT / "manifests"),
         "LAB_LABEL": LABEL,
-        "ALLURE": str(PROJECT / ".ci" / "allure"),
+        "ALLURE": str(tool()),
         "PATH": os.pathsep.join([str(lab.istioctl.parent), lab.environment["PATH"]]),
     }
     script = PROJECT / "suites" / "bench" / "bare.sh"

@@ -53,5 +53,5 @@ counted() {
 for _ in $(seq 20); do get / >/dev/null; done
 until [ "$(counted)" -ge 20 ]; do :; done
 if [ -d "$results" ]; then
-  "$ALLURE" generate "$results" -o "$work/html" >/dev/null
+  node "$ALLURE" generate "$results" -o "$work/html" >/dev/null
 fi
