@@ -3,6 +3,7 @@
 import allure
 import pytest
 
+from fixtures.causes import INGRESS
 from fixtures.checks.mesh import check_listener
 from fixtures.checks.responses import check_no_route
 from fixtures.clients.kube import Resource
@@ -22,6 +23,7 @@ def test_listener_appears_after_gateway(
     patience.configured(
         lambda: check_listener(istio.listeners(), ingress.target_port()),
         "the gateway listens on the target port",
+        causes=INGRESS,
     )
 
 

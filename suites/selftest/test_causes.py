@@ -103,7 +103,13 @@ def route_of(cluster: Recorded) -> Any:
 
 
 def test_nothing_is_made_up_where_all_is_well() -> None:
-    assert likely(routed()) is None
+    assert lasting(routed()) is None
+    assert likely(Recorded()) is None
+
+
+def test_what_is_in_place_is_told_where_nothing_is_wrong_in_itself() -> None:
+    told = "none was found; in place are Gateway test-namespace/test-gateway, VirtualService"
+    assert str(likely(routed(), INGRESS)).startswith(told)
 
 
 def test_a_selector_that_matches_no_gateway_pod_is_named_with_the_labels_there_are() -> None:
@@ -143,7 +149,7 @@ def test_hosts_that_meet_a_wildcard_are_no_cause(host: str) -> None:
     cluster = routed()
     gateway_of(cluster)["servers"][0]["hosts"] = ["test-namespace/*.shop.example"]
     route_of(cluster)["hosts"] = [host]
-    assert likely(cluster) is None
+    assert lasting(cluster) is None
 
 
 @pytest.mark.parametrize("host", ["other-svc", "other-svc.test-namespace.svc.cluster.local"])
@@ -156,7 +162,7 @@ def test_a_service_that_does_not_exist_is_named(host: str) -> None:
 def test_a_host_outside_the_cluster_is_no_cause() -> None:
     cluster = routed()
     route_of(cluster)["http"][0]["route"][0]["destination"]["host"] = "www.books.example"
-    assert likely(cluster) is None
+    assert lasting(cluster) is None
 
 
 def test_a_port_that_the_service_lacks_is_named() -> None:
@@ -293,7 +299,8 @@ def test_a_pod_without_proxy_in_a_labelled_namespace_is_named() -> None:
 
 def test_an_injected_pod_is_no_cause() -> None:
     labelled = namespace("test-namespace", **{"istio-injection": "enabled"})
-    assert likely(Recorded({"Namespace": [labelled], "Pod": [recorded("pods.json")["injected"]]})) is None
+    told = likely(Recorded({"Namespace": [labelled], "Pod": [recorded("pods.json")["injected"]]}))
+    assert told == "none was found; in place are istio-injection=enabled on namespace test-namespace"
 
 
 def test_at_most_three_causes_are_named() -> None:

@@ -1,0 +1,104 @@
+"""The look for causes on a running cluster: at what is ours, and never in the way of the failure itself."""
+
+from typing import Any, cast
+
+import pytest
+
+from fixtures.causes.diagnosis import Diagnosis
+from fixtures.clients.api_server import ApiError, UnknownKind
+from fixtures.clients.command import CommandFailed
+from fixtures.clients.istioctl import Istioctl
+from fixtures.clients.kube import Kube
+from suites.selftest.recordings import recorded
+
+
+class Api:
+    """An API server that has some kinds."""
+
+    def __init__(self, **kinds: list[Any]) -> None:
+        self.kinds = kinds
+        self.asked: list[str] = []
+
+    def get_all(self, kind: str) -> list[Any]:
+        self.asked.append(kind)
+        name = kind.rpartition("/")[2]
+        if name not in self.kinds:
+            raise UnknownKind(kind, 404, "NotFound", "no such kind")
+        return self.kinds[name]
+
+
+class Syncs:
+    """An istioctl that reports this, or fails."""
+
+    def __init__(self, report: Any = None) -> None:
+        self.report = report
+
+    def sync_status(self) -> Any:
+        if self.report is None:
+            raise CommandFailed(["istioctl"], "ended with status 1")
+        return self.report
+
+
+def looking(api: Api, syncs: Syncs | None = None) -> Diagnosis:
+    ours = ("istio-system", "test-namespace", "client-namespace")
+    return Diagnosis(cast("Kube", api), cast("Istioctl", syncs or Syncs()), ours)
+
+
+def broken_pod(namespace: str) -> Any:
+    pod = recorded("pods.json")["no-image"]
+    pod["metadata"]["namespace"] = namespace
+    return pod
+
+
+def test_a_cluster_without_istio_has_no_causes() -> None:
+    assert looking(Api()).likely() is None
+
+
+def test_a_broken_pod_of_ours_ends_a_wait() -> None:
+    told = looking(Api(Pod=[broken_pod("test-namespace")])).lasting()
+    assert str(told).startswith("image can't be pulled: pod test-namespace/badimage")
+
+
+def test_a_broken_pod_of_others_ends_no_wait() -> None:
+    assert looking(Api(Pod=[broken_pod("shop")])).lasting() is None
+
+
+def test_a_label_on_a_namespace_of_others_is_not_told() -> None:
+    shop = {"metadata": {"name": "shop", "labels": {"istio-injection": "enabled"}}}
+    assert looking(Api(Namespace=[shop])).likely() is None
+
+
+def test_nodes_are_looked_at_wherever_the_pods_are() -> None:
+    condition = {"type": "Ready", "status": "False", "message": "no CNI"}
+    node = {"metadata": {"name": "node-1"}, "status": {"conditions": [condition]}}
+    assert looking(Api(Node=[node])).likely() == "node not ready: node node-1: Ready is False: no CNI"
+
+
+def test_each_kind_is_read_once_for_one_look() -> None:
+    api = Api(Pod=[], Service=[])
+    looking(api).likely()
+    assert sorted(api.asked) == sorted(set(api.asked))
+
+
+def test_a_rejected_update_is_found_through_istiod() -> None:
+    told = looking(Api(), Syncs(recorded("syncz-rejected.json"))).lasting()
+    assert "value length must be at least 1 characters" in str(told)
+
+
+def test_a_prometheus_that_is_gone_hides_no_other_cause() -> None:
+    diagnosis = looking(Api(Pod=[broken_pod("test-namespace")]))
+
+    def gone() -> list[Any]:
+        raise ApiError("GET targets", 503, "ServiceUnavailable", "no endpoints")
+
+    diagnosis.targets = gone
+    assert "can't be pulled" in str(diagnosis.likely())
+
+
+def test_a_cluster_that_is_gone_is_an_error_and_not_no_cause() -> None:
+    class Gone(Api):
+        def get_all(self, kind: str) -> list[Any]:
+            raise ApiError(kind, 0, "MaxRetryError", "connection refused")
+
+    with pytest.raises(ApiError, match="connection refused"):
+        looking(Gone()).likely()
