@@ -26,7 +26,7 @@ CONFIG_MAP = {
 
 
 def _lag(make_true: Callable[[], object], notice: Callable[[], object]) -> float:
-    """Seconds from the start of a change, at a time that nobody knows, until a wait returns: its upper bound."""
+    """Seconds from the start of a change, at a time that nobody knows, until a wait returns."""
     became: list[float] = []
 
     def change() -> None:
