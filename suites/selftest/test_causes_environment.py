@@ -1,0 +1,79 @@
+"""Causes that Kubernetes reports, on what it reported of trouble that was really made."""
+
+from fixtures.causes import lasting, likely
+from suites.selftest.recordings import recorded
+from suites.selftest.views import Recorded, deployment, pod, resource, service
+
+
+def test_a_webhook_that_no_pod_answers_is_named_and_lasts() -> None:
+    cluster = Recorded(
+        {
+            "MutatingWebhookConfiguration": recorded("webhooks.json"),
+            "EndpointSlice": recorded("endpointslices.json")["without-istiod"],
+            "Service": [service("istiod", "istio-system", [443], app="istiod")],
+        }
+    )
+    assert "asks Service istio-system/istiod, which has no endpoint; 0 pods are wanted behind it" in str(
+        lasting(cluster)
+    )
+
+
+def test_a_webhook_whose_pod_is_to_come_may_pass() -> None:
+    cluster = Recorded(
+        {
+            "MutatingWebhookConfiguration": recorded("webhooks.json"),
+            "Deployment": [deployment("istiod", "istio-system", app="istiod")],
+            "Service": [service("istiod", "istio-system", [443], app="istiod")],
+        }
+    )
+    assert str(likely(cluster)).startswith("webhook without endpoints")
+    assert lasting(cluster) is None
+
+
+def test_a_webhook_with_endpoints_is_no_cause() -> None:
+    slices = recorded("endpointslices.json")["all-up"]
+    webhooks = recorded("webhooks.json")
+    assert likely(Recorded({"MutatingWebhookConfiguration": webhooks, "EndpointSlice": slices})) is None
+
+
+def test_an_image_that_cannot_be_pulled_is_named() -> None:
+    told = lasting(Recorded({"Pod": [recorded("pods.json")["no-image"]]}))
+    assert "the image registry.lab/nothing:1 can't be pulled (ErrImagePull)" in str(told)
+
+
+def test_a_pod_that_no_node_takes_is_named() -> None:
+    told = lasting(Recorded({"Pod": [recorded("pods.json")["not-scheduled"]]}))
+    assert (
+        "client-namespace/toobig is Pending, no node takes it: 0/1 nodes are available: 1 Insufficient cpu"
+        in str(told)
+    )
+
+
+def test_a_pod_that_waits_for_its_node_may_pass() -> None:
+    waiting = recorded("pods.json")["not-scheduled"]
+    waiting["status"]["conditions"][0]["message"] = "1 node(s) had untolerated taint {not-ready: }"
+    assert lasting(Recorded({"Pod": [waiting]})) is None
+
+
+def test_a_pod_that_is_refused_is_named_with_the_refusal() -> None:
+    condition = {"type": "ReplicaFailure", "message": 'exceeded quota: "small"', "status": "True"}
+    told = lasting(Recorded({"ReplicaSet": [resource("app-1", status={"conditions": [condition]})]}))
+    assert (
+        told
+        == 'pod not created: ReplicaSet test-namespace/app-1 can\'t create its pod: exceeded quota: "small"'
+    )
+
+
+def test_a_container_that_fails_is_named_with_its_exit_code() -> None:
+    failing = pod("app", "test-namespace")
+    ended = {"terminated": {"exitCode": 3, "message": "no such file"}}
+    failing["status"]["containerStatuses"][0] |= {"state": ended, "ready": False}
+    assert "container web fails, exit code 3" in str(likely(Recorded({"Pod": [failing]})))
+
+
+def test_a_node_under_pressure_is_named() -> None:
+    condition = {"type": "DiskPressure", "status": "True", "message": "low on disk"}
+    node = {"metadata": {"name": "node-1"}, "status": {"conditions": [condition]}}
+    assert (
+        likely(Recorded({"Node": [node]})) == "node not ready: node node-1: DiskPressure is True: low on disk"
+    )
