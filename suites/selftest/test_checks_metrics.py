@@ -125,6 +125,11 @@ def test_growth_of_the_two_workloads_alone_passes() -> None:
     check_only(growth({}, of_app()), PAIR)
 
 
+def test_no_growth_at_all_proves_nothing_about_others() -> None:
+    with pytest.raises(AssertionError, match="no counter grew at all"):
+        check_only({}, PAIR)
+
+
 def test_growth_of_another_workload_is_told() -> None:
     with pytest.raises(
         AssertionError, match=r"grew that no one asked for(?s:.*)destination_workload='unknown'"
