@@ -66,7 +66,7 @@ def test_no_crd_or_webhook_is_left_after_purge(
 def test_purge_leaves_what_it_leaves_by_design(
     purged_mesh: Mesh, expected_remains: list[str], kube: Kube, names: Names, observed: Observed
 ) -> None:
-    """Istio was purged: the CA secret, the root-cert ConfigMaps and the Leases are left, and nothing else."""
+    """Istio was purged: CA secret, root-cert and CRL ConfigMaps and elections are left, and nothing else."""
     found = remains({kind.rpartition("/")[2]: kube.get_all(kind) for kind in KINDS}, names.istio_namespace)
     check_remains(found, expected_remains)
     observed(f"no workload, webhook, CRD or proxy; {len(found)} resources left by design")

@@ -82,13 +82,13 @@ def test_one_refused_connection_too_many_is_told() -> None:
 
 def test_a_policy_that_is_there_is_told() -> None:
     check_no_policy([])
-    with pytest.raises(AssertionError, match="there are PeerAuthentications: .*a/b"):
+    with pytest.raises(AssertionError, match=r"there are PeerAuthentications: .*a/b"):
         check_no_policy([{"metadata": {"namespace": "a", "name": "b"}}])
 
 
 def test_a_webhook_that_is_left_is_told() -> None:
     check_purged(MeshTraces(namespaces=["istio-system"]), "istio-system")
-    with pytest.raises(AssertionError, match="the purge leaves .*istio-sidecar-injector"):
+    with pytest.raises(AssertionError, match=r"the purge leaves .*istio-sidecar-injector"):
         check_purged(
             MeshTraces(webhooks=["istio-sidecar-injector"], namespaces=["istio-system"]), "istio-system"
         )
