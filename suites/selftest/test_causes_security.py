@@ -6,7 +6,7 @@ import pytest
 
 from fixtures.causes import lasting, likely
 from suites.selftest.recordings import recorded
-from suites.selftest.test_causes import Recorded, resource
+from suites.selftest.test_causes import Recorded, namespace, resource
 
 
 def peer_authentication(mode: str) -> Recorded:
@@ -21,7 +21,9 @@ def mesh_config(text: str) -> Recorded:
 def test_a_pod_that_opts_out_is_named_and_lasts(kind: str) -> None:
     pod: Any = recorded("pods.json")["injected"]
     pod["metadata"][kind] = {"sidecar.istio.io/inject": "false"}
-    told = str(lasting(Recorded({"Pod": [pod]})))
+    labelled = namespace(pod["metadata"]["namespace"], **{"istio-injection": "enabled"})
+    told = str(lasting(Recorded({"Pod": [pod], "Namespace": [labelled]})))
+    assert lasting(Recorded({"Pod": [pod]})) is None
     assert f"opts out of injection by {kind[:-1]} sidecar.istio.io/inject=false" in told
 
 
