@@ -1,0 +1,62 @@
+"""Without the label a new pod is as it was before the mesh."""
+
+import allure
+import pytest
+
+from fixtures.checks.cluster import check_gone
+from fixtures.checks.iptables import check_no_istio_chains
+from fixtures.checks.pods import check_containers
+from fixtures.checks.responses import check_page, check_served_by_mesh
+from fixtures.clients.kube import Resource
+from fixtures.settings import Names
+from fixtures.values import Observed
+from fixtures.values.app import INJECTION, App
+from fixtures.values.ingress import Ingress
+from fixtures.values.network import PodNetwork
+from fixtures.values.patience import Patience
+
+pytestmark = pytest.mark.stage("label-removed")
+
+
+@allure.title("The namespace has no label for injection")
+def test_namespace_is_not_labelled(plain_app_again: Resource, app: App) -> None:
+    """The label was removed: the namespace says nothing of istio-injection."""
+    labels = app.namespace()["metadata"]["labels"]
+    assert INJECTION not in labels, f"the namespace's labels are {labels}"
+
+
+@allure.title("The new pod has its own container and no other")
+def test_new_pod_has_only_its_own_container(
+    plain_app_again: Resource, names: Names, observed: Observed
+) -> None:
+    """The label was removed and the app scaled to 0 and to 1: its containers are exactly [web] again."""
+    check_containers(plain_app_again, [names.container])
+    observed(f"containers [{names.container}] again, no chain of Istio's, served through the gateway")
+
+
+@allure.title("The new pod's network has no chain of Istio's")
+def test_new_pods_nat_table_has_no_istio_chain(plain_network_again: PodNetwork) -> None:
+    """The label was removed and the app scaled to 0 and to 1: no chain of Istio's is in its nat table."""
+    check_no_istio_chains(plain_network_again.nat())
+
+
+@allure.title("The injected pod is gone")
+def test_injected_pod_is_gone(plain_app_again: Resource, injected_app: Resource, app: App) -> None:
+    """The app was scaled to 0 and to 1: the pod with the sidecar is no longer there."""
+    check_gone(app.pods(), injected_app)
+
+
+@allure.title("The app is still served through the gateway")
+def test_app_is_served_without_its_sidecar(
+    plain_app_again: Resource,
+    virtual_service: list[Resource],
+    ingress: Ingress,
+    names: Names,
+    patience: Patience,
+) -> None:
+    """No sidecar in a STRICT namespace: the gateway speaks plain text to the app, and GET / is served."""
+    patience.served(
+        lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
+        "the app is served through the gateway without a sidecar",
+        reproduce=ingress.command(),
+    )

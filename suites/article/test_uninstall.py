@@ -1,0 +1,84 @@
+"""istioctl uninstall --purge: nothing of Istio's acts any more, and what it leaves is known."""
+
+import allure
+import pytest
+
+from fixtures.checks.cluster import mesh_traces
+from fixtures.checks.remains import (
+    KINDS,
+    check_no_proxy,
+    check_no_workload,
+    check_purged,
+    check_remains,
+    remains,
+)
+from fixtures.checks.responses import check_page
+from fixtures.clients.kube import Kube, Resource
+from fixtures.settings import Names
+from fixtures.values import Observed
+from fixtures.values.app import App
+from fixtures.values.client import Client
+from fixtures.values.mesh import Mesh
+from fixtures.values.patience import Patience
+
+pytestmark = pytest.mark.stage("uninstall")
+
+
+@allure.title("No workload of Istio's is left")
+def test_no_workload_is_left_after_purge(
+    purged_mesh: Mesh, addons: list[Resource], kube: Kube, names: Names, patience: Patience
+) -> None:
+    """Istio was purged: its namespace has no Deployment but the add-ons."""
+    others = [each["metadata"]["name"] for each in addons if each["kind"] == "Deployment"]
+    patience.configured(
+        lambda: check_no_workload(kube.get_all("apps/v1/Deployment"), names.istio_namespace, others),
+        "no workload of Istio's is left",
+    )
+
+
+@allure.title("No proxy is left")
+def test_no_proxy_is_left_after_purge(purged_mesh: Mesh, kube: Kube, patience: Patience) -> None:
+    """Istio was purged: no pod of any namespace has a proxy, once the gateway's has ended."""
+    timeout = patience.timeouts.pod_gone
+    patience.eventually(lambda: check_no_proxy(kube.get_all("v1/Pod")), "no proxy is left", timeout)
+
+
+@allure.title("No CRD and no webhook is left")
+def test_no_crd_or_webhook_is_left_after_purge(
+    purged_mesh: Mesh, kube: Kube, names: Names, patience: Patience
+) -> None:
+    """Istio was purged: of CRDs, webhooks and namespaces of Istio's there is only the namespace."""
+    webhooks = [f"admissionregistration.k8s.io/v1/{kind}WebhookConfiguration" for kind in _WEBHOOKS]
+    patience.configured(
+        lambda: check_purged(
+            mesh_traces(
+                crds=kube.get_all("apiextensions.k8s.io/v1/CustomResourceDefinition"),
+                webhooks=[each for kind in webhooks for each in kube.get_all(kind)],
+                namespaces=kube.get_all("v1/Namespace"),
+            ),
+            names.istio_namespace,
+        ),
+        "no CRD or webhook of Istio's is left",
+    )
+
+
+@allure.title("What the purge leaves is what it leaves by design")
+def test_purge_leaves_what_it_leaves_by_design(
+    purged_mesh: Mesh, expected_remains: list[str], kube: Kube, names: Names, observed: Observed
+) -> None:
+    """Istio was purged: CA secret, root-cert and CRL ConfigMaps and elections are left, and nothing else."""
+    found = remains({kind.rpartition("/")[2]: kube.get_all(kind) for kind in KINDS}, names.istio_namespace)
+    check_remains(found, expected_remains)
+    observed(f"no workload, webhook, CRD or proxy; {len(found)} resources left by design")
+
+
+@allure.title("The app is served through its Service")
+def test_app_is_served_through_its_service_after_purge(
+    purged_mesh: Mesh, app: App, client: Client, names: Names, patience: Patience
+) -> None:
+    """Istio was purged: a pod without a sidecar gets the app's page from the Service's cluster IP."""
+    url = app.url()
+    patience.served(lambda: check_page(client.get(url), names.page), "the app is served by its Service")
+
+
+_WEBHOOKS = ("Mutating", "Validating")

@@ -1,0 +1,116 @@
+"""Checks of access logs, of mutual TLS and of what a purge leaves."""
+
+import json
+
+import pytest
+
+from fixtures.checks.access_log import check_one, check_request_id, check_same_request, of_nginx, of_proxy
+from fixtures.checks.cluster import MeshTraces
+from fixtures.checks.mtls import check_no_policy, check_peer, check_refused, refused_connections
+from fixtures.checks.remains import check_no_proxy, check_no_workload, check_purged, check_remains, remains
+from suites.selftest.recordings import recorded
+
+MARK, PATH = "mark-1", "/?mark-1"
+ID = "0f0d8d7c-4f0d-9e9a-8a55-2f8f2a2f0b6e"
+GATEWAY = "spiffe://cluster.local/ns/istio-system/sa/istio-ingressgateway-service-account"
+ENTRY = {
+    "path": PATH,
+    "user_agent": MARK,
+    "request_id": ID,
+    "downstream_peer": GATEWAY,
+    "tls_version": "TLSv1.3",
+}
+NGINX = f'10.244.0.7 - - [23/Nov/2026:12:00:00 +0000] "GET {PATH} HTTP/1.1" 200 615 "-" "{MARK}"'
+REFUSED = 'envoy_listener_no_filter_chain_match{listener_address="0.0.0.0_15006"} 4'
+
+
+def log(*entries: object) -> str:
+    return "\n".join(["2026-11-23T12:00:00Z\tinfo\tEnvoy proxy is ready", *map(json.dumps, entries)])
+
+
+def test_the_marked_entry_is_found_among_others() -> None:
+    other = {**ENTRY, "user_agent": "curl"}
+    assert check_one(of_proxy(log(other, ENTRY), MARK), PATH, "log") == ENTRY
+
+
+def test_another_path_with_the_mark_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"log has \['/\?mark-1', '/other'\] for the mark"):
+        check_one(of_proxy(log(ENTRY, {**ENTRY, "path": "/other"}), MARK), PATH, "log")
+
+
+def test_no_entry_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"log has \[\] for the mark"):
+        check_one(of_proxy(log(), MARK), PATH, "log")
+
+
+def test_nginxs_own_format_is_read() -> None:
+    entry = check_one(of_nginx(f"{NGINX}\n{NGINX.replace(MARK, 'kube-probe')}\n", MARK), PATH, "log")
+    assert entry["response_code"] == "200"
+
+
+def test_a_request_id_that_is_no_uuid_is_told() -> None:
+    assert check_request_id(ENTRY) == ID
+    with pytest.raises(AssertionError, match="the request id '' is no UUID"):
+        check_request_id({**ENTRY, "request_id": ""})
+
+
+def test_another_request_id_is_told() -> None:
+    check_same_request(ENTRY, ID)
+    with pytest.raises(AssertionError, match=f"the request id is '{ID}', not 'x'"):
+        check_same_request(ENTRY, "x")
+
+
+def test_the_gateways_identity_is_required_with_tls() -> None:
+    check_peer(ENTRY, GATEWAY)
+    with pytest.raises(AssertionError, match="the peer is None"):
+        check_peer({**ENTRY, "downstream_peer": None}, GATEWAY)  # type: ignore[dict-item]
+    with pytest.raises(AssertionError, match="the TLS version is ''"):
+        check_peer({**ENTRY, "tls_version": ""}, GATEWAY)
+
+
+def test_refused_connections_are_read_and_must_be_counted() -> None:
+    assert refused_connections(REFUSED) == 4
+    with pytest.raises(AssertionError, match="is not counted"):
+        refused_connections("")
+
+
+def test_one_refused_connection_too_many_is_told() -> None:
+    check_refused(4, 5, sent=1)
+    with pytest.raises(AssertionError, match="grew by 2, from 4 to 6, not by the 1 sent"):
+        check_refused(4, 6, sent=1)
+
+
+def test_a_policy_that_is_there_is_told() -> None:
+    check_no_policy([])
+    with pytest.raises(AssertionError, match=r"there are PeerAuthentications: .*a/b"):
+        check_no_policy([{"metadata": {"namespace": "a", "name": "b"}}])
+
+
+def test_a_webhook_that_is_left_is_told() -> None:
+    check_purged(MeshTraces(namespaces=["istio-system"]), "istio-system")
+    with pytest.raises(AssertionError, match=r"the purge leaves .*istio-sidecar-injector"):
+        check_purged(
+            MeshTraces(webhooks=["istio-sidecar-injector"], namespaces=["istio-system"]), "istio-system"
+        )
+
+
+def test_a_workload_that_is_left_is_told_and_an_addon_is_none() -> None:
+    names = [{"metadata": {"namespace": "istio-system", "name": name}} for name in ("istiod", "prometheus")]
+    with pytest.raises(AssertionError, match=r"Deployments in istio-system: \['istiod'\]"):
+        check_no_workload(names, "istio-system", ["prometheus"])
+    check_no_workload(names[1:], "istio-system", ["prometheus"])
+
+
+def test_a_proxy_that_is_left_is_told() -> None:
+    pods = recorded("pods.json")
+    check_no_proxy([pods["plain"]])
+    with pytest.raises(AssertionError, match="pods with a proxy are left"):
+        check_no_proxy([pods["plain"], pods["injected"]])
+
+
+def test_what_is_left_is_told_by_what_is_more_and_less() -> None:
+    left = [{"metadata": {"namespace": "istio-system", "name": name}} for name in ("a", "kube-root-ca.crt")]
+    found = remains({"ConfigMap": left}, "istio-system")
+    check_remains(found, ["ConfigMap/istio-system/a"])
+    with pytest.raises(AssertionError, match=r"besides \['ConfigMap/istio-system/a'\], and lacks \['x'\]"):
+        check_remains(found, ["x"])
