@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 
 from lab import engine, network
-from lab.paths import LABEL, cache_root
+from lab.paths import LABEL, cache_root, state_root
 
 Say = Callable[[str], None]
 
@@ -34,6 +34,8 @@ def remove_leftovers(running: engine.Engine, say: Say) -> None:
     for container in _ids(running, "ps", "--all", "--quiet", "--filter", f"label={LABEL}"):
         running.docker("rm", "--force", "--volumes", container)
         say(f"removed container {container}")
+    # A kept cluster's folder says that it is kept; without the cluster that is no longer so.
+    shutil.rmtree(state_root() / "runs", ignore_errors=True)
 
 
 def node_repository() -> str:
