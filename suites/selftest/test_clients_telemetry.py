@@ -55,6 +55,21 @@ def test_a_query_that_prometheus_refuses_says_why() -> None:
         Prometheus(lambda _path, _query: refused).query("sum")
 
 
+def test_a_query_that_does_not_parse_is_told_from_a_prometheus_that_is_not_there(
+    api: FakeApiServer, telemetry: Prometheus
+) -> None:
+    api.on(f"GET {SERVICE}/api/v1/query", refusal(400, "BadRequest", "invalid parameter query"))
+    with pytest.raises(QueryFailed, match="invalid parameter query"):
+        telemetry.query("sum(")
+
+
+def test_a_range_is_asked_for_in_seconds(api: FakeApiServer, telemetry: Prometheus) -> None:
+    matrix = [{"metric": {}, "values": [[1.5, "20"], [2.5, "21"]]}]
+    api.on(f"GET {SERVICE}/api/v1/query_range", {"status": "success", "data": {"result": matrix}})
+    assert telemetry.query_range("up", start=1.5, end=3, step=1) == matrix
+    assert api.asked[-1][2] == {"query": "up", "start": "1.500", "end": "3.000", "step": "1"}
+
+
 def test_a_prometheus_that_is_not_there_is_the_api_servers_error(
     api: FakeApiServer, telemetry: Prometheus
 ) -> None:
