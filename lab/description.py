@@ -14,7 +14,7 @@ from lab.sources import istio_versions
 #: What the lab has in another form than a published Istio; every report made on the lab lists these.
 STAND_INS = (
     "Envoy is the upstream build from PyPI, without Istio's own filters (stats, metadata exchange, ALPN).",
-    "istio_requests_total comes from Envoy's stats access logger, set by an EnvoyFilter.",
+    "istio_requests_total, durations and sizes come from Envoy's stats access logger, set by an EnvoyFilter.",
     "What a proxy can't know of its peer travels in x-lab-* headers that the receiving proxy takes off.",
     "Kubernetes, etcd, CoreDNS, Prometheus, kind and Istio are compiled from their Go modules in one build.",
     "Kiali and Jaeger are compiled with the same dependencies, without console and user interface.",
