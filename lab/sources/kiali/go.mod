@@ -7,12 +7,11 @@ require github.com/kiali/kiali v1.89.0
 require (
 	github.com/go-jose/go-jose v2.6.3+incompatible // indirect
 	github.com/nitishm/engarde v0.1.1 // indirect
-	github.com/openshift/client-go v0.0.0-20240109161853-2425b4b6d3b3 // indirect
+	github.com/openshift/client-go v0.0.0-20251015124057-db0dee36e235 // indirect
 	github.com/rs/zerolog v1.20.0 // indirect
 	github.com/stretchr/objx v0.5.2 // indirect
 	github.com/vjeantet/grok v1.0.0 // indirect
 	go.opentelemetry.io/contrib/instrumentation/github.com/gorilla/mux/otelmux v0.47.0 // indirect
-	sigs.k8s.io/structured-merge-diff/v4 v4.7.0 // indirect
 )
 
 require (
