@@ -21,8 +21,8 @@ BUILD_PACKAGES = ("mmdebstrap", "debian-archive-keyring")
 GUESSES = {
     "engine": 30.0,
     "core": 420.0,
-    "kiali": 40.0,
-    "jaeger": 120.0,
+    "kiali": 35.0,
+    "jaeger": 100.0,
     "base": 3.0,
     "rootfs": 60.0,
     "node": 60.0,
