@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 
 from lab import engine, network
+from lab.node import REPOSITORY
 from lab.paths import LABEL, cache_root, state_root
 
 Say = Callable[[str], None]
@@ -19,7 +20,7 @@ def clean(say: Say, *, cache: bool = False) -> None:
         network.remove_all(None, say)
     else:
         remove_leftovers(running, say)
-        for image in _ids(running, "image", "ls", "--quiet", f"{node_repository()}"):
+        for image in _ids(running, "image", "ls", "--quiet", REPOSITORY):
             running.docker("image", "rm", "--force", image, check=False)
             say(f"removed node image {image}")
     engine.stop_own(say)
@@ -36,13 +37,6 @@ def remove_leftovers(running: engine.Engine, say: Say) -> None:
         say(f"removed container {container}")
     # A kept cluster's folder says that it is kept; without the cluster that is no longer so.
     shutil.rmtree(state_root() / "runs", ignore_errors=True)
-
-
-def node_repository() -> str:
-    """The repository of the lab's node images in an engine."""
-    from lab.node import REPOSITORY
-
-    return REPOSITORY
 
 
 def _ids(running: engine.Engine, *arguments: str) -> list[str]:

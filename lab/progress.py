@@ -61,7 +61,7 @@ class Progress:
         """Time one step; the value is called with (detail, fraction done from 0 to 1) as often as liked."""
         begun = time.monotonic()
         expected = self._recorded.get(name, 0.0)
-        self.say(f"{what} (about {readable(expected)}; whole build: {self._left(0.0)} left)")
+        self.say(f"{what} (about {readable(expected)}; whole build: {self._left()} left)")
 
         def tell(detail: str, fraction: float) -> None:
             now = time.monotonic()
@@ -89,8 +89,8 @@ class Progress:
         self.say(f"{what}: done in {readable(took)}")
         self._save()
 
-    def _left(self, running: float) -> str:
-        return readable(max(0.0, self.total - self.done - running))
+    def _left(self) -> str:
+        return readable(max(0.0, self.total - self.done))
 
     def _save(self) -> None:
         self.times.parent.mkdir(parents=True, exist_ok=True)
