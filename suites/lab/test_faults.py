@@ -20,6 +20,9 @@ pytestmark = pytest.mark.lab
 NAME = "istio-conformance-fault"
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--cluster-name={NAME}"]
 
+#: A shell's background job ignores Ctrl-C and hands that down; a run in a terminal does not.
+INTERRUPTIBLE = ["env", "--default-signal=INT"]
+
 
 @pytest.fixture(scope="module")
 def running(own_engine: engine.Engine) -> engine.Engine:
@@ -36,8 +39,8 @@ def started(running: engine.Engine, event: str, *options: str) -> Iterator[subpr
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=running.environment(), stdout=pipe, text=True) as events:
         with subprocess.Popen(
-            [*PYTEST, "suites/article", *options], cwd=PROJECT, stdout=pipe, stderr=subprocess.STDOUT,
-            text=True, start_new_session=True,
+            [*INTERRUPTIBLE, *PYTEST, "suites/article", *options], cwd=PROJECT,
+            stdout=pipe, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         ) as run:  # fmt: skip
             assert events.stdout is not None
             assert events.stdout.readline().strip() == event
