@@ -16,7 +16,9 @@ pytest_plugins = [
     "fixtures.plugins.mesh",
     "fixtures.plugins.app",
     "fixtures.plugins.routing",
+    "fixtures.plugins.addons",
     "fixtures.plugins.telemetry",
+    "fixtures.plugins.tracing",
 ]
 
 

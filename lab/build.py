@@ -18,7 +18,16 @@ from lab.sources import Source, chosen_sources
 BUILD_PACKAGES = ("mmdebstrap", "debian-archive-keyring")
 
 #: Seconds that a step takes where this machine has no figure of its own: two cores, empty caches.
-GUESSES = {"engine": 30.0, "core": 420.0, "base": 3.0, "rootfs": 60.0, "node": 60.0, "load": 12.0}
+GUESSES = {
+    "engine": 30.0,
+    "core": 420.0,
+    "kiali": 35.0,
+    "jaeger": 100.0,
+    "base": 3.0,
+    "rootfs": 60.0,
+    "node": 60.0,
+    "load": 12.0,
+}
 
 #: Builds of one part that stay in the cache and the engine: this one and two more, for a step back.
 KEPT = 3
@@ -53,6 +62,11 @@ class Plan:
             for name in source.tools.get("istio", []):
                 found[f"{name}-{source.versions['istio']}"] = folder / name
         return found
+
+    def file(self, istio: str, name: str) -> Path:
+        """What the source of this Istio version takes from a module: a file or folder, by its name here."""
+        (source,) = (each for each in self.sources if each.versions.get("istio") == istio)
+        return self.programs[source.name].path / name
 
     def built(self) -> bool:
         """Whether nothing has to be built: the tools and the node image are whole in the cache."""

@@ -14,9 +14,10 @@ from lab.sources import istio_versions
 #: What the lab has in another form than a published Istio; every report made on the lab lists these.
 STAND_INS = (
     "Envoy is the upstream build from PyPI, without Istio's own filters (stats, metadata exchange, ALPN).",
-    "istio_requests_total comes from Envoy's stats access logger, set by an EnvoyFilter.",
+    "istio_requests_total, durations and sizes come from Envoy's stats access logger, set by an EnvoyFilter.",
     "What a proxy can't know of its peer travels in x-lab-* headers that the receiving proxy takes off.",
     "Kubernetes, etcd, CoreDNS, Prometheus, kind and Istio are compiled from their Go modules in one build.",
+    "Kiali and Jaeger are compiled with the same dependencies, without console and user interface.",
     "Some of their dependencies are newer than in the published programs, for the same reason.",
     "kube-proxy runs as a unit of the node; CoreDNS asks no one outside the cluster.",
     "containerd, runc, CNI plugins and nginx are Debian's.",
@@ -35,6 +36,8 @@ class LabDescription:
     kind: Path
     kubectl: Path
     istioctl: Path
+    #: The folder with this Istio's dashboards for Grafana.
+    dashboards: Path
     engine: engine.Engine
     environment: Mapping[str, str]
     stand_ins: tuple[str, ...] = STAND_INS
@@ -77,6 +80,7 @@ def describe(istio_version: str) -> LabDescription:
         kind=tools["kind"],
         kubectl=tools["kubectl"],
         istioctl=tools[f"istioctl-{istio_version}"],
+        dashboards=wanted.file(istio_version, "dashboards"),
         engine=running,
         environment=environment,
     )

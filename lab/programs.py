@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from lab.cache import Entry, digest
 from lab.errors import LabError
@@ -69,23 +70,59 @@ def _build_go(source: Source, folder: Path, tell: Tell) -> None:
     variables = " ".join(
         f"-X '{name}={value}'" for name, value in source.declared.get("variables", {}).items()
     )
-    for part in source.declared["build"]:
-        flags = [
-            # One profile-guided main package would compile all that it shares with the others anew.
-            "-pgo=off",
-            f"-tags={','.join(part.get('tags', []))}",
-            f"-gcflags={COMPILER_FLAGS}",
-            f"-ldflags=-s -w {variables}",
-        ]
-        packages: list[str] = part["packages"]
-        total = len(_go(source, "list", "-deps", flags[1], *packages).splitlines())
-        _run_build(["go", "build", "-v", "-o", f"{folder}/", *flags, *packages], source, total, tell)
+    with TemporaryDirectory() as work:
+        changed = changed_modules(source, Path(work))
+        for part in source.declared["build"]:
+            flags = [
+                *changed,
+                # One profile-guided main package would compile all that it shares with the others anew.
+                "-pgo=off",
+                f"-tags={','.join(part.get('tags', []))}",
+                f"-gcflags={COMPILER_FLAGS}",
+                f"-ldflags=-s -w {variables}",
+            ]
+            packages: list[str] = part["packages"]
+            listed = _go(source, "list", "-deps", *changed, flags[-3], *packages)
+            total = len(listed.splitlines())
+            _run_build(["go", "build", "-v", "-o", f"{folder}/", *flags, *packages], source, total, tell)
     for name, (module, path) in source.files.items():
-        found = Path(json.loads(_go(source, "list", "-m", "-json", module))["Dir"]) / path
+        found = _directory(source, module) / path
         if found.is_dir():
             shutil.copytree(found, folder / name, copy_function=shutil.copyfile)
         else:
             shutil.copyfile(found, folder / name)
+
+
+def _directory(source: Source, module: str) -> Path:
+    return Path(json.loads(_go(source, "list", "-m", "-json", module))["Dir"])
+
+
+def changed_modules(source: Source, work: Path) -> list[str]:
+    """Flags that give Go the modules with the source's patches, copied into `work`; none without patches.
+
+    Go lets no file of its module cache be replaced, so a changed module is a copy. LabError where a file
+    doesn't have the words that a patch changes.
+    """
+    if not source.patches:
+        return []
+    replaced: dict[str, Path] = {}
+    for patch in source.patches:
+        if patch.module not in replaced:
+            copy = work / str(len(replaced))
+            replaced[patch.module] = copy
+            shutil.copytree(_directory(source, patch.module), copy, copy_function=shutil.copyfile)
+        file = replaced[patch.module] / patch.path
+        text = file.read_text()
+        if patch.theirs not in text:
+            raise LabError(
+                f"{patch.module}/{patch.path} no longer says {patch.theirs!r}; see {source.folder}"
+            )
+        file.write_text(text.replace(patch.theirs, patch.ours))
+    lines = [f"replace {module} => {copy}" for module, copy in replaced.items()]
+    go_mod = (source.folder / "go.mod").read_text()
+    (work / "go.mod").write_text("\n".join([go_mod, *lines, ""]))
+    shutil.copyfile(source.folder / "go.sum", work / "go.sum")
+    return [f"-modfile={work / 'go.mod'}"]
 
 
 def _run_build(command: Sequence[str], source: Source, total: int, tell: Tell) -> None:

@@ -34,6 +34,16 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Patch:
+    """Words in one file of a Go module that are built otherwise than they are published."""
+
+    module: str
+    path: str
+    theirs: str
+    ours: str
+
+
+@dataclass(frozen=True)
 class Source:
     """One folder below lab/sources, as its source.toml declares it."""
 
@@ -59,6 +69,10 @@ class Source:
     def files(self) -> dict[str, tuple[str, str]]:
         """Name in the lab to (Go module, path inside it)."""
         return {name: (module, path) for name, (module, path) in self.declared.get("files", {}).items()}
+
+    @property
+    def patches(self) -> list[Patch]:
+        return [Patch(**raw) for raw in self.declared.get("patch", [])]
 
     @property
     def tools(self) -> dict[str, list[str]]:
@@ -99,7 +113,7 @@ def all_sources(root: Path = SOURCES) -> dict[str, Source]:
     for declared in sorted(root.glob("*/source.toml")):
         source = Source(declared.parent)
         try:
-            _ = source.title, source.images
+            _ = source.title, source.images, source.patches
         except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
             raise LabError(
                 f"{declared} is not a source of the lab: {error!r}. See lab/sources/core for one."

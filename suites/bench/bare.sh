@@ -1,5 +1,5 @@
 #!/bin/bash
-# The commands of the article's core stages with nothing around them: what `make run` is measured against.
+# The commands of the article's stages with nothing around them: what `make run` is measured against.
 # Expects the environment that `python -m lab env` prints, an ingress port in $1 and a results folder in $2.
 set -euo pipefail
 port=$1 results=$2
@@ -22,7 +22,7 @@ kind create cluster --quiet --name "$name" --image "$NODE_IMAGE" --config "$work
 kubectl apply -f "$MANIFESTS/lab/coredns.yaml" >/dev/null
 kubectl -n kube-system rollout status deployment/coredns >/dev/null
 istioctl install --skip-confirmation --set "tag=$ISTIO_VERSION" -f "$MANIFESTS/lab/istio-values.yaml" >/dev/null 2>&1
-kubectl apply -f "$MANIFESTS/lab/request-metrics.yaml" -f "$MANIFESTS/addons/prometheus.yaml" >/dev/null
+kubectl apply -f "$MANIFESTS/lab/request-metrics.yaml" >/dev/null
 istioctl proxy-status >/dev/null
 kubectl apply -f "$MANIFESTS/app/test-app.yaml" -f "$MANIFESTS/app/client.yaml" >/dev/null
 kubectl -n test-namespace rollout status deployment/test-deployment >/dev/null
@@ -33,6 +33,8 @@ kubectl apply -f "$MANIFESTS/article/gateway.yaml" >/dev/null
 status_is / 404
 kubectl apply -f "$MANIFESTS/article/virtual-service.yaml" >/dev/null
 status_is / 200
+for addon in prometheus kiali jaeger; do kubectl apply -f "$MANIFESTS/addons/$addon.yaml" >/dev/null; done
+for addon in prometheus kiali jaeger; do kubectl -n istio-system rollout status "deployment/$addon" >/dev/null; done
 kubectl label namespace test-namespace istio-injection=enabled >/dev/null
 # The label stage watches the pod for this long: the duration is the condition.
 sleep 5
@@ -45,13 +47,21 @@ id=$(kubectl -n test-namespace get pod -l app=test -o jsonpath='{.items[0].statu
 pid=$(docker exec "$name-control-plane" ctr -n k8s.io tasks ls | awk -v id="${id#containerd://}" '$1 == id {print $2}')
 docker exec "$name-control-plane" nsenter -t "$pid" -n iptables-save -t nat | grep -q ISTIO_INBOUND
 kubectl apply -f "$MANIFESTS/article/virtual-service-without-retries.yaml" >/dev/null
-kubectl -n istio-system rollout status deployment/prometheus >/dev/null
+service() { kubectl get --raw "/api/v1/namespaces/istio-system/services/$1/proxy$2"; }
 counted() {
-  kubectl get --raw "/api/v1/namespaces/istio-system/services/prometheus:9090/proxy/api/v1/query?query=sum(istio_requests_total%7Breporter%3D%22destination%22%7D)" |
+  service prometheus:9090 "/api/v1/query?query=sum(istio_requests_total%7Breporter%3D%22destination%22%7D)" |
     jq -r '.data.result[0].value[1] // "0"'
 }
 for _ in $(seq 20); do get / >/dev/null; done
 until [ "$(counted)" -ge 20 ]; do :; done
+kubectl apply -f "$MANIFESTS/addons/tracing.yaml" >/dev/null
+traced() { service jaeger-query:16686 "/api/traces?service=test.test-namespace" | jq '.data | length'; }
+drawn() {
+  service kiali:20001 "/kiali/api/namespaces/graph?namespaces=istio-system,test-namespace&graphType=workload&duration=10s&injectServiceNodes=false" |
+    jq '.elements.edges | length'
+}
+until get / >/dev/null && [ "$(traced)" -ge 1 ]; do :; done
+until get / >/dev/null && [ "$(drawn)" -ge 1 ]; do :; done
 if [ -d "$results" ]; then
   node "$ALLURE" generate "$results" -o "$work/html" >/dev/null
 fi

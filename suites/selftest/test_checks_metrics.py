@@ -8,6 +8,8 @@ from fixtures.checks.metrics import (
     Counts,
     check_growth,
     check_labels,
+    check_measured,
+    check_no_counter,
     check_only,
     check_same_counts,
     counts_of_prometheus,
@@ -135,3 +137,36 @@ def test_growth_of_another_workload_is_told() -> None:
         AssertionError, match=r"grew that no one asked for(?s:.*)destination_workload='unknown'"
     ):
         check_only(growth({}, counted()), PAIR)
+
+
+def test_counters_of_the_gateway_alone_pass() -> None:
+    gateway = counts_of_proxy(GATEWAY, recorded("stats-gateway.txt"))
+    check_no_counter(gateway, reporter="destination")
+
+
+def test_a_counter_that_must_not_be_there_yet_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"must not be there yet:(?s:.*)reporter='destination'"):
+        check_no_counter(counted(), reporter="destination")
+
+
+def sums(**by_reporter: int) -> list[dict[str, Any]]:
+    return [{"metric": {"reporter": name}, "value": [1.5, str(n)]} for name, n in by_reporter.items()]
+
+
+def test_requests_that_are_counted_and_measured_pass() -> None:
+    check_measured(sums(source=3, destination=2), sums(destination=2, source=3))
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [sums(source=2), sums(), sums(source=3, destination=1)],
+    ids=["fewer", "none", "another reporter"],
+)
+def test_requests_that_are_not_all_measured_are_told(measured: list[dict[str, Any]]) -> None:
+    with pytest.raises(AssertionError, match=r"requests counted are .*source.* 3.0"):
+        check_measured(sums(source=3), measured)
+
+
+def test_nothing_counted_is_nothing_measured() -> None:
+    with pytest.raises(AssertionError, match="no request was counted"):
+        check_measured([], [])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import LabError
-from lab.paths import SOURCES
+from lab.paths import PROJECT, SOURCES
 from lab.sources import all_sources, chosen_sources, istio_versions
 
 
@@ -59,6 +59,17 @@ def test_the_projects_own_sources_are_whole() -> None:
 @pytest.mark.parametrize("module", sorted(SOURCES.glob("*/go.mod")), ids=lambda path: path.parent.name)
 def test_a_module_that_requires_others_has_their_hashes(module: Path) -> None:
     assert "require" not in module.read_text() or (module.parent / "go.sum").stat().st_size > 0
+
+
+def test_the_manifests_name_only_images_that_the_lab_has() -> None:
+    has = {image.name for source in all_sources().values() for image in source.images}
+    wanted = {
+        line.partition("image:")[2].strip()
+        for manifest in (PROJECT / "manifests").glob("*/*.yaml")
+        for line in manifest.read_text().splitlines()
+        if line.strip().startswith(("image: ", "- image: "))
+    }
+    assert wanted <= has, f"no source has {sorted(wanted - has)}"
 
 
 def test_no_pin_names_a_registry() -> None:

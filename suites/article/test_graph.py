@@ -1,0 +1,77 @@
+"""Kiali draws who asked whom, Jaeger shows each request on its way, the dashboards show data."""
+
+import allure
+import pytest
+
+from fixtures.checks.dashboards import check_panels_show_data, check_understood
+from fixtures.checks.graph import check_drawn_in_mesh, check_in_mesh, check_only_edges
+from fixtures.checks.tracing import check_traces, describe
+from fixtures.values import Observed
+from fixtures.values.app import App
+from fixtures.values.dashboards import Dashboards
+from fixtures.values.drawing import Drawing
+from fixtures.values.patience import Patience
+from fixtures.values.traces import TracedRequests
+
+pytestmark = pytest.mark.stage("graph")
+
+
+@allure.title("One trace holds the spans of gateway and sidecar")
+def test_one_trace_holds_the_spans_of_gateway_and_sidecar(
+    traced_requests: TracedRequests, app: App, patience: Patience, observed: Observed
+) -> None:
+    """N requests went through the ingress: N traces, each with spans of the gateway and of the sidecar."""
+    gateway, sidecar = app.senders_of_spans()
+    traces = patience.eventually(
+        lambda: check_traces(
+            traced_requests.traces(gateway), traced_requests.mark, (gateway, sidecar), traced_requests.sent
+        ),
+        "each request has one trace with spans of gateway and sidecar",
+        patience.timeouts.traces_visible,
+    )
+    observed(f"{len(traces)} requests traced; {describe(traces[0])}")
+
+
+@allure.title("Kiali draws the edge from the gateway to the app, and no other")
+def test_kiali_draws_only_the_edge_that_was_sent(
+    drawing: Drawing, app: App, patience: Patience, observed: Observed
+) -> None:
+    """Requests go through the ingress and nowhere else: the graph's one edge leads from gateway to app."""
+    (edge,) = patience.eventually(
+        lambda: check_only_edges(drawing.graph(), [app.edge_from_gateway()]),
+        "Kiali draws the edge from the gateway to the app, and no other",
+        patience.timeouts.traces_visible,
+    )
+    observed(f"{edge.source.name} to {edge.target.name}, {edge.mutual_tls:g}% mutual TLS")
+
+
+@allure.title("Kiali calls the workload in the mesh")
+def test_kiali_calls_the_workload_in_the_mesh(drawing: Drawing, app: App, patience: Patience) -> None:
+    """The app's pod has its sidecar: Kiali lists the workload with one, and draws it in the mesh."""
+    gateway, name = app.edge_from_gateway()
+    graph = patience.eventually(
+        lambda: check_drawn_in_mesh(drawing.graph(), name),
+        "Kiali draws the workload in the mesh",
+        patience.timeouts.traces_visible,
+    )
+    check_drawn_in_mesh(graph, gateway)
+    check_in_mesh(drawing.kiali.workloads(app.names.namespace), app.names.deployment)
+
+
+@allure.title("Prometheus understands every query of Istio's dashboards")
+def test_every_query_of_the_dashboards_is_understood(dashboards: Dashboards, observed: Observed) -> None:
+    """Each query of Istio's dashboards for Grafana, its variables substituted, is answered."""
+    answers = dashboards.answers()
+    check_understood(answers)
+    observed(f"{len(answers)} queries of {len({each.query.dashboard for each in answers})} dashboards")
+
+
+@allure.title("Every panel of the dashboards shows data, save those named")
+def test_panels_of_the_dashboards_show_data(
+    dashboards: Dashboards, patience: Patience, observed: Observed
+) -> None:
+    """Requests were sent: each panel shows data, those for HTTP among them, save what is named as empty."""
+    shown = patience.counted(
+        lambda: check_panels_show_data(dashboards.answers()), "the panels of the dashboards show data"
+    )
+    observed(f"{len(shown)} panels show data")

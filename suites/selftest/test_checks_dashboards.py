@@ -1,0 +1,99 @@
+"""The dashboards' queries: found, substituted, and judged by what Prometheus answers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.checks.dashboards import (
+    Answer,
+    Excuse,
+    Query,
+    check_panels_show_data,
+    check_understood,
+    queries_in,
+    series_with_values,
+    substituted,
+)
+from fixtures.clients.prometheus import Prometheus
+from fixtures.values.dashboards import Dashboards
+
+ROWS = {
+    "title": "Mesh",
+    "rows": [{"panels": [{"title": "Old", "targets": [{"expr": "up"}]}]}],
+    "panels": [
+        {"title": "Text"},
+        {"title": "Row", "panels": [{"title": "Rate", "targets": [{"expr": "x[$__rate_interval]"}, {}]}]},
+    ],
+}
+EMPTY = Query("Mesh", "TCP", "tcp")
+SHOWN = Query("Mesh", "HTTP", "http")
+
+
+def dashboards(folder: Path, answer: dict[str, Any]) -> Dashboards:
+    (folder / "mesh-dashboard.json").write_text(json.dumps(ROWS))
+    (folder / "jsonnetfile.json").write_text("{}")
+    prometheus = Prometheus(lambda _path, _query: json.dumps(answer))
+    variables = {"__rate_interval": "30s"}
+    return Dashboards(folder=folder, prometheus=prometheus, variables=variables, since=1.0)
+
+
+def test_queries_are_found_in_rows_old_and_new() -> None:
+    found = queries_in(ROWS, {"__rate_interval": "1m"})
+    assert found == [Query("Mesh", "Rate", "x[1m]"), Query("Mesh", "Old", "up")]
+
+
+def test_both_forms_of_a_variable_are_substituted() -> None:
+    assert substituted('a{b=~"$one",c="${two}"}', {"one": "1", "two": "2"}) == 'a{b=~"1",c="2"}'
+
+
+def test_a_variable_without_a_value_is_an_error() -> None:
+    with pytest.raises(KeyError, match="unknown"):
+        substituted("$unknown", {})
+
+
+def test_series_of_nothing_but_nan_show_no_data() -> None:
+    result = [{"values": [[1, "NaN"], [2, "NaN"]]}, {"values": [[1, "NaN"], [2, "0"]]}]
+    assert series_with_values(result) == 1
+
+
+def test_a_query_that_prometheus_refuses_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"refuses 1 of 2 queries: .*TCP.*: parse error"):
+        check_understood([Answer(SHOWN, 1), Answer(EMPTY, 0, "parse error")])
+
+
+def test_no_query_at_all_is_told() -> None:
+    with pytest.raises(AssertionError, match="there is no query"):
+        check_understood([])
+
+
+def test_a_panel_shows_data_if_one_of_its_queries_does() -> None:
+    other = Query("Mesh", "HTTP", "another")
+    assert check_panels_show_data([Answer(SHOWN, 0), Answer(other, 2)], ()) == ["Mesh: HTTP"]
+
+
+def test_an_empty_panel_is_told_with_what_it_asks() -> None:
+    with pytest.raises(AssertionError, match=r"1 of 2 panels are empty: \[\('Mesh', 'TCP'\)\].*'tcp'"):
+        check_panels_show_data([Answer(SHOWN, 1), Answer(EMPTY, 0)], ())
+
+
+@pytest.mark.parametrize("panels", [("TCP",), ()], ids=["by name", "the whole dashboard"])
+def test_a_panel_that_may_be_empty_is_excused(panels: tuple[str, ...]) -> None:
+    excuses = [Excuse("Mesh", panels, "no TCP traffic is sent")]
+    assert check_panels_show_data([Answer(SHOWN, 1), Answer(EMPTY, 0)], excuses) == ["Mesh: HTTP"]
+
+
+def test_the_queries_of_every_dashboard_are_answered(tmp_path: Path) -> None:
+    result = [{"metric": {}, "values": [[1, "2"]]}]
+    answered = dashboards(tmp_path, {"status": "success", "data": {"result": result}}).answers()
+    assert [(each.query.panel, each.series, each.refusal) for each in answered] == [
+        ("Rate", 1, ""),
+        ("Old", 1, ""),
+    ]
+
+
+def test_a_refusal_is_kept_with_its_query(tmp_path: Path) -> None:
+    refused = {"status": "error", "errorType": "bad_data", "error": "parse error"}
+    answered = dashboards(tmp_path, refused).answers()
+    assert all("bad_data: parse error" in each.refusal for each in answered)

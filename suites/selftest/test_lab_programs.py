@@ -1,0 +1,48 @@
+"""Modules with a few words changed, as Go is given them."""
+
+from pathlib import Path
+
+import pytest
+
+from lab import programs
+from lab.errors import LabError
+from lab.programs import changed_modules
+from lab.sources import Source
+
+PATCH = '[[patch]]\nmodule="m.io/x"\npath="a/b.go"\ntheirs="Old"\nours="New"\n'
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A module in a cache; Go would say where."""
+    (tmp_path / "cache" / "a").mkdir(parents=True)
+    (tmp_path / "cache" / "a" / "b.go").write_text("var x Old // Old\n")
+    (tmp_path / "work").mkdir()
+    monkeypatch.setattr(programs, "_directory", lambda _source, _module: tmp_path / "cache")
+    return tmp_path
+
+
+def source(folder: Path, text: str) -> Source:
+    (folder / "source.toml").write_text(f'title="x"\n{text}')
+    (folder / "go.mod").write_text("module lab/x\n")
+    (folder / "go.sum").write_text("m.io/x v1.0.0 h1:x\n")
+    return Source(folder)
+
+
+def test_a_source_without_patches_takes_modules_as_they_are(module: Path) -> None:
+    assert changed_modules(source(module, ""), module / "work") == []
+
+
+def test_a_patched_module_is_a_copy_with_our_words(module: Path) -> None:
+    flags = changed_modules(source(module, PATCH), module / "work")
+    assert flags == [f"-modfile={module}/work/go.mod"]
+    assert (module / "work" / "0" / "a" / "b.go").read_text() == "var x New // New\n"
+    assert f"replace m.io/x => {module}/work/0" in (module / "work" / "go.mod").read_text()
+    assert (module / "work" / "go.sum").exists()
+    assert "Old" in (module / "cache" / "a" / "b.go").read_text()
+
+
+def test_words_that_are_no_longer_there_are_told(module: Path) -> None:
+    gone = PATCH.replace("Old", "Older")
+    with pytest.raises(LabError, match=r"m\.io/x/a/b\.go no longer says 'Older'"):
+        changed_modules(source(module, gone), module / "work")
