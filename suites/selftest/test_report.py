@@ -41,6 +41,7 @@ CONFTEST = """
 """
 STAGES = """
     import pytest
+    from fixtures.plugins.ladder import OffTheLadder
     from fixtures.waits import ConditionNotMet
 
     @pytest.mark.stage("cluster")
@@ -60,6 +61,10 @@ STAGES = """
     @pytest.mark.stage("label")
     def test_beyond():
         pytest.skip("not reached because of Gateway")
+
+    @pytest.mark.stage("add-ons")
+    def test_passed_rung():
+        raise OffTheLadder("rung passed: the cluster has been brought to 'label'")
 
     @pytest.mark.stage("injection")
     def test_interrupted():
@@ -145,6 +150,7 @@ def test_the_page_is_given_each_stand_in_in_full(run: Path) -> None:
         r" +likely cause: Insufficient cpu",
         r"FAIL  Gateway +\d+\.\d s  404 at the ingress: not so after 2.0 s and 3 tries",
         r"ENV   VirtualService +\d+\.\d s  the app is gone: not so after 2.0 s and 3 tries",
+        r"ERR   Add-ons, before injection +0.0 s  OffTheLadder: rung passed: the cluster has been .*",
         r" --   Label +0.0 s  not reached because of Gateway",
         r" --   Injection +0.0 s  not reached: the run ended first",
         r" --   Metrics +0.0 s  not reached: the run ended first",
