@@ -12,6 +12,7 @@ from fixtures.clients.kiali import Kiali
 from fixtures.clients.kube import Kube, Resource
 from fixtures.clients.prometheus import Prometheus
 from fixtures.settings import Names
+from fixtures.values.client import Client
 from fixtures.values.cluster import Cluster
 from fixtures.waits import eventually
 from suites.lab.breaks import Break, breaks, broken
@@ -27,6 +28,7 @@ BREAKS, CIRCUMSTANCES = breaks()
 @pytest.fixture(scope="module")
 def whole(
     diagnosis: Diagnosis,
+    client: Client,
     strict_mtls: list[Resource],
     route_without_retries: list[Resource],
     tracing: list[Resource],

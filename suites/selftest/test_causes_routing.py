@@ -1,10 +1,12 @@
-"""Causes in what was asked of the mesh, on what Kubernetes and istiod reported."""
+"""Causes in what was asked of the mesh for requests, and how several causes are told."""
+
+from typing import Any
 
 import pytest
 
-from fixtures.causes import INGRESS, lasting, likely
+from fixtures.causes import INGRESS, found, lasting, likely
 from suites.selftest.recordings import recorded
-from suites.selftest.views import Recorded, gateway_of, namespace, pod, route_of, routed
+from suites.selftest.views import Recorded, gateway_of, resource, route_of, routed, service
 
 
 def test_nothing_is_made_up_where_all_is_well() -> None:
@@ -98,49 +100,104 @@ def test_a_gateway_without_route_is_named() -> None:
     )
 
 
-def test_a_rejected_update_is_named_with_envoys_reason() -> None:
-    told = str(lasting(Recorded(report=recorded("syncz-rejected.json"))))
-    assert "update rejected by a proxy: proxy istio-ingressgateway-667c4bd6b6-c2677.istio-system" in told
-    assert "value length must be at least 1 characters" in told
+def subset(**labels: str) -> Any:
+    return resource("rule", spec={"host": "test-svc", "subsets": [{"name": "v2", "labels": labels}]})
 
 
-def test_a_scrape_target_that_is_down_is_named() -> None:
-    target = {
-        "health": "down",
-        "scrapeUrl": "http://10.244.0.9:15020/stats",
-        "lastError": "connection refused",
-    }
-    told = likely(Recorded(scraped=[target]))
-    assert (
-        told
-        == "scrape target down: Prometheus can't scrape http://10.244.0.9:15020/stats: connection refused"
+def to_subset(cluster: Recorded) -> Recorded:
+    route_of(cluster)["http"][0]["route"][0]["destination"]["subset"] = "v2"
+    return cluster
+
+
+def test_a_subset_that_no_rule_declares_is_named() -> None:
+    told = str(likely(to_subset(routed())))
+    assert told.startswith(
+        "subset without endpoints: VirtualService test-namespace/test-virtualservice leads to subset v2 "
+        "of Service test-namespace/test-svc, which no DestinationRule declares"
     )
 
 
-def test_a_mistyped_injection_label_is_named() -> None:
-    cluster = Recorded({"Namespace": [namespace("test-namespace", **{"istio-injecton": "enabled"})]})
-    assert "has the label istio-injecton=enabled, unknown to Istio" in str(likely(cluster))
+def test_a_subset_that_no_pod_is_in_is_named() -> None:
+    cluster = to_subset(routed())
+    cluster.kinds["DestinationRule"] = [subset(version="v2")]
+    assert "and no ready pod has its labels {'version': 'v2'}" in str(likely(cluster))
 
 
-def test_a_pod_without_proxy_in_a_labelled_namespace_is_named() -> None:
-    labelled = namespace("test-namespace", **{"istio-injection": "enabled"})
-    cluster = Recorded({"Namespace": [labelled], "Pod": [pod("app", "test-namespace")]})
-    assert "app has no istio-proxy although its namespace is labelled" in str(likely(cluster))
+def test_a_subset_that_a_ready_pod_is_in_is_no_cause() -> None:
+    cluster = to_subset(routed())
+    cluster.kinds["Pod"][1]["metadata"]["labels"]["version"] = "v2"
+    cluster.kinds["DestinationRule"] = [subset(version="v2")]
+    assert found(cluster) == []
 
 
-def test_an_injected_pod_is_no_cause() -> None:
-    labelled = namespace("test-namespace", **{"istio-injection": "enabled"})
-    told = likely(Recorded({"Namespace": [labelled], "Pod": [recorded("pods.json")["injected"]]}))
-    assert told == "none was found; in place are istio-injection=enabled on namespace test-namespace"
+def test_a_fault_that_a_route_injects_is_named() -> None:
+    cluster = routed()
+    route_of(cluster)["http"][0]["fault"] = {"abort": {"httpStatus": 503}}
+    assert "injects a fault into requests: {'abort': {'httpStatus': 503}}" in str(likely(cluster))
 
 
-def test_ports_that_a_pod_excepts_from_capture_are_told() -> None:
-    excepting = pod("app", "test-namespace")
-    excepting["metadata"]["annotations"] = {"traffic.sidecar.istio.io/excludeInboundPorts": "80"}
-    told = "traffic.sidecar.istio.io/excludeInboundPorts=80 on pod test-namespace/app"
-    assert told in str(likely(Recorded({"Pod": [excepting]})))
+def test_a_mirror_is_a_circumstance() -> None:
+    cluster = routed()
+    route_of(cluster)["http"][0]["mirror"] = {"host": "test-svc"}
+    assert found(cluster) == []
+    assert str(likely(cluster)).startswith("requests altered by a route: VirtualService")
+
+
+def test_routes_for_some_hosts_are_a_circumstance_of_a_request_to_the_ingress() -> None:
+    cluster = routed()
+    route_of(cluster)["hosts"] = ["books.example"]
+    assert "is for hosts ['books.example'] and no other" in str(likely(cluster, INGRESS))
+    assert "routed in part" not in str(likely(cluster))
+
+
+@pytest.mark.parametrize(
+    ("uri", "in_part"),
+    [
+        ({"prefix": "/shop"}, True),
+        ({"exact": "/shop"}, True),
+        ({"prefix": "/"}, False),
+        ({"regex": ".*"}, False),
+    ],
+)
+def test_routes_for_some_paths_are_a_circumstance(uri: dict[str, str], in_part: bool) -> None:
+    cluster = routed()
+    route_of(cluster)["http"][0]["match"] = [{"uri": uri}]
+    assert (f"is for paths [{uri}], and / is none of them" in str(likely(cluster, INGRESS))) is in_part
+
+
+def test_services_that_a_route_leads_to_are_told_first() -> None:
+    cluster = routed()
+    others = [service(name, "istio-system", [80], app=name) for name in ("a", "b", "c")]
+    cluster.kinds["Service"] = [*others, *cluster.kinds["Service"]]
+    cluster.kinds["EndpointSlice"].pop()
+    told = str(likely(cluster))
+    assert told.startswith("no endpoints: Service test-namespace/test-svc has no ready endpoint")
+    assert "; and 2 more like these" in told
+
+
+def test_a_cause_that_is_found_often_keeps_out_no_other() -> None:
+    cluster = routed()
+    cluster.kinds["Pod"] += [recorded("pods.json")["no-image"]] * 5
+    gateway_of(cluster)["selector"] = {"istio": "ingresgateway"}
+    told = str(likely(cluster))
+    assert told.count("can't be pulled (") == 2
+    assert "; and 3 more like these; selector matches no gateway pod: " in told
+
+
+def test_what_is_wrong_is_told_before_what_may_be_why() -> None:
+    cluster = routed()
+    cluster.kinds["VirtualService"] = []
+    cluster.kinds["EndpointSlice"].pop()
+    told = str(likely(cluster, INGRESS))
+    assert told.startswith("no endpoints: Service test-namespace/test-svc")
+    assert "; also so: nothing is routed: no VirtualService names Gateway" in told
 
 
 def test_at_most_three_causes_are_named() -> None:
-    cluster = Recorded({"Pod": [recorded("pods.json")["no-image"]] * 5})
-    assert str(likely(cluster)).count("image can't be pulled:") == 3
+    cluster = routed()
+    cluster.kinds["Pod"] += [recorded("pods.json")["no-image"], recorded("pods.json")["not-scheduled"]]
+    gateway_of(cluster)["selector"] = {"istio": "ingresgateway"}
+    cluster.kinds["EndpointSlice"] = []
+    told = str(likely(cluster, INGRESS))
+    assert [told.find(name) for name in ("no endpoints", "also so")] == [-1, -1]
+    assert 0 == told.find("image can't") < told.find("; pod not scheduled") < told.find("; selector matches")
