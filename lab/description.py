@@ -62,7 +62,7 @@ class LabDescription:
     #: The folder with this Istio's dashboards for Grafana.
     dashboards: Path
     engine: engine.Engine
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     #: Every Istio that the node image has, by version, the one above included.
     releases: Mapping[str, Release]
     stand_ins: tuple[str, ...] = STAND_INS
