@@ -19,6 +19,7 @@ pytest_plugins = [
     "fixtures.plugins.addons",
     "fixtures.plugins.telemetry",
     "fixtures.plugins.tracing",
+    "fixtures.plugins.ledger",
 ]
 
 
