@@ -19,6 +19,8 @@ pytest_plugins = [
     "fixtures.plugins.addons",
     "fixtures.plugins.telemetry",
     "fixtures.plugins.tracing",
+    "fixtures.plugins.upgrade_options",
+    "fixtures.plugins.upgrade",
 ]
 
 
