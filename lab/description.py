@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import engine
@@ -23,6 +23,9 @@ STAND_INS = (
     "containerd, runc, CNI plugins and nginx are Debian's.",
 )
 
+#: Systems of the article that the lab doesn't have, and why: what needs one is skipped with this reason.
+LACKS = {"grafana": "Grafana is in none of the package registries that the lab is built from"}
+
 
 @dataclass(frozen=True)
 class LabDescription:
@@ -41,6 +44,7 @@ class LabDescription:
     engine: engine.Engine
     environment: Mapping[str, str]
     stand_ins: tuple[str, ...] = STAND_INS
+    lacks: Mapping[str, str] = field(default_factory=LACKS.copy)
 
 
 def available_istio_versions() -> list[str]:

@@ -94,7 +94,8 @@ def _build_go(source: Source, folder: Path, tell: Tell) -> None:
 
 
 def _directory(source: Source, module: str) -> Path:
-    return Path(json.loads(_go(source, "list", "-m", "-json", module))["Dir"])
+    # Unlike `go list`, this also gets a module that nothing has been built from yet.
+    return Path(json.loads(_go(source, "mod", "download", "-json", module))["Dir"])
 
 
 def changed_modules(source: Source, work: Path) -> list[str]:

@@ -28,12 +28,24 @@ class StageRecord:
     verdict: Verdict = "passed"
     seen: list[str] = field(default_factory=list)
     reason: str = ""
+    #: Why tests of it were skipped; the stage itself is skipped only where all of them were.
+    skips: list[str] = field(default_factory=list)
 
     def worsen(self, verdict: Verdict, reason: str) -> None:
         """Take over a verdict that is worse than the one so far, with its reason."""
         order = list(_WORDS)
         if order.index(verdict) > order.index(self.verdict):
             self.verdict, self.reason = verdict, reason
+
+    def skip(self, reason: str) -> None:
+        """Take down that one of its tests was skipped."""
+        self.skips.append(reason)
+        self.seen.append(f"not tested: {reason}")
+
+    def settle(self) -> None:
+        """At the end: a stage of which nothing but skipped tests ran is skipped."""
+        if self.skips and len(self.skips) == self.tests:
+            self.worsen("skipped", self.skips[0])
 
 
 def one_line(text: str, width: int) -> str:

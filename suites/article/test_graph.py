@@ -3,9 +3,10 @@
 import allure
 import pytest
 
-from fixtures.checks.dashboards import check_panels_show_data, check_understood
+from fixtures.checks.dashboards import check_panels_show_data, check_served, check_understood
 from fixtures.checks.graph import check_drawn_in_mesh, check_in_mesh, check_only_edges
 from fixtures.checks.tracing import check_traces, describe
+from fixtures.clients.grafana import Grafana
 from fixtures.values import Observed
 from fixtures.values.app import App
 from fixtures.values.dashboards import Dashboards
@@ -75,3 +76,13 @@ def test_panels_of_the_dashboards_show_data(
         lambda: check_panels_show_data(dashboards.answers()), "the panels of the dashboards show data"
     )
     observed(f"{len(shown)} panels show data")
+
+
+@allure.title("Grafana serves Istio's dashboards")
+def test_grafana_serves_the_dashboards_of_istio(
+    grafana: Grafana, dashboards: Dashboards, patience: Patience
+) -> None:
+    """The add-ons run: each dashboard that Istio ships is one of Grafana's."""
+    patience.counted(
+        lambda: check_served(grafana.dashboards(), dashboards.titles()), "Grafana has Istio's dashboards"
+    )

@@ -4,7 +4,7 @@ import allure
 import pytest
 
 from fixtures.checks.mesh import check_not_retried, check_routed
-from fixtures.checks.metrics import check_growth, check_labels, check_only
+from fixtures.checks.metrics import HISTOGRAMS, check_growth, check_histogram, check_labels, check_only
 from fixtures.clients.kube import Resource
 from fixtures.values import Observed
 from fixtures.values.app import App
@@ -64,6 +64,21 @@ def test_counters_carry_the_standard_labels(
     """The requests are counted: workloads, Service and principals are named, mutual TLS where it is known."""
     expected = {**app.labels_as_destination(), "connection_security_policy": policy}
     check_labels(counted_requests.growth(), expected, reporter=reporter)
+
+
+@allure.title("Durations and sizes are measured once for each request, under the same labels")
+@pytest.mark.parametrize("histogram", HISTOGRAMS, ids=["duration", "request size", "response size"])
+def test_each_counted_request_is_measured(
+    counted_requests: CountedRequests, patience: Patience, histogram: str
+) -> None:
+    """Requests are counted on both sides: each histogram has as many, with the same labels, a fair mean."""
+    counters = counted_requests.counters
+    patience.counted(
+        lambda: check_histogram(
+            counters.scraped(), histogram, counters.measured(histogram), HISTOGRAMS[histogram]
+        ),
+        f"{histogram} has measured each counted request",
+    )
 
 
 @allure.title("Nothing else was counted")

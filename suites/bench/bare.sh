@@ -46,6 +46,10 @@ status_is / 200
 id=$(kubectl -n test-namespace get pod -l app=test -o jsonpath='{.items[0].status.containerStatuses[0].containerID}')
 pid=$(docker exec "$name-control-plane" ctr -n k8s.io tasks ls | awk -v id="${id#containerd://}" '$1 == id {print $2}')
 docker exec "$name-control-plane" nsenter -t "$pid" -n iptables-save -t nat | grep -q ISTIO_INBOUND
+kubectl -n client-namespace exec client -- curl --silent --fail http://test-svc.test-namespace/ >/dev/null
+kubectl apply -f "$MANIFESTS/article/peer-authentication.yaml" >/dev/null
+while kubectl -n client-namespace exec client -- curl --silent --fail http://test-svc.test-namespace/ >/dev/null 2>&1; do :; done
+status_is / 200
 kubectl apply -f "$MANIFESTS/article/virtual-service-without-retries.yaml" >/dev/null
 service() { kubectl get --raw "/api/v1/namespaces/istio-system/services/$1/proxy$2"; }
 counted() {
@@ -62,6 +66,20 @@ drawn() {
 }
 until get / >/dev/null && [ "$(traced)" -ge 1 ]; do :; done
 until get / >/dev/null && [ "$(drawn)" -ge 1 ]; do :; done
+get "/?mark=$name" >/dev/null
+logged() { kubectl -n "$1" logs "$2" -c "$3" | grep -q "mark=$name"; }
+until logged istio-system deployment/istio-ingressgateway istio-proxy; do :; done
+until logged test-namespace deployment/test-deployment istio-proxy; do :; done
+until logged test-namespace deployment/test-deployment web; do :; done
+kubectl label namespace test-namespace istio-injection- >/dev/null
+kubectl -n test-namespace scale deployment/test-deployment --replicas=0 >/dev/null
+kubectl -n test-namespace wait --for=delete pod -l app=test >/dev/null
+kubectl -n test-namespace scale deployment/test-deployment --replicas=1 >/dev/null
+kubectl -n test-namespace rollout status deployment/test-deployment >/dev/null
+status_is / 200
+istioctl uninstall --purge --skip-confirmation >/dev/null 2>&1
+while kubectl -n istio-system get pods -l istio=ingressgateway -o name | grep -q .; do :; done
+kubectl -n client-namespace exec client -- curl --silent --fail http://test-svc.test-namespace/ >/dev/null
 if [ -d "$results" ]; then
   node "$ALLURE" generate "$results" -o "$work/html" >/dev/null
 fi

@@ -11,6 +11,7 @@ from fixtures.checks.dashboards import (
     Excuse,
     Query,
     check_panels_show_data,
+    check_served,
     check_understood,
     queries_in,
     series_with_values,
@@ -97,3 +98,19 @@ def test_a_refusal_is_kept_with_its_query(tmp_path: Path) -> None:
     refused = {"status": "error", "errorType": "bad_data", "error": "parse error"}
     answered = dashboards(tmp_path, refused).answers()
     assert all("bad_data: parse error" in each.refusal for each in answered)
+
+
+def test_dashboards_that_grafana_serves_pass_among_others() -> None:
+    check_served(["Node", "Mesh"], ["Mesh"])
+
+
+@pytest.mark.parametrize(
+    ("titles", "expected", "told"),
+    [(["Node"], ["Mesh"], r"not \['Mesh'\]"), (["Node"], [], "no dashboard to look for")],
+    ids=["missing", "none expected"],
+)
+def test_dashboards_that_grafana_does_not_serve_are_told(
+    titles: list[str], expected: list[str], told: str
+) -> None:
+    with pytest.raises(AssertionError, match=told):
+        check_served(titles, expected)

@@ -7,6 +7,7 @@ import pytest
 from fixtures.checks.metrics import (
     Counts,
     check_growth,
+    check_histogram,
     check_labels,
     check_measured,
     check_no_counter,
@@ -170,3 +171,49 @@ def test_requests_that_are_not_all_measured_are_told(measured: list[dict[str, An
 def test_nothing_counted_is_nothing_measured() -> None:
     with pytest.raises(AssertionError, match="no request was counted"):
         check_measured([], [])
+
+
+SIZE = "istio_request_bytes"
+
+
+def as_histogram(counts: Counts, mean: float = 100.0, **changed: int) -> list[dict[str, Any]]:
+    """The three series of a histogram with so many in each bucket of all; `changed` adds to a part."""
+    return [
+        {
+            "metric": {"__name__": f"{SIZE}_{part}", **dict(labels), **bucket},
+            "value": [1.5, str((n * mean if part == "sum" else n) + changed.get(part, 0))],
+        }
+        for labels, n in counts.items()
+        for part, bucket in (
+            ("count", {}),
+            ("sum", {}),
+            ("bucket", {"le": "0.5"}),
+            ("bucket", {"le": "+Inf"}),
+        )
+    ]
+
+
+def test_a_histogram_with_the_labels_and_counts_of_the_counter_passes() -> None:
+    check_histogram(counted(), SIZE, as_histogram(counted()), most=100)
+
+
+@pytest.mark.parametrize(
+    ("samples", "told"),
+    [
+        ([], "other labels or counts"),
+        (as_histogram(of_app()), "other labels or counts"),
+        (as_histogram(counted(), count=1), "other labels or counts"),
+        (as_histogram(counted(), bucket=1), "the bucket of all"),
+        (as_histogram(counted(), mean=101), "a mean of 101, not 1 to 100"),
+        (as_histogram(counted(), mean=0), "a mean of 0, not 1 to 100"),
+    ],
+    ids=["none", "one side only", "one more measured", "buckets differ", "too large", "nothing"],
+)
+def test_a_histogram_that_does_not_fit_the_counter_is_told(samples: list[dict[str, Any]], told: str) -> None:
+    with pytest.raises(AssertionError, match=told):
+        check_histogram(counted(), SIZE, samples, most=100)
+
+
+def test_a_histogram_of_nothing_counted_proves_nothing() -> None:
+    with pytest.raises(AssertionError, match="no request was counted"):
+        check_histogram({}, SIZE, [], most=100)

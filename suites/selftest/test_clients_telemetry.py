@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.clients import grafana as grafanas
 from fixtures.clients.api_server import ApiError
 from fixtures.clients.kube import Kube
 from fixtures.clients.kubectl import Kubectl
@@ -91,3 +92,11 @@ def test_a_proxys_admin_interface_is_asked_inside_its_container(api: FakeApiServ
     asked = (tmp_path / "asked").read_text().strip()
     container = "--namespace test web-1 --container istio-proxy"
     assert asked == f"--kubeconfig kc exec {container} -- pilot-agent request GET listeners?format=json"
+
+
+def test_grafanas_dashboards_are_given_by_title(api: FakeApiServer) -> None:
+    place = "/api/v1/namespaces/istio-system/services/http:grafana:3000/proxy"
+    api.on(f"GET {place}/api/search", json.dumps([{"uid": "a1", "title": "Istio Mesh Dashboard"}]))
+    grafana = grafanas.through_service(Kube(api.kubeconfig, timeout=5), "istio-system", "grafana", 3000)
+    assert grafana.dashboards() == ["Istio Mesh Dashboard"]
+    assert api.asked[-1][2] == {"type": "dash-db"}

@@ -41,3 +41,17 @@ def test_no_stage_is_wider_than_the_terminal() -> None:
 
 def test_the_place_of_the_report_is_the_last_line() -> None:
     assert told()[-1] == "results: reports/results"
+
+
+def test_a_stage_with_one_skipped_test_passes_and_says_what_was_not_tested() -> None:
+    stage = StageRecord("graph", "Graph", tests=2, seconds=1.0, seen=["one edge"])
+    stage.skip("there is no Grafana")
+    stage.settle()
+    assert told(stage)[0] == "pass  Graph    1.0 s  one edge; not tested: there is no Grafana"
+
+
+def test_a_stage_of_which_every_test_was_skipped_is_skipped() -> None:
+    stage = StageRecord("graph", "Graph", tests=1)
+    stage.skip("there is no gateway in this profile")
+    stage.settle()
+    assert (stage.verdict, stage.reason) == ("skipped", "there is no gateway in this profile")
