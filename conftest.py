@@ -21,6 +21,7 @@ pytest_plugins = [
     "fixtures.plugins.tracing",
     "fixtures.plugins.upgrade_options",
     "fixtures.plugins.upgrade",
+    "fixtures.plugins.upgrade_verdict",
 ]
 
 

@@ -16,4 +16,5 @@ def test_nothing_stands_against_the_upgrade(
 ) -> None:
     """analyze, precheck, what the new version takes away, room for all that runs at once, the revision's name."""
     observed(describe(preflight))
-    check_none([str(each) for each in preflight], "findings before the upgrade")
+    stops = [str(each) for each in preflight if each.weight == "stops"]
+    check_none(stops, "things to mend before the upgrade")
