@@ -14,7 +14,7 @@ pytestmark = pytest.mark.upgrade
 def test_nothing_stands_against_the_upgrade(
     strategy: str, preflight: list[Finding], observed: Observed
 ) -> None:
-    """analyze, precheck, what the new version takes away, room for all that runs at once, the revision's name."""
+    """analyze, precheck, what the new version takes away, room for all at once, the revision's name."""
     observed(describe(preflight))
     stops = [str(each) for each in preflight if each.weight == "stops"]
     check_none(stops, "things to mend before the upgrade")

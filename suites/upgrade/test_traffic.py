@@ -15,7 +15,9 @@ pytestmark = pytest.mark.upgrade
 
 @pytest.mark.parametrize("budget", [each.name for each in BUDGETS])
 @allure.title("{budget} stays within its budget ({strategy})")
-def test_the_budget_is_met(strategy: str, budget: str, judged: Outcome, attached: None, observed: Observed) -> None:
+def test_the_budget_is_met(
+    strategy: str, budget: str, judged: Outcome, attached: None, observed: Observed
+) -> None:
     """Each budget by itself: what was counted or measured, its limit, and what the numbers prove."""
     (mine,) = (each for each in judged.verdict.judged if each.budget.name == budget)
     (line,) = told.budget_lines([mine])
@@ -26,9 +28,13 @@ def test_the_budget_is_met(strategy: str, budget: str, judged: Outcome, attached
 
 
 @allure.title("The mesh sends no request twice by itself ({strategy})")
-def test_nothing_is_retried_by_the_mesh(strategy: str, judged: Outcome, upgrade: Upgrade, observed: Observed) -> None:
+def test_nothing_is_retried_by_the_mesh(
+    strategy: str, judged: Outcome, upgrade: Upgrade, observed: Observed
+) -> None:
     """Retries are off on the measured routes; with --mesh-retries they are counted and told."""
-    observed(f"{judged.account.total.retried} of {judged.account.total.sent:,} requests were retried by the mesh")
+    observed(
+        f"{judged.account.total.retried} of {judged.account.total.sent:,} requests were retried by the mesh"
+    )
     if not upgrade.mesh_retries:
         check_none([each.describe() for each in judged.account.retried], "requests that the mesh retried")
 
