@@ -1,79 +1,63 @@
-"""Logs that are followed from a container's start to its end, each line once."""
+"""Logs that outlive their pods."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fixtures import waits
-from fixtures.clients.kube import Kube
-from fixtures.values.upgrade.logs import Logs, PodLog
-from suites.selftest.fake_api_server import PODS, FakeApiServer, Json, fake_api_server, pods
+from fixtures.clients.background import Background, background
+from fixtures.clients.command import Completed
+from fixtures.values.upgrade.logs import SCRIPT, contents
 
-LOG = f"GET {PODS}/web/log"
-FIRST = "2026-01-01T00:00:01.1Z one\n2026-01-01T00:00:01.2Z two\n"
-SECOND = "2026-01-01T00:00:01.2Z two\n2026-01-01T00:00:02.0Z three\n"
+NAME = "upgrade_web_uid@app@0"
 
 
-def web(state: str) -> Json:
-    return {
-        "metadata": {
-            "name": "web",
-            "namespace": "test",
-            "uid": "u",
-            "resourceVersion": "1",
-            "labels": {"app": "a"},
-        },
-        "spec": {"containers": [{"name": "app", "image": "x:1"}]},
-        "status": {"containerStatuses": [{"name": "app", "state": {state: {}}}]},
-    }
+def test_the_runtimes_own_words_are_taken_off() -> None:
+    lines = ["2026-01-01T00:00:01.1Z stdout F one\n", "2026-01-01T00:00:01.2Z stderr F two words\n"]
+    assert [*contents(iter(lines))] == ["one", "two words"]
+
+
+def test_a_line_that_was_cut_is_put_together() -> None:
+    lines = ["t stdout P begins \n", "t stdout F and ends\n", "t stdout F \n"]
+    assert [*contents(iter(lines))] == ["begins and ends", ""]
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[FakeApiServer]:
-    with fake_api_server(tmp_path) as api:
-        api.on(f"GET {PODS}", pods(5, web("running")))
-        yield api
+def log(tmp_path: Path) -> Path:
+    log = tmp_path / "pods" / "upgrade_web_uid" / "app" / "0.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("one\n")
+    return log
 
 
 @pytest.fixture
-def logs(api: FakeApiServer, tmp_path: Path) -> Iterator[Logs]:
-    logs = Logs(Kube(api.kubeconfig, timeout=5), tmp_path / "logs", [("test", "app=a")])
-    yield logs
-    logs.abandon()
+def keeping(tmp_path: Path, log: Path) -> Iterator[Background]:
+    """The script, at work on a folder of this machine."""
+    places = (str(tmp_path / "kept"), str(tmp_path / "pods"), "upgrade")
+    with background(["sh", str(SCRIPT), *places], environment={"PATH": "/usr/bin:/bin"}) as running:
+        yield running
 
 
-def written(logs: Logs, count: int) -> PodLog:
-    def enough() -> PodLog:
-        (log,) = logs.of("app")
-        assert len([*log.lines()]) == count
-        return log
+def test_a_log_is_kept_though_its_pod_goes(tmp_path: Path, log: Path, keeping: Background) -> None:
+    def said() -> None:
+        assert f"{NAME} 4" in keeping.printed()
 
-    return waits.eventually(enough, "the log is written", 5, retry_on=(AssertionError, ValueError))
-
-
-def test_a_log_is_written_without_its_times(api: FakeApiServer, logs: Logs) -> None:
-    api.on(LOG, FIRST)
-    api.on(f"GET {PODS}/web", web("terminated"))
-    logs.start()
-    log = written(logs, 2)
-    assert [*log.lines()] == ["one\n", "two\n"]
-    assert (log.name, log.app, log.image, log.breaks) == ("web", "a", "x:1", [])
+    waits.eventually(said, "the log is kept", 5)
+    with log.open("a") as more:
+        more.write("two\n")
+        shutil.rmtree(log.parents[1])
+        more.write("three\n")
+    assert (tmp_path / "kept" / NAME).read_text() == "one\ntwo\nthree\n"
 
 
-def test_a_stream_that_breaks_is_taken_up_where_it_was(api: FakeApiServer, logs: Logs) -> None:
-    api.on(LOG, FIRST, SECOND)
-    api.on(f"GET {PODS}/web", web("running"), web("terminated"))
-    logs.start()
-    log = written(logs, 3)
-    assert [*log.lines()] == ["one\n", "two\n", "three\n"]
-    assert log.breaks == ["the stream ended and the container runs on"]
-    asked = [query for verb, path, query, _ in api.asked if path == f"{PODS}/web/log"]
-    assert asked[1]["sinceTime"] == "2026-01-01T00:00:01.2Z"
+def test_it_ends_when_it_is_told_to(tmp_path: Path, keeping: Background) -> None:
+    def ended() -> Completed:
+        assert (tmp_path / "kept").is_dir()
+        (tmp_path / "kept" / "stop").touch()
+        done = keeping.ended()
+        assert done
+        return done
 
-
-def test_lines_are_read_from_a_place_on(api: FakeApiServer, logs: Logs) -> None:
-    api.on(LOG, FIRST)
-    api.on(f"GET {PODS}/web", web("terminated"))
-    logs.start()
-    assert [*written(logs, 2).lines(len("one\n"))] == ["two\n"]
+    assert waits.eventually(ended, "the script ends", 5).status == 0

@@ -16,7 +16,7 @@ from fixtures.values.upgrade.run import Death, Run, Strategic
 from fixtures.values.upgrade.traffic import Sent, Traffic, is_single, plan
 
 UPGRADE = Upgrade(old="1.28.2", new="1.29.1")
-STREAMS = [each for way in ("north-south", "east-west") for each in plan(way, "http://any:80").streams]  # type: ignore[arg-type]
+STREAMS = [each for way in ("north-south", "east-west") for each in plan(way, "http://any:80").streams]
 SECONDS = 4
 
 
@@ -46,7 +46,6 @@ def sent(mine: list[Record], missed: str = "") -> Sent:
         sidecar=[],
         app=served,
         injected=[Injected(100, 0.1, "" if missed else "proxyv2:1.28.2", missed)],
-        holes=[],
     )
 
 
@@ -57,9 +56,9 @@ def run(what: Sent | None, death: Death | None = None) -> Run:
     return Run(
         upgrade=UPGRADE,
         strategy="canary",
-        acting=cast(Strategic, None),
+        acting=cast("Strategic", None),
         protocol=protocol,
-        traffic=cast(Traffic, None),
+        traffic=cast("Traffic", None),
         look=lambda _: None,  # type: ignore[arg-type, return-value]
         remains=lambda _: [],
         sent=what,

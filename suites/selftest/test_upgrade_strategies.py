@@ -70,15 +70,15 @@ def protocol() -> Protocol:
 
 
 def release(actor: Recorded, version: str, revision: str = "") -> Release:
-    istioctl = cast(Istioctl, actor)
+    istioctl = cast("Istioctl", actor)
     return Release(version=version, envoy="1.37.0", istioctl=istioctl, files=(Path("x"),), revision=revision)
 
 
 @pytest.fixture
 def canary(actor: Recorded) -> Canary:
     return Canary(
-        actions=cast(Actions, actor),
-        app=cast(TrafficApp, actor),
+        actions=cast("Actions", actor),
+        app=cast("TrafficApp", actor),
         names=Names(),
         manifests=Manifests(),
         old=release(actor, "1.28.2", "1-28-2"),
@@ -87,7 +87,7 @@ def canary(actor: Recorded) -> Canary:
 
 
 def in_place(actor: Recorded, new: str = "1.29.1") -> InPlace:
-    actions, app = cast(Actions, actor), cast(TrafficApp, actor)
+    actions, app = cast("Actions", actor), cast("TrafficApp", actor)
     old = release(actor, "1.28.2")
     return InPlace(actions=actions, app=app, names=Names(), old=old, new=release(actor, new))
 
@@ -139,7 +139,7 @@ def test_the_canary_goes_back_in_the_other_order(canary: Canary, actor: Recorded
 
 def test_the_canarys_gateway_of_each_revision_selects_its_own_pods(canary: Canary, actor: Recorded) -> None:
     applied: list[dict[str, Any]] = []
-    actor.apply = applied.append  # type: ignore[method-assign]
+    actor.apply = applied.append  # type: ignore[assignment, method-assign]
     canary.install()
     deployment = next(each for each in applied if each["kind"] == "Deployment")
     labels = deployment["spec"]["template"]["metadata"]["labels"]
