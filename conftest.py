@@ -20,6 +20,9 @@ pytest_plugins = [
     "fixtures.plugins.telemetry",
     "fixtures.plugins.tracing",
     "fixtures.plugins.ledger",
+    "fixtures.plugins.upgrade_options",
+    "fixtures.plugins.upgrade",
+    "fixtures.plugins.upgrade_verdict",
 ]
 
 
