@@ -13,10 +13,15 @@ CODE := conftest.py fixtures lab reports suites
 ARGS ?=
 # Another Istio than the newest that the lab knows: make run ISTIO=1.29.1
 ISTIO ?=
+# make upgrade FROM=1.28.2 TO=1.29.1 MODE=gate STRATEGY=canary; the versions by default are those of fixtures/settings.py
+FROM ?=
+TO ?=
+MODE ?=
+STRATEGY ?=
 # Each finished phase of `make test` is written here, so that .ci/run can name what was not reached.
 PHASES := reports/phases
 
-.PHONY: help check run test test-full ledger clean bench lab pins actionlint
+.PHONY: help check run upgrade test test-full ledger clean bench lab pins actionlint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -40,7 +45,13 @@ run: $(READY) ## the lab, the article's stages on it, and the report
 	@$(PYTHON) -m lab build
 	@echo lab >> $(PHASES)
 	@$(PYTHON) -m reports install
-	@PYTHON=$(PYTHON) .ci/stages $(if $(ISTIO),--istio-version $(ISTIO)) $(ARGS)
+	@PYTHON=$(PYTHON) .ci/suite stages $(if $(ISTIO),--istio-version $(ISTIO)) $(ARGS)
+
+upgrade: $(READY) ## is the Istio TO safe for who has FROM? in place and by canary, under traffic: MODE=quick or gate
+	@$(PYTHON) -m lab build
+	@$(PYTHON) -m reports install
+	@PYTHON=$(PYTHON) .ci/suite upgrade $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) \
+	  $(if $(MODE),--mode $(MODE)) $(foreach each,$(STRATEGY),--strategy $(each)) $(ARGS)
 
 test: ## check, run, then the lab's own promises on a real engine: what CI does
 	@rm -f $(PHASES)
@@ -64,7 +75,7 @@ bench: $(READY) ## the figures: warm and cold runs, noticing lag
 
 clean: $(READY) ## remove every cluster, network and engine that runs left behind, and the generated folders
 	@$(PYTHON) -m lab clean
-	rm -rf reports/results reports/html $(PHASES) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf reports/results reports/html reports/upgrade $(PHASES) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 pins: $(READY) ## resolve requirements.in into requirements.txt
 	@$(PYTHON) -m venv $(VENV)/pins
