@@ -3,7 +3,7 @@
 import allure
 import pytest
 
-from fixtures.causes import CAUSES
+from fixtures.causes import CIRCUMSTANCES
 from fixtures.checks.iptables import check_no_istio_chains
 from fixtures.checks.pods import check_containers
 from fixtures.checks.responses import check_page
@@ -25,7 +25,7 @@ def test_pod_has_only_its_own_container(app: App, names: Names) -> None:
 
 
 @allure.title("The client's pod has no sidecar")
-def test_client_has_no_sidecar(client: Client) -> None:
+def test_client_has_no_sidecar(app: App, client: Client) -> None:
     """The client stands outside the mesh: its pod's containers are exactly [curl]."""
     check_containers(client.pod(), ["curl"])
 
@@ -39,7 +39,7 @@ def test_app_is_served_through_its_service(
     served = patience.served(
         lambda: check_page(client.get(f"http://{address}:{names.port}/"), names.page),
         "the app is served through its Service",
-        causes=CAUSES,
+        circumstances=CIRCUMSTANCES,
     )
     observed(f"{served.status}, {names.page!r} through the cluster IP; containers [{names.container}]")
 

@@ -42,6 +42,13 @@ def test_the_version_and_the_clusters_name_are_carried(run: Run) -> None:
     )
 
 
+def test_a_kept_cluster_that_is_used_is_kept_again(run: Run) -> None:
+    seen = "(run_options.cluster_name, run_options.use_cluster, run_options.keep_cluster)"
+    run(
+        "--use-cluster", "mine", arguments="run_options", holds=f"{seen} == ('mine', True, True)"
+    ).assert_outcomes(passed=1)
+
+
 def test_each_run_has_a_name_of_its_own(run: Run) -> None:
     names = set()
     for _ in range(2):
@@ -75,6 +82,8 @@ def test_the_overlays_folder_reaches_the_fixtures(run: Run, tmp_path: Path) -> N
         (["--timeout-factor", "nan"], "*must be above 0, not nan"),
         (["--manifests", "nowhere"], "*--manifests: nowhere is not a folder"),
         (["--cluster-name", "Mine!"], "*--cluster-name Mine!: at most 40 of a-z, 0-9 and -*"),
+        (["--use-cluster", "Kept!"], "*--use-cluster Kept!: at most 40 of a-z, 0-9 and -*"),
+        (["--cluster-name", "a", "--use-cluster", "b"], "*--use-cluster names one that is there"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )

@@ -43,6 +43,7 @@ CONFTEST = """
 """
 STAGES = """
     import pytest
+    from fixtures.plugins.ladder import OffTheLadder
     from fixtures.waits import ConditionNotMet
 
     @pytest.mark.stage("cluster")
@@ -62,6 +63,10 @@ STAGES = """
     @pytest.mark.stage("label")
     def test_beyond():
         pytest.skip("not reached because of Gateway")
+
+    @pytest.mark.stage("before-gateway")
+    def test_passed_rung():
+        raise OffTheLadder("rung passed: the cluster has been brought to 'label'")
 
     @pytest.mark.stage("injection")
     def test_interrupted():
@@ -145,9 +150,12 @@ def test_the_page_is_given_each_stand_in_in_full(run: Path) -> None:
 
 def test_the_page_is_given_a_chart_of_the_stages(run: Path) -> None:
     shown = drawing((run / "results" / given(run)["how long each stage took"]).read_text())
-    titles = ["Cluster", "Test app", "Gateway", "VirtualService", "Label", "Injection", "Metrics"]
+    titles = [
+        "Cluster", "Test app", "Before the Gateway", "Gateway", "VirtualService", "Label", "Injection",
+        "Metrics",
+    ]  # fmt: skip
     assert [each.text for each in shown.words if each.text in titles] == titles
-    assert "7 stages" in shown.text
+    assert "8 stages" in shown.text
 
 
 def test_a_run_that_looks_at_no_mesh_has_no_picture_of_it(run: Path) -> None:
@@ -162,6 +170,7 @@ def test_a_run_that_looks_at_no_mesh_has_no_picture_of_it(run: Path) -> None:
         r" +likely cause: Insufficient cpu",
         r"FAIL  Gateway +\d+\.\d s  404 at the ingress: not so after 2.0 s and 3 tries",
         r"ENV   VirtualService +\d+\.\d s  the app is gone: not so after 2.0 s and 3 tries",
+        r"ERR   Before the Gateway +0.0 s  OffTheLadder: rung passed: the cluster has been .*",
         r" --   Label +0.0 s  not reached because of Gateway",
         r" --   Injection +0.0 s  not reached: the run ended first",
         r" --   Metrics +0.0 s  not reached: the run ended first",
