@@ -16,7 +16,7 @@ ISTIO ?=
 # Each finished phase of `make test` is written here, so that .ci/run can name what was not reached.
 PHASES := reports/phases
 
-.PHONY: help check run test test-full clean bench lab pins actionlint
+.PHONY: help check run test test-full ledger clean bench lab pins actionlint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -33,11 +33,11 @@ check: $(READY) ## format, lint, types, layers, YAML, workflows, selftests, coll
 	@$(PYTHON) -m yamllint --strict .github manifests suites
 	@.ci/actionlint
 	@$(PYTEST) suites/selftest -m 'not lab' --quiet
-	@$(PYTEST) suites/article --collect-only --quiet
+	@$(PYTEST) suites/article suites/ledger --collect-only --quiet
 	@$(PYTEST) suites/article --setup-plan --quiet
 
 run: $(READY) ## the lab, the article's stages on it, and the report
-	@$(PYTHON) -m lab build $(if $(ISTIO),--istio $(ISTIO))
+	@$(PYTHON) -m lab build
 	@echo lab >> $(PHASES)
 	@$(PYTHON) -m reports install
 	@PYTHON=$(PYTHON) .ci/stages $(if $(ISTIO),--istio-version $(ISTIO)) $(ARGS)
@@ -53,8 +53,11 @@ test: ## check, run, then the lab's own promises on a real engine: what CI does
 test-full: test ## test, and what takes longer: each stage climbed to alone
 	@$(PYTEST) suites/lab -m full
 
+ledger: $(READY) ## whether the installed Istio does what its kept ledger says: one cluster, two minutes
+	@$(PYTEST) suites/ledger $(if $(ISTIO),--istio-version $(ISTIO)) $(ARGS)
+
 lab: $(READY) ## build the lab and nothing else
-	@$(PYTHON) -m lab build $(if $(ISTIO),--istio $(ISTIO))
+	@$(PYTHON) -m lab build
 
 bench: $(READY) ## the figures: warm and cold runs, noticing lag
 	@$(PYTHON) -m suites.bench $(ARGS)
