@@ -77,6 +77,27 @@ def test_the_same_change_in_many_places_is_one_line() -> None:
     assert lines[-1] == "  - proxies/sidecar/clusters/*/breakers/track_remaining: True  [3 places]"
 
 
+def test_the_same_change_of_fields_in_many_places_is_one_line() -> None:
+    names = ("spec.subsets[].policy.warmup.aggression", "spec.policy.warmup.aggression")
+    before, after = ({"crds": {"a.io": {"fields": dict.fromkeys(names, kind)}}} for kind in (">= 1", ">= 0"))
+    lines = told(before, after).splitlines()
+    assert lines[-1] == "  ~ crds/a.io/fields/spec.*policy.warmup.aggression: >= 1 -> >= 0  [2 places]"
+
+
+def test_fields_below_a_new_field_are_counted_with_it() -> None:
+    fields = {
+        "spec.match": "object",
+        "spec.match.name": "string",
+        "spec.match[].x": "string",
+        "spec.matches": "x",
+    }
+    lines = told({"crds": {"a.io": {"fields": {}}}}, {"crds": {"a.io": {"fields": fields}}}).splitlines()
+    assert lines[-2:] == [
+        "  + crds/a.io/fields/spec.match: object, and 2 more below it",
+        "  + crds/a.io/fields/spec.matches: x",
+    ]
+
+
 def test_differences_are_grouped_by_what_they_mean() -> None:
     before = {"pods": {"istiod": {"image": "a"}}, "crds": {"one": {"fields": {}}}}
     after = {"pods": {"istiod": {"image": "b"}}, "crds": {}}

@@ -8,6 +8,9 @@ import pytest
 CONFTEST = """
 def pytest_istio_versions():
     return ["1.26.0", "1.27.1", "1.28.2", "1.29.1"]
+
+def pytest_envoy_versions():
+    return ["1.37.0"]
 """
 PLUGINS = ("-p", "fixtures.plugins.options", "-p", "fixtures.plugins.upgrade_options")
 

@@ -11,18 +11,15 @@ from fixtures.checks.mesh import check_not_retried, check_routed
 from fixtures.checks.mtls import check_peer
 from fixtures.checks.pods import check_all_ready, check_injected
 from fixtures.checks.responses import check_status
-from fixtures.settings import Names
+from fixtures.settings import REQUEST_METRICS, Names
 from fixtures.values.upgrade.app import APP, NAMESPACE
-from fixtures.values.upgrade.asked import Upgrade, Version
+from fixtures.values.upgrade.asked import Upgrade
 from fixtures.values.upgrade.observation import MARKED
 from fixtures.values.upgrade.release import Release
 from fixtures.values.upgrade.run import Moment
 from suites.upgrade.conftest import Seen
 
 pytestmark = [pytest.mark.upgrade, pytest.mark.parametrize("moment", ["after", "after-rollback"])]
-
-#: The first Envoy with the stats access logger, which the lab counts requests with.
-COUNTING = Version(1, 37, 0)
 
 
 @allure.title("The app's pod has its sidecar, {moment} ({strategy})")
@@ -77,9 +74,8 @@ def test_marked_requests_are_counted_exactly(
     strategy: str, moment: Moment, seen: Seen, release_at: Callable[[Moment], Release]
 ) -> None:
     """istio_requests_total of code 404, which no other request is answered with."""
-    envoy = release_at(moment).envoy
-    if Version.of(envoy) < COUNTING:
-        pytest.skip(f"the lab's Envoy {envoy} has no stats access logger: it counts nothing")
+    if why := release_at(moment).lacks.get(REQUEST_METRICS):
+        pytest.skip(why)
     counted = seen(moment).counted
     for reporter in ("source", "destination"):
         mine = {labels: count for labels, count in counted.items() if ("reporter", reporter) in labels}
