@@ -37,7 +37,7 @@ check: $(READY) ## format, lint, types, layers, YAML, workflows, selftests, coll
 	@$(PYTEST) suites/article --setup-plan --quiet
 
 run: $(READY) ## the lab, the article's stages on it, and the report
-	@$(PYTHON) -m lab build $(if $(ISTIO),--istio $(ISTIO))
+	@$(PYTHON) -m lab build
 	@echo lab >> $(PHASES)
 	@$(PYTHON) -m reports install
 	@PYTHON=$(PYTHON) .ci/stages $(if $(ISTIO),--istio-version $(ISTIO)) $(ARGS)
@@ -54,7 +54,7 @@ test-full: test ## test, and what takes longer: each stage climbed to alone
 	@$(PYTEST) suites/lab -m full
 
 lab: $(READY) ## build the lab and nothing else
-	@$(PYTHON) -m lab build $(if $(ISTIO),--istio $(ISTIO))
+	@$(PYTHON) -m lab build
 
 bench: $(READY) ## the figures: warm and cold runs, noticing lag
 	@$(PYTHON) -m suites.bench $(ARGS)

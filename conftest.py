@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.description import available_istio_versions
+from lab.description import available_envoy_versions, available_istio_versions
 
 pytest.register_assert_rewrite("fixtures.checks")
 
@@ -25,3 +25,8 @@ pytest_plugins = [
 def pytest_istio_versions() -> list[str]:
     """The lab's: its sources are in the checkout, so nothing need be built to know them."""
     return available_istio_versions()
+
+
+def pytest_envoy_versions() -> list[str]:
+    """The lab's, as above."""
+    return available_envoy_versions()

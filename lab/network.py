@@ -54,6 +54,16 @@ def create_network(engine: Engine, run: str) -> Network:
     raise LabError(f"no free range of 256 addresses for the lab's network: this machine uses all of {tried}")
 
 
+def find_network(engine: Engine, run: str) -> Network:
+    """The network that an earlier run of this name left, as it is; LabError if there is none."""
+    name = _PREFIX + run
+    shown = engine.docker("network", "inspect", name, check=False)
+    if shown.returncode:
+        raise LabError(f"the network {name} is gone: {shown.stderr.strip()}")
+    config = json.loads(shown.stdout)[0]["IPAM"]["Config"][0]
+    return Network(name, config["Subnet"], firewall.bridge_name(run))
+
+
 def guard(engine: Engine, network: Network, pod_subnet: str, service_subnet: str) -> tuple[str, ...]:
     """Keep the network's, pods' and services' packets on this machine; returns what was left out and why.
 

@@ -22,11 +22,15 @@ class Tested(Protocol):
     def stand_ins(self) -> tuple[str, ...]: ...
 
 
-def facts(tested: Tested) -> dict[str, str]:
-    """Name to value, the distribution first, then every version, then each stand-in."""
+def facts(tested: Tested, begun_on: str = "") -> dict[str, str]:
+    """Name to value, the distribution first, then every version, then each stand-in.
+
+    `begun_on` is the kept cluster whose lower stages the report says nothing of.
+    """
     stand_ins = {f"stand-in {number}": each for number, each in enumerate(tested.stand_ins, 1)}
     return {
         "distribution": tested.name,
+        **({"begun on": begun_on} if begun_on else {}),
         "istio": tested.istio_version,
         "kubernetes": tested.kubernetes_version,
         "envoy": tested.envoy_version,

@@ -25,7 +25,7 @@ def test_pod_has_only_its_own_container(app: App, names: Names) -> None:
 
 
 @allure.title("The client's pod has no sidecar")
-def test_client_has_no_sidecar(client: Client) -> None:
+def test_client_has_no_sidecar(app: App, client: Client) -> None:
     """The client stands outside the mesh: its pod's containers are exactly [curl]."""
     check_containers(client.pod(), ["curl"])
 

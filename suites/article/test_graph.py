@@ -7,10 +7,13 @@ from fixtures.checks.dashboards import check_panels_show_data, check_served, che
 from fixtures.checks.graph import check_drawn_in_mesh, check_in_mesh, check_only_edges
 from fixtures.checks.tracing import check_traces, describe
 from fixtures.clients.grafana import Grafana
+from fixtures.clients.kiali import Kiali
+from fixtures.clients.kube import Resource
 from fixtures.values import Observed
 from fixtures.values.app import App
 from fixtures.values.dashboards import Dashboards
 from fixtures.values.drawing import Drawing
+from fixtures.values.onlooker import AFTER, Onlooker
 from fixtures.values.patience import Patience
 from fixtures.values.traces import TracedRequests
 
@@ -35,7 +38,7 @@ def test_one_trace_holds_the_spans_of_gateway_and_sidecar(
 
 @allure.title("Kiali draws the edge from the gateway to the app, and no other")
 def test_kiali_draws_only_the_edge_that_was_sent(
-    drawing: Drawing, app: App, patience: Patience, observed: Observed
+    drawing: Drawing, app: App, patience: Patience, observed: Observed, onlooker: Onlooker
 ) -> None:
     """Requests go through the ingress and nowhere else: the graph's one edge leads from gateway to app."""
     (edge,) = patience.eventually(
@@ -44,11 +47,24 @@ def test_kiali_draws_only_the_edge_that_was_sent(
         patience.timeouts.traces_visible,
     )
     observed(f"{edge.source.name} to {edge.target.name}, {edge.mutual_tls:g}% mutual TLS")
+    onlooker.look(AFTER, drawing.requests)
+    allure.attach(onlooker.picture(), "the mesh before and after injection", allure.attachment_type.SVG)
 
 
 @allure.title("Kiali calls the workload in the mesh")
-def test_kiali_calls_the_workload_in_the_mesh(drawing: Drawing, app: App, patience: Patience) -> None:
-    """The app's pod has its sidecar: Kiali lists the workload with one, and draws it in the mesh."""
+def test_kiali_calls_the_workload_in_the_mesh(
+    injected_app: Resource, kiali: Kiali, app: App, patience: Patience
+) -> None:
+    """The app's pod has its sidecar: Kiali lists the workload with one."""
+    patience.counted(
+        lambda: check_in_mesh(kiali.workloads(app.names.namespace), app.names.deployment),
+        "Kiali calls the workload in the mesh",
+    )
+
+
+@allure.title("Kiali draws gateway and workload in the mesh")
+def test_kiali_draws_the_workload_in_the_mesh(drawing: Drawing, app: App, patience: Patience) -> None:
+    """Requests go from the gateway to the app's sidecar: Kiali draws both in the mesh."""
     gateway, name = app.edge_from_gateway()
     graph = patience.eventually(
         lambda: check_drawn_in_mesh(drawing.graph(), name),
@@ -56,7 +72,6 @@ def test_kiali_calls_the_workload_in_the_mesh(drawing: Drawing, app: App, patien
         patience.timeouts.traces_visible,
     )
     check_drawn_in_mesh(graph, gateway)
-    check_in_mesh(drawing.kiali.workloads(app.names.namespace), app.names.deployment)
 
 
 @allure.title("Prometheus understands every query of Istio's dashboards")
@@ -69,11 +84,11 @@ def test_every_query_of_the_dashboards_is_understood(dashboards: Dashboards, obs
 
 @allure.title("Every panel of the dashboards shows data, save those named")
 def test_panels_of_the_dashboards_show_data(
-    dashboards: Dashboards, patience: Patience, observed: Observed
+    filled_dashboards: Dashboards, patience: Patience, observed: Observed
 ) -> None:
     """Requests were sent: each panel shows data, those for HTTP among them, save what is named as empty."""
     shown = patience.counted(
-        lambda: check_panels_show_data(dashboards.answers()), "the panels of the dashboards show data"
+        lambda: check_panels_show_data(filled_dashboards.answers()), "the panels of the dashboards show data"
     )
     observed(f"{len(shown)} panels show data")
 

@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab import daemon, engine, firewall, network
+from lab.paths import PROJECT
 
 #: Programs of this machine that the test image is made of, with the libraries that they load.
 PROGRAMS = ("/bin/bash", "/bin/cat", "/bin/sleep", "/usr/bin/perl")
@@ -32,6 +34,13 @@ def own_engine() -> Iterator[engine.Engine]:
             yield engine.start_own(print)
         finally:
             engine.stop_own(print)
+
+
+@pytest.fixture(scope="module")
+def running(own_engine: engine.Engine) -> engine.Engine:
+    """A second engine with the lab in it: what is removed here is nobody else's."""
+    subprocess.run([sys.executable, "-m", "lab", "build"], cwd=PROJECT, check=True)
+    return own_engine
 
 
 @pytest.fixture
@@ -66,6 +75,13 @@ def container(own_engine: engine.Engine, image: str, guarded: network.Network) -
     options = ["--detach", "--privileged", "--name=probe", f"--network={guarded.name}"]
     own_engine.docker("run", *options, image, "/bin/sleep", "600")
     return "probe"
+
+
+def left_of(running: engine.Engine, run: str) -> list[str]:
+    """Containers and networks of a run that are still there."""
+    containers = running.docker("ps", "--all", "--format={{.Names}}").stdout.split()
+    networks = running.docker("network", "ls", "--format={{.Name}}").stdout.split()
+    return [name for name in (*containers, *networks) if run in name]
 
 
 def left_on_machine() -> str:

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from lab import engine
-from lab.clean import remove_leftovers
 from lab.paths import PROJECT
-from suites.lab.conftest import left_on_machine
+from suites.lab.conftest import left_of, left_on_machine
 
 pytestmark = pytest.mark.lab
 
@@ -22,13 +21,6 @@ PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--cluster-
 
 #: A shell's background job ignores Ctrl-C and hands that down; a run in a terminal does not.
 INTERRUPTIBLE = ["env", "--default-signal=INT"]
-
-
-@pytest.fixture(scope="module")
-def running(own_engine: engine.Engine) -> engine.Engine:
-    """A second engine with the lab in it: what is removed here is nobody else's."""
-    subprocess.run([sys.executable, "-m", "lab", "build"], cwd=PROJECT, check=True)
-    return own_engine
 
 
 @contextmanager
@@ -50,9 +42,7 @@ def started(running: engine.Engine, event: str, *options: str) -> Iterator[subpr
 
 def left(running: engine.Engine) -> list[str]:
     """Containers and networks of the run that are still there."""
-    containers = running.docker("ps", "--all", "--format={{.Names}}").stdout.split()
-    networks = running.docker("network", "ls", "--format={{.Name}}").stdout.split()
-    return [name for name in (*containers, *networks) if NAME in name]
+    return left_of(running, NAME)
 
 
 def test_interrupt_while_the_cluster_is_made_leaves_nothing(running: engine.Engine) -> None:
@@ -61,18 +51,6 @@ def test_interrupt_while_the_cluster_is_made_leaves_nothing(running: engine.Engi
         os.killpg(run.pid, signal.SIGINT)
         output = run.communicate(timeout=120)[0]
     assert run.returncode == pytest.ExitCode.INTERRUPTED, output[-3000:]
-    assert left(running) == []
-
-
-def test_a_kept_cluster_stays_and_the_run_says_how_to_reach_it(running: engine.Engine) -> None:
-    """With --keep-cluster the node is there after the run, and the kubeconfig that reaches it is named."""
-    kept = subprocess.run(
-        [*PYTEST, "suites/article", "--stage", "cluster", "--keep-cluster"],
-        cwd=PROJECT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert f"{NAME}-control-plane" in left(running)
-    assert "kubeconfig" in kept.stdout
-    remove_leftovers(running, print)
     assert left(running) == []
 
 

@@ -133,6 +133,14 @@ def test_two_runs_share_routes_until_the_last_ends(
     assert sorted(left_on_machine().splitlines()) == sorted(before.splitlines())
 
 
+def test_network_that_was_left_is_found_as_it_is(own_engine: engine.Engine, guarded: network.Network) -> None:
+    """A run that begins on a kept cluster finds its network; its guard can be made once more."""
+    before = left_on_machine()
+    assert network.find_network(own_engine, "probe") == guarded
+    assert network.guard(own_engine, guarded, PODS, SERVICES) == ()
+    assert left_on_machine() == before
+
+
 def test_run_that_was_killed_is_replaced(
     own_engine: engine.Engine, container: str, guarded: network.Network
 ) -> None:

@@ -90,6 +90,11 @@ def test_a_kind_that_appears_later_is_found(api: FakeApiServer, kube: Kube) -> N
     assert kube.get_all(kind_of(GATEWAY), "test") == [GATEWAY]
 
 
+def test_resources_of_a_list_say_their_kind(api: FakeApiServer, kube: Kube) -> None:
+    api.on(f"GET {PODS}", {"items": [{"metadata": {"name": "web"}}]})
+    assert [kind_of(each) for each in kube.get_all("v1/Pod", "test")] == ["v1/Pod"]
+
+
 def test_delete_is_fine_where_it_is_gone_already(api: FakeApiServer, kube: Kube) -> None:
     kube.delete("v1/Pod", "web", "test", grace_seconds=0)
     assert api.asked[-1][2] == {"propagationPolicy": "Background", "gracePeriodSeconds": "0"}

@@ -7,51 +7,76 @@ from pathlib import Path
 import pytest
 
 from fixtures.clients.ports import is_free
-from fixtures.plugins.cluster import NameTaken, held, refuse_others
+from fixtures.values.claims import NameTaken, NodeSeen, check_usable, held, refuse_others
 from fixtures.values.cluster import BusyPort, with_ports
+from fixtures.values.kept import FILE, NotKept
 
-OURS = "istio-lab-mine"
+IMAGE = "lab/node:1"
+OURS = NodeSeen("istio-lab-mine", "running", IMAGE)
+FOREIGN = OURS._replace(network="kind")
 
 
 def test_a_name_is_held_by_one_run_at_a_time(tmp_path: Path) -> None:
     with (
-        held(tmp_path, "mine"),
-        pytest.raises(NameTaken, match="another run has a cluster named mine now: choose another name"),
-        held(tmp_path, "mine"),
+        held(tmp_path / "mine"),
+        pytest.raises(NameTaken, match="another run has the cluster mine now: wait for its end, or choose"),
+        held(tmp_path / "mine"),
     ):
         pass
 
 
 def test_another_name_is_free_meanwhile(tmp_path: Path) -> None:
-    with held(tmp_path, "mine"), held(tmp_path, "yours") as folder:
+    with held(tmp_path / "mine"), held(tmp_path / "yours") as folder:
         assert folder == tmp_path / "yours"
 
 
 def test_a_folder_that_an_earlier_run_left_is_taken_up(tmp_path: Path) -> None:
-    with held(tmp_path, "mine") as left:
+    with held(tmp_path / "mine") as left:
         (left / "kubeconfig").touch()
-    with held(tmp_path, "mine") as folder:
+    with held(tmp_path / "mine") as folder:
         assert (folder / "kubeconfig").exists()
 
 
 def test_a_killed_runs_cluster_is_not_refused(tmp_path: Path) -> None:
-    refuse_others("mine", [OURS], OURS, tmp_path)
+    refuse_others("mine", [OURS], tmp_path)
 
 
 def test_no_cluster_of_the_name_is_not_refused(tmp_path: Path) -> None:
-    (tmp_path / "kept").touch()
-    refuse_others("mine", [], OURS, tmp_path)
+    (tmp_path / FILE).touch()
+    refuse_others("mine", [], tmp_path)
 
 
 def test_a_foreign_cluster_of_the_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NameTaken, match="that no run of this suite made"):
-        refuse_others("mine", ["kind"], OURS, tmp_path)
+        refuse_others("mine", [FOREIGN], tmp_path)
 
 
 def test_a_kept_cluster_of_the_name_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "kept").touch()
-    with pytest.raises(NameTaken, match="was kept by --keep-cluster: `make clean` removes it"):
-        refuse_others("mine", [OURS], OURS, tmp_path)
+    (tmp_path / FILE).touch()
+    with pytest.raises(NameTaken, match="was kept by --keep-cluster: --use-cluster mine begins on it"):
+        refuse_others("mine", [OURS], tmp_path)
+
+
+def test_a_kept_clusters_running_node_can_be_used() -> None:
+    check_usable("mine", [OURS], IMAGE)
+
+
+def test_a_foreign_cluster_is_not_used() -> None:
+    with pytest.raises(NameTaken, match="that no run of this suite made"):
+        check_usable("mine", [FOREIGN], IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "state"), [([OURS._replace(state="exited")], "exited"), ([], "gone")], ids=["exited", "gone"]
+)
+def test_a_node_that_no_longer_runs_is_not_used(nodes: list[NodeSeen], state: str) -> None:
+    with pytest.raises(NotKept, match=rf"does not run \({state}\): have a new one made"):
+        check_usable("mine", nodes, IMAGE)
+
+
+def test_a_node_of_another_image_is_not_used() -> None:
+    with pytest.raises(NotKept, match="mine is of lab/node:1, and the lab is lab/node:2 now"):
+        check_usable("mine", [OURS], "lab/node:2")
 
 
 @pytest.fixture

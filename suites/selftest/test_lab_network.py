@@ -105,6 +105,11 @@ def test_engine_whose_bridges_are_elsewhere_is_refused(machine: Machine) -> None
         network.guard(_engine(machine), made, "10.244.0.0/16", "10.96.0.0/16")
 
 
+def test_network_that_is_gone_is_not_found(machine: Machine) -> None:
+    with pytest.raises(LabError, match="the network istio-lab-run is gone"):
+        network.find_network(_engine(machine), "run")
+
+
 @pytest.mark.parametrize(
     ("run", "gone"), [("one", ["ilabX"]), (None, ["ilabX", "ilabY"])], ids=["one run", "all"]
 )

@@ -1,72 +1,15 @@
 """The ladder: order, refusals, and what happens above a broken rung; on tests inside a test."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from fixtures import ladder
 from fixtures.settings import UnknownName
-
-CONFTEST = """
-import pytest
-
-@pytest.fixture(scope="session")
-def cluster(): print("made cluster")
-
-@pytest.fixture(scope="session")
-def istio(cluster): print("made istio")
-
-@pytest.fixture(scope="session")
-def app(cluster): print("made app")
-
-@pytest.fixture(scope="session")
-def gateway(app, istio): print("made gateway")
-"""
-
-
-class Inner:
-    """A folder with tests, and how pytest with the ladder's plugin runs them."""
-
-    def __init__(self, pytester: pytest.Pytester) -> None:
-        self.pytester = pytester
-        pytester.syspathinsert()
-
-    def conftest(self, more: str) -> None:
-        self.pytester.makeconftest(CONFTEST + more)
-
-    def tests(self, *tests: str) -> None:
-        """Tests as "stage(arguments)" or "stage(arguments): body", in a file in this order."""
-        lines = ["import pytest"]
-        for number, test in enumerate(tests, 1):
-            head, _, body = test.partition(": ")
-            stage, _, arguments = head.partition("(")
-            mark = [f"@pytest.mark.stage({stage!r})"] if stage else []
-            lines += [*mark, f"def test_{number}({arguments or ')'}: {body or 'pass'}"]
-        self.pytester.makepyfile("\n".join(lines))
-
-    def run(self, *options: str) -> pytest.RunResult:
-        return self.pytester.runpytest_inprocess("-p", "fixtures.plugins.ladder", "-rs", *options)
-
-    def order(self, *options: str) -> list[str]:
-        """Which tests ran, each followed by what was made for it."""
-        result = self.run("-v", "-s", *options)
-        result.assert_outcomes(passed=result.parseoutcomes().get("passed", 0))
-        words = [line.replace("::", " ").split() for line in result.outlines]
-        return [word for line in words for word in line if _told(word, line)]
-
-
-def _told(word: str, line: Sequence[str]) -> bool:
-    made = "made" in line and word in ladder.RUNG_OF_FIXTURE
-    return made or (word.startswith("test_") and "." not in word)
+from suites.selftest.inner import Inner
 
 
 @pytest.fixture
 def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Inner:
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    pytester.makeini("[pytest]\nmarkers =\n  stage(name)\n")
-    inner = Inner(pytester)
-    inner.conftest("")
-    return inner
+    return Inner(pytester, monkeypatch)
 
 
 def test_every_stage_has_its_own_name_and_fixtures() -> None:
@@ -186,6 +129,20 @@ def test_a_fixture_of_a_higher_rung_is_an_error(inner: Inner) -> None:
 def test_a_rung_is_passed_by_whatever_asks_for_more(inner: Inner) -> None:
     inner.tests("cluster(request): request.getfixturevalue('app')", "cluster(cluster)")
     inner.run().assert_outcomes(errors=1, passed=1)
+
+
+def test_a_test_that_stands_before_its_own_rungs_fixture_comes_first(inner: Inner) -> None:
+    inner.tests("cluster()", "cluster(cluster)", "cluster()")
+    result = inner.run()
+    result.assert_outcomes(errors=1, passed=2)
+    result.stdout.fnmatch_lines(
+        ["*rung passed: *brought to 'cluster', and this test stands before cluster; *"]
+    )
+
+
+def test_a_stage_and_all_above_it_can_be_asked_for(inner: Inner) -> None:
+    inner.tests("cluster(cluster)", "gateway(gateway)", "test-app(app)", "()")
+    assert inner.order("--stage", "test-app..") == ["test_3", "cluster", "app", "test_2", "istio", "gateway"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -43,6 +45,13 @@ def test_the_environment_is_written_as_properties_and_names_the_report(tmp_path:
     lines = environment.write(tmp_path, told).read_text().splitlines()
     assert lines[-1] == "stand-in\\ 1=Envoy: plain"
     assert environment.title(tmp_path) == "Istio 1.29.1 on Kubernetes 1.35.4, distribution lab"
+
+
+def test_a_run_on_a_kept_cluster_says_so_in_the_environment() -> None:
+    parts = dict.fromkeys(("name", "istio_version", "kubernetes_version", "envoy_version"), "")
+    tested = cast("environment.Tested", SimpleNamespace(**parts, versions={}, stand_ins=()))
+    assert "begun on" not in environment.facts(tested)
+    assert environment.facts(tested, "kept cluster mine")["begun on"] == "kept cluster mine"
 
 
 def test_a_report_without_an_environment_has_no_name_of_its_own(tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""A run on a kept cluster begins where an earlier one left it, and leaves what was done as it is."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.values.claims import held
+from fixtures.values.kept import Kept
+from fixtures.waits import eventually
+from lab import engine
+from lab.clean import remove_leftovers
+from lab.paths import PROJECT, state_root
+from suites.lab.conftest import left_of
+
+pytestmark = pytest.mark.lab
+
+NAME, KILLED = "istio-conformance-kept", "istio-conformance-killed"
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "suites/article"]
+#: Seconds from a run's start until it installs Istio, with time to spare.
+UNTIL_INSTALL = 120
+
+
+def article(*options: str) -> subprocess.CompletedProcess[str]:
+    """A run of the article's suite with these options."""
+    return subprocess.run([*PYTEST, *options], cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def kept(running: engine.Engine) -> Iterator[str]:
+    """The name of a cluster that a run has brought to the stage gateway and kept."""
+    ran = article("--stage", "gateway", "--keep-cluster", "--cluster-name", NAME)
+    assert ran.returncode == 0, ran.stdout[-3000:]
+    assert f"runs/{NAME}/kubeconfig" in ran.stdout
+    yield NAME
+    remove_leftovers(running, print)
+    assert left_of(running, NAME) == []
+
+
+def pods(running: engine.Engine) -> dict[str, str]:
+    """The uid of every pod in the cluster, by its name."""
+    command = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "get", "pods", "-A", "-o", "json")
+    listed = json.loads(running.docker("exec", f"{NAME}-control-plane", *command).stdout)["items"]
+    return {each["metadata"]["name"]: each["metadata"]["uid"] for each in listed}
+
+
+def test_a_run_goes_on_where_the_cluster_was_left(kept: str, running: engine.Engine) -> None:
+    """Kept at the Gateway: injection passes, and passes again on the very same pods."""
+    before = pods(running)
+    ran = article("--use-cluster", kept, "--stage", "injection")
+    assert ran.returncode == 0, ran.stdout[-3000:]
+    injected = pods(running)
+    istiod = next(name for name in before if name.startswith("istiod-"))
+    assert injected[istiod] == before[istiod]
+    again = article("--use-cluster", kept, "--stage", "injection")
+    assert again.returncode == 0, again.stdout[-3000:]
+    assert pods(running) == injected
+
+
+def test_a_passed_rung_is_no_result(kept: str) -> None:
+    """Asked for by name it is refused at once; among others it is an error and neither passes nor fails."""
+    refused = article("--use-cluster", kept, "--stage", "test-app")
+    assert refused.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"rung passed: the kept cluster {kept} has been brought to " in refused.stderr
+    ran = article("--use-cluster", kept, "-k", "test_client_has_no_sidecar")
+    assert "1 error in" in ran.stdout
+    assert "rung passed" in ran.stdout
+
+
+def test_two_runs_at_once_are_refused(kept: str) -> None:
+    """While one run is on the kept cluster, another is told so."""
+    with held(state_root() / "runs" / kept):
+        ran = article("--use-cluster", kept, "--stage", "injection")
+    assert f"NameTaken: another run has the cluster {kept} now" in ran.stdout
+    assert " passed" not in ran.stdout
+
+
+@pytest.mark.full
+def test_the_rest_of_the_article_passes_on_it(kept: str) -> None:
+    """Kept at the Gateway or above: all higher stages pass, to the uninstall."""
+    ran = article("--use-cluster", kept, "--stage", "iptables..")
+    assert ran.returncode == 0, ran.stdout[-3000:]
+    assert Kept.read(state_root() / "runs" / kept).reached == "uninstall"
+
+
+def test_a_node_that_no_longer_runs_is_refused(kept: str, running: engine.Engine) -> None:
+    """The kept cluster's node was stopped: the run says so and makes nothing."""
+    # After all that need the node.
+    running.docker("stop", "--time=0", f"{kept}-control-plane")
+    ran = article("--use-cluster", kept, "--stage", "uninstall")
+    assert f"NotKept: the node of the kept cluster {kept} does not run (exited)" in ran.stdout
+    assert " passed" not in ran.stdout
+
+
+@pytest.mark.full
+def test_what_a_killed_run_began_is_done_again(running: engine.Engine) -> None:
+    """Killed while Istio was installed: the stage is done again and passes, and the one below is passed."""
+    command = [*PYTEST, "--stage", "control-plane", "--keep-cluster", "--cluster-name", KILLED]
+    folder = state_root() / "runs" / KILLED
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, start_new_session=True) as run:
+        eventually(lambda: check_reached(folder, "control-plane"), "Istio is being installed", UNTIL_INSTALL)
+        os.killpg(run.pid, signal.SIGKILL)
+    assert "istio" not in Kept.read(folder).done
+    assert "rung passed" in article("--use-cluster", KILLED, "--stage", "cluster").stderr
+    ran = article("--use-cluster", KILLED, "--stage", "control-plane")
+    assert ran.returncode == 0, ran.stdout[-3000:]
+
+
+def check_reached(folder: Path, stage: str) -> None:
+    """The record of a kept cluster names this stage."""
+    record = folder / "kept.json"
+    told = record.read_text(encoding="utf-8") if record.exists() else "{}"
+    assert json.loads(told).get("reached") == stage, told[:200]

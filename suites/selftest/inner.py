@@ -1,0 +1,62 @@
+"""A pytest inside a test, with the ladder's plugin and fixtures that say what they make."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from fixtures import ladder
+
+CONFTEST = """
+import pytest
+
+@pytest.fixture(scope="session")
+def cluster(): print("made cluster")
+
+@pytest.fixture(scope="session")
+def istio(cluster): print("made istio")
+
+@pytest.fixture(scope="session")
+def app(cluster): print("made app")
+
+@pytest.fixture(scope="session")
+def gateway(app, istio): print("made gateway")
+"""
+
+
+class Inner:
+    """A folder with tests, and how pytest with the ladder's plugin runs them."""
+
+    def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pytester = pytester
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        pytester.makeini("[pytest]\nmarkers =\n  stage(name)\n")
+        pytester.syspathinsert()
+        self.conftest("")
+
+    def conftest(self, more: str) -> None:
+        self.pytester.makeconftest(CONFTEST + more)
+
+    def tests(self, *tests: str) -> None:
+        """Tests as "stage(arguments)" or "stage(arguments): body", in a file in this order."""
+        lines = ["import pytest"]
+        for number, test in enumerate(tests, 1):
+            head, _, body = test.partition(": ")
+            stage, _, arguments = head.partition("(")
+            mark = [f"@pytest.mark.stage({stage!r})"] if stage else []
+            lines += [*mark, f"def test_{number}({arguments or ')'}: {body or 'pass'}"]
+        self.pytester.makepyfile("\n".join(lines))
+
+    def run(self, *options: str) -> pytest.RunResult:
+        return self.pytester.runpytest_inprocess("-p", "fixtures.plugins.ladder", "-rs", *options)
+
+    def order(self, *options: str) -> list[str]:
+        """Which tests ran, each followed by what was made for it."""
+        result = self.run("-v", "-s", *options)
+        result.assert_outcomes(passed=result.parseoutcomes().get("passed", 0))
+        words = [line.replace("::", " ").split() for line in result.outlines]
+        return [word for line in words for word in line if _told(word, line)]
+
+
+def _told(word: str, line: Sequence[str]) -> bool:
+    made = "made" in line and word in ladder.RUNG_OF_FIXTURE
+    return made or (word.startswith("test_") and "." not in word)
