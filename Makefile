@@ -30,7 +30,7 @@ check: $(READY) ## format, lint, types, layers, YAML, workflows, selftests, coll
 	@$(PYTHON) -m ruff check --quiet $(CODE)
 	@$(PYTHON) -m mypy
 	@$(VENV)/bin/lint-imports --no-logo
-	@$(PYTHON) -m yamllint --strict .github manifests
+	@$(PYTHON) -m yamllint --strict .github manifests suites
 	@.ci/actionlint
 	@$(PYTEST) suites/selftest -m 'not lab' --quiet
 	@$(PYTEST) suites/article --collect-only --quiet

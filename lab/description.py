@@ -42,7 +42,7 @@ class LabDescription:
     #: The folder with this Istio's dashboards for Grafana.
     dashboards: Path
     engine: engine.Engine
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     stand_ins: tuple[str, ...] = STAND_INS
     lacks: Mapping[str, str] = field(default_factory=LACKS.copy)
 

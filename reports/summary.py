@@ -18,13 +18,18 @@ _WORDS: Mapping[Verdict, str] = {
 
 @dataclass
 class StageRecord:
-    """What one rung did: its tests begun and ended, its seconds, what was seen and why it failed."""
+    """What one rung did: its tests begun and ended, its seconds, what was seen and why it failed.
+
+    `set_up` and `clean_up` are those of the seconds that its tests' fixtures took before and after them.
+    """
 
     name: str
     title: str
     tests: int = 0
     begun: int = 0
     seconds: float = 0.0
+    set_up: float = 0.0
+    clean_up: float = 0.0
     verdict: Verdict = "passed"
     seen: list[str] = field(default_factory=list)
     reason: str = ""

@@ -13,6 +13,7 @@ from fixtures.clients.prometheus import Prometheus
 from fixtures.values import Observed
 from fixtures.values.app import App
 from fixtures.values.counters import CountedRequests
+from fixtures.values.onlooker import BEFORE, Onlooker
 from fixtures.values.patience import Patience
 
 pytestmark = pytest.mark.stage("add-ons")
@@ -41,7 +42,11 @@ def test_kiali_calls_the_workload_out_of_mesh(kiali: Kiali, app: App, patience: 
 
 @allure.title("The gateway counts requests to the app")
 def test_gateway_counts_requests_to_an_app_without_sidecar(
-    requests_before_injection: CountedRequests, app: App, patience: Patience, observed: Observed
+    requests_before_injection: CountedRequests,
+    app: App,
+    patience: Patience,
+    observed: Observed,
+    onlooker: Onlooker,
 ) -> None:
     """N requests went through the ingress to the app without sidecar: the gateway's counter grew by N."""
     requests = requests_before_injection
@@ -52,6 +57,7 @@ def test_gateway_counts_requests_to_an_app_without_sidecar(
         "the gateway has counted each request once",
     )
     observed(f"{sum(requests.sent.values())} requests, counted by the gateway alone")
+    onlooker.look(BEFORE, lambda: requests)
 
 
 @allure.title("Nothing is counted on the app's side")

@@ -3,7 +3,7 @@
 import allure
 import pytest
 
-from fixtures.causes import CAUSES
+from fixtures.causes import CIRCUMSTANCES
 from fixtures.checks.iptables import check_no_istio_chains
 from fixtures.checks.pods import check_containers
 from fixtures.checks.responses import check_page
@@ -39,7 +39,7 @@ def test_app_is_served_through_its_service(
     served = patience.served(
         lambda: check_page(client.get(f"http://{address}:{names.port}/"), names.page),
         "the app is served through its Service",
-        causes=CAUSES,
+        circumstances=CIRCUMSTANCES,
     )
     observed(f"{served.status}, {names.page!r} through the cluster IP; containers [{names.container}]")
 

@@ -4,10 +4,10 @@ import allure
 import pytest
 
 from fixtures.checks.cluster import check_absent, check_available, check_named, check_present
-from fixtures.checks.mesh import CRDS, check_in_sync, check_trusted, check_versions
+from fixtures.checks.mesh import check_in_sync, check_trusted, check_versions
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Kube
-from fixtures.settings import Distribution, Names
+from fixtures.settings import ISTIO_CRDS, Distribution, Names
 from fixtures.values import Observed
 from fixtures.values.mesh import Mesh
 from fixtures.values.patience import Patience
@@ -53,7 +53,7 @@ def test_proxies_are_in_sync_after_install(istio: Mesh, istioctl: Istioctl, pati
 @allure.title("Istio's CRDs are in place")
 def test_crds_are_in_place_after_install(istio: Mesh, kube: Kube) -> None:
     """istioctl install has ended: the API server knows Istio's kinds of resources."""
-    check_present(kube.get_all("apiextensions.k8s.io/v1/CustomResourceDefinition"), "CRD", CRDS)
+    check_present(kube.get_all("apiextensions.k8s.io/v1/CustomResourceDefinition"), "CRD", ISTIO_CRDS)
 
 
 @allure.title("The webhook is in place, and istiod serves the certificate that it trusts")

@@ -23,7 +23,7 @@ def test_listener_appears_after_gateway(
     patience.configured(
         lambda: check_listener(istio.listeners(), ingress.target_port()),
         "the gateway listens on the target port",
-        causes=INGRESS,
+        circumstances=INGRESS,
     )
 
 

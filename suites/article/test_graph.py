@@ -11,6 +11,7 @@ from fixtures.values import Observed
 from fixtures.values.app import App
 from fixtures.values.dashboards import Dashboards
 from fixtures.values.drawing import Drawing
+from fixtures.values.onlooker import AFTER, Onlooker
 from fixtures.values.patience import Patience
 from fixtures.values.traces import TracedRequests
 
@@ -35,7 +36,7 @@ def test_one_trace_holds_the_spans_of_gateway_and_sidecar(
 
 @allure.title("Kiali draws the edge from the gateway to the app, and no other")
 def test_kiali_draws_only_the_edge_that_was_sent(
-    drawing: Drawing, app: App, patience: Patience, observed: Observed
+    drawing: Drawing, app: App, patience: Patience, observed: Observed, onlooker: Onlooker
 ) -> None:
     """Requests go through the ingress and nowhere else: the graph's one edge leads from gateway to app."""
     (edge,) = patience.eventually(
@@ -44,6 +45,8 @@ def test_kiali_draws_only_the_edge_that_was_sent(
         patience.timeouts.traces_visible,
     )
     observed(f"{edge.source.name} to {edge.target.name}, {edge.mutual_tls:g}% mutual TLS")
+    onlooker.look(AFTER, drawing.requests)
+    allure.attach(onlooker.picture(), "the mesh before and after injection", allure.attachment_type.SVG)
 
 
 @allure.title("Kiali calls the workload in the mesh")

@@ -1,4 +1,4 @@
-"""`python -m suites.bench [warm|notice|cold ...]`: prints ratios and medians with their spread."""
+"""`python -m suites.bench [warm|notice|cold|traffic ...]`: prints ratios and medians with their spread."""
 
 import argparse
 import json
@@ -19,6 +19,7 @@ from lab.paths import LABEL, PROJECT
 from lab.progress import readable
 from lab.sources import istio_versions
 from reports.page import tool
+from suites.bench.traffic import traffic
 
 #: The goals of the project, seconds and ratio, printed beside what was measured.
 WARM_GOAL, RATIO_GOAL, COLD_GOAL, COLD_LIMIT = 150.0, 1.15, 18 * 60.0, 25 * 60.0
@@ -117,7 +118,7 @@ def notice() -> None:
 
 
 #: Name to benchmark; the cold one takes a quarter of an hour and is asked for by name.
-BENCHMARKS = ("warm", "notice", "cold")
+BENCHMARKS = ("warm", "notice", "cold", "traffic")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -127,6 +128,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--pairs", type=int, default=3, help="interleaved pairs of the warm benchmark (default 3)"
     )
+    parser.add_argument(
+        "--phase", type=float, default=10, help="seconds of each phase of the traffic (default 10)"
+    )
     chosen = parser.parse_args(arguments)
     try:
         for which in chosen.which or ["warm", "notice"]:
@@ -134,6 +138,8 @@ def main(arguments: Sequence[str]) -> int:
                 warm(chosen.pairs)
             elif which == "notice":
                 notice()
+            elif which == "traffic":
+                traffic(chosen.phase)
             else:
                 cold()
     except LabError as error:

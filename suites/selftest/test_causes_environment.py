@@ -1,8 +1,77 @@
 """Causes that Kubernetes reports, on what it reported of trouble that was really made."""
 
-from fixtures.causes import lasting, likely
+from typing import Any
+
+from fixtures.causes import found, lasting, likely
 from suites.selftest.recordings import recorded
 from suites.selftest.views import Recorded, deployment, pod, resource, service
+
+HELD = {"deletionTimestamp": "2026-11-24T15:50:33Z", "finalizers": ["example/held"]}
+
+
+def not_started(scheduled: bool = True) -> Any:
+    """A pod whose container waits for a volume."""
+    made = pod("app", "test-namespace")
+    conditions = [{"type": "PodScheduled", "status": "True"}] if scheduled else []
+    made["status"] = {"phase": "Pending", "conditions": conditions}
+    return made
+
+
+def warning(reason: str, message: str, minute: int, name: str = "app") -> Any:
+    about = {"name": name, "namespace": "test-namespace"}
+    time = f"2026-11-24T15:{minute}:00Z"
+    return {
+        "type": "Warning",
+        "reason": reason,
+        "message": message,
+        "involvedObject": about,
+        "lastTimestamp": time,
+    }
+
+
+def test_a_pod_that_waits_for_a_volume_is_named_with_the_last_warning() -> None:
+    events = [
+        warning("FailedMount", 'configmap "missing" not found', 51),
+        warning("FailedMount", "timed out", 50),
+        warning("FailedMount", "of another", 59, "other"),
+    ]
+    assert likely(Recorded({"Pod": [not_started()], "Event": events})) == (
+        "pod not started: pod test-namespace/app is Pending on its node: "
+        'FailedMount: configmap "missing" not found'
+    )
+
+
+def test_a_pod_that_only_starts_or_waited_for_its_node_is_no_cause() -> None:
+    events = [warning("FailedScheduling", "untolerated taint", 50)]
+    assert found(Recorded({"Pod": [not_started()], "Event": events})) == []
+
+
+def test_a_pod_that_no_scheduler_looks_at_is_named() -> None:
+    told = likely(Recorded({"Pod": [not_started(scheduled=False)]}))
+    assert "is Pending, and no scheduler default-scheduler has looked at it" in str(told)
+
+
+def test_a_pod_that_a_finalizer_holds_is_named() -> None:
+    held = pod("app", "test-namespace")
+    held["metadata"] |= HELD
+    assert likely(Recorded({"Pod": [held]})) == (
+        "pod held by a finalizer: pod test-namespace/app is to end and is held by finalizers example/held"
+    )
+
+
+def test_a_pod_that_ends_or_has_a_finalizer_is_no_cause() -> None:
+    pods = [pod("a", "test-namespace"), pod("b", "test-namespace")]
+    for each, (name, value) in zip(pods, HELD.items(), strict=True):
+        each["metadata"][name] = value
+    assert found(Recorded({"Pod": pods})) == []
+
+
+def test_a_pod_that_is_not_ready_is_named() -> None:
+    unready = pod("app", "test-namespace")
+    unready["status"]["containerStatuses"][0]["ready"] = False
+    assert likely(Recorded({"Pod": [unready]})) == (
+        "pod not ready: pod test-namespace/app runs, and web in it is not ready"
+    )
 
 
 def test_a_webhook_that_no_pod_answers_is_named_and_lasts() -> None:

@@ -1,58 +1,162 @@
-"""Likely causes in policies, injection and access logs."""
+"""Causes in policies and mutual TLS."""
 
 from typing import Any
 
 import pytest
 
-from fixtures.causes import lasting, likely
+from fixtures.causes import likely
 from suites.selftest.recordings import recorded
-from suites.selftest.views import Recorded, namespace, resource
+from suites.selftest.views import Recorded, pod, resource, routed
+
+MTLS: Any = {"trafficPolicy": {"tls": {"mode": "DISABLE"}}}
+HOST = "test-svc.test-namespace.svc.cluster.local"
 
 
-def peer_authentication(mode: str) -> Recorded:
-    return Recorded({"PeerAuthentication": [resource("default", spec={"mtls": {"mode": mode}})]})
+def injected() -> Recorded:
+    """The whole route, with a sidecar beside the app."""
+    cluster = routed()
+    sidecar = recorded("pods.json")["injected"]
+    sidecar["metadata"]["labels"]["app"] = "test"
+    cluster.kinds["Pod"][1] = sidecar
+    return cluster
 
 
-def mesh_config(text: str) -> Recorded:
-    return Recorded({"ConfigMap": [resource("istio", "istio-system", data={"mesh": text})]})
+def policy(spec: Any, namespace: str = "test-namespace") -> Any:
+    return resource("p", namespace, spec=spec)
 
 
-@pytest.mark.parametrize("kind", ["labels", "annotations"])
-def test_a_pod_that_opts_out_is_named_and_lasts(kind: str) -> None:
-    pod: Any = recorded("pods.json")["injected"]
-    pod["metadata"][kind] = {"sidecar.istio.io/inject": "false"}
-    labelled = namespace(pod["metadata"]["namespace"], **{"istio-injection": "enabled"})
-    told = str(lasting(Recorded({"Pod": [pod], "Namespace": [labelled]})))
-    assert lasting(Recorded({"Pod": [pod]})) is None
-    assert f"opts out of injection by {kind[:-1]} sidecar.istio.io/inject=false" in told
+def peers(mode: str, **rest: Any) -> Any:
+    return resource("default", spec={"mtls": {"mode": mode}, **rest})
 
 
-def test_strict_mtls_is_named() -> None:
-    told = str(likely(peer_authentication("STRICT")))
-    assert (
-        told == "STRICT mTLS: PeerAuthentication test-namespace/default is STRICT: plain text is turned away"
+def rule(host: str = HOST, **spec: Any) -> Any:
+    return resource("rule", spec={"host": host, **spec})
+
+
+def told(**kinds: list[Any]) -> str:
+    cluster = injected()
+    return str(likely(Recorded({**cluster.kinds, **kinds})))
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({}, "allows nothing"),
+        ({"action": "DENY", "rules": [{}]}, "denies what its rules match"),
+        ({"selector": {"matchLabels": {"app": "test"}}}, "allows nothing"),
+    ],
+    ids=["allow nothing", "deny", "on the app alone"],
+)
+def test_a_policy_that_turns_away_is_named(spec: Any, words: str) -> None:
+    assert told(AuthorizationPolicy=[policy(spec)]).startswith(
+        f"policy that denies: AuthorizationPolicy test-namespace/p {words}"
     )
 
 
-def test_permissive_mtls_is_named() -> None:
-    told = str(likely(peer_authentication("PERMISSIVE")))
-    assert "PeerAuthentication test-namespace/default has mode PERMISSIVE: plain text is served" in told
+def test_a_policy_of_the_whole_mesh_is_named() -> None:
+    assert told(AuthorizationPolicy=[policy({}, "istio-system")]).startswith("policy that denies")
 
 
-@pytest.mark.parametrize("spec", [{}, {"action": "DENY", "rules": [{}]}], ids=["allow nothing", "deny"])
-def test_a_policy_that_turns_away_is_named(spec: Any) -> None:
-    told = str(likely(Recorded({"AuthorizationPolicy": [resource("p", spec=spec)]})))
-    assert told.startswith("policy that denies: AuthorizationPolicy test-namespace/p")
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"action": "ALLOW", "rules": [{}]},
+        {"action": "DENY"},
+        {"action": "AUDIT"},
+        {"selector": {"matchLabels": {"app": "other"}}},
+    ],
+    ids=["allow all", "deny nothing", "audit", "on no pod"],
+)
+def test_a_policy_that_turns_no_one_away_is_no_cause(spec: Any) -> None:
+    assert "AuthorizationPolicy" not in told(AuthorizationPolicy=[policy(spec)])
 
 
-def test_a_policy_that_allows_someone_is_no_cause() -> None:
-    allowing = resource("p", spec={"action": "ALLOW", "rules": [{}]})
-    assert likely(Recorded({"AuthorizationPolicy": [allowing]})) is None
+def test_a_policy_that_no_proxy_enforces_is_no_cause() -> None:
+    plain = routed()
+    plain.kinds["AuthorizationPolicy"] = [policy({})]
+    assert "AuthorizationPolicy" not in str(likely(plain))
 
 
-def test_access_logs_that_are_off_are_named() -> None:
-    assert "has no accessLogFile" in str(likely(mesh_config("enableTracing: true")))
+def test_a_policy_that_allows_some_is_a_circumstance() -> None:
+    some = {"rules": [{"from": [{"source": {"namespaces": ["istio-system"]}}]}]}
+    assert told(AuthorizationPolicy=[policy(some)]).startswith("policy that allows some: AuthorizationPolicy")
 
 
-def test_access_logs_that_are_on_are_no_cause() -> None:
-    assert likely(mesh_config("accessLogFile: /dev/stdout")) is None
+@pytest.mark.parametrize(
+    ("host", "spec"),
+    [
+        (HOST, MTLS),
+        ("test-svc", MTLS),
+        ("*.local", MTLS),
+        (
+            HOST,
+            {"trafficPolicy": {"portLevelSettings": [{"port": {"number": 80}, "tls": {"mode": "DISABLE"}}]}},
+        ),
+        (HOST, {"subsets": [{"name": "v1", **MTLS}]}),
+    ],
+    ids=["name", "short name", "wildcard", "port", "subset"],
+)
+def test_plain_text_to_a_strict_service_is_named(host: str, spec: Any) -> None:
+    found = told(DestinationRule=[rule(host, **spec)], PeerAuthentication=[peers("STRICT")])
+    assert found.startswith(
+        "mutual TLS disabled under STRICT: DestinationRule test-namespace/rule has tls mode"
+    )
+    assert "DISABLE for Service test-namespace/test-svc, whose namespace is STRICT" in found
+
+
+def test_plain_text_to_a_service_that_takes_it_is_a_circumstance() -> None:
+    assert told(DestinationRule=[rule(**MTLS)]).startswith("mutual TLS is off for a Service: DestinationRule")
+
+
+@pytest.mark.parametrize(("host", "spec"), [(HOST, {"trafficPolicy": {}}), ("www.example", MTLS)])
+def test_a_rule_that_says_nothing_of_tls_here_is_no_cause(host: str, spec: Any) -> None:
+    rules = [rule(host, **spec)]
+    assert "DestinationRule" not in told(DestinationRule=rules, PeerAuthentication=[peers("STRICT")])
+
+
+def test_mutual_tls_to_a_pod_without_a_sidecar_is_named() -> None:
+    plain = routed()
+    plain.kinds["DestinationRule"] = [rule(trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})]
+    found = str(likely(plain))
+    assert found.startswith("mutual TLS to a pod without sidecar: DestinationRule test-namespace/rule asks")
+    assert "and pod test-namespace/app behind it has no sidecar" in found
+
+
+def test_mutual_tls_to_a_sidecar_is_no_cause() -> None:
+    assert "DestinationRule" not in told(
+        DestinationRule=[rule(trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})]
+    )
+
+
+def test_strict_mtls_is_named_with_who_has_no_sidecar() -> None:
+    cluster = injected()
+    cluster.kinds["Pod"].append(pod("client", "client-namespace"))
+    cluster.kinds["PeerAuthentication"] = [peers("STRICT")]
+    assert likely(cluster) == (
+        "STRICT mTLS: PeerAuthentication test-namespace/default is STRICT: plain text is turned away, "
+        "such as that of pods without a sidecar: client-namespace/client"
+    )
+
+
+def test_strict_mtls_that_no_sidecar_enforces_is_no_cause() -> None:
+    cluster = routed()
+    cluster.kinds["PeerAuthentication"] = [peers("STRICT")]
+    assert "STRICT" not in str(likely(cluster))
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (peers("PERMISSIVE"), "has mode PERMISSIVE: plain text is served"),
+        (resource("default", spec={}), "has mode UNSET: plain text is served"),
+        (
+            peers("STRICT", portLevelMtls={80: {"mode": "DISABLE"}}),
+            "mode DISABLE on port 80: plain text is served",
+        ),
+    ],
+    ids=["permissive", "unset", "port"],
+)
+def test_mtls_that_is_less_than_strict_is_named(policy: Any, words: str) -> None:
+    assert f"mTLS is not STRICT: PeerAuthentication test-namespace/default {words}".replace(
+        "default mode", "default has mode"
+    ) in told(PeerAuthentication=[policy])

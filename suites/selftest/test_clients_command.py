@@ -1,8 +1,14 @@
 """Running a program: what it wrote, how it ended, and an error that shows both."""
 
+from dataclasses import fields
+
 import pytest
 
 from fixtures.clients.command import CommandFailed, run
+from fixtures.clients.istioctl import Istioctl
+from fixtures.clients.kubectl import Kubectl
+from fixtures.clients.node import Node
+from fixtures.settings import Distribution
 
 SHELL = ("/bin/sh", "-c")
 
@@ -48,3 +54,9 @@ def test_the_environment_is_the_given_one_alone(monkeypatch: pytest.MonkeyPatch)
 def test_standard_input_is_what_is_given() -> None:
     assert run(["/bin/cat"], environment={}, timeout=5, stdin="manifest").stdout == "manifest"
     assert run(["/bin/cat"], environment={}, timeout=5).stdout == ""
+
+
+@pytest.mark.parametrize("owner", [Istioctl, Kubectl, Node, Distribution])
+def test_an_environment_is_in_no_message(owner: type[Distribution]) -> None:
+    (environment,) = [field for field in fields(owner) if field.name == "environment"]
+    assert environment.repr is False

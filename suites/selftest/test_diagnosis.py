@@ -6,6 +6,7 @@ import pytest
 
 from fixtures.causes.diagnosis import Diagnosis
 from fixtures.clients.api_server import ApiError, UnknownKind
+from fixtures.clients.asked import Asked
 from fixtures.clients.command import CommandFailed
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Kube
@@ -17,10 +18,11 @@ class Api:
 
     def __init__(self, **kinds: list[Any]) -> None:
         self.kinds = kinds
-        self.asked: list[str] = []
+        self.asked = Asked()
+        self.read: list[str] = []
 
     def get_all(self, kind: str) -> list[Any]:
-        self.asked.append(kind)
+        self.read.append(kind)
         name = kind.rpartition("/")[2]
         if name not in self.kinds:
             raise UnknownKind(kind, 404, "NotFound", "no such kind")
@@ -77,7 +79,7 @@ def test_nodes_are_looked_at_wherever_the_pods_are() -> None:
 def test_each_kind_is_read_once_for_one_look() -> None:
     api = Api(Pod=[], Service=[])
     looking(api).likely()
-    assert sorted(api.asked) == sorted(set(api.asked))
+    assert sorted(api.read) == sorted(set(api.read))
 
 
 def test_a_rejected_update_is_found_through_istiod() -> None:

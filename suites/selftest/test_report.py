@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from suites.selftest.drawings import drawing
+
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ("-p", "no:pytest-kind", "-p", "fixtures.plugins.report")
 CONFTEST = """
@@ -62,7 +64,7 @@ STAGES = """
     def test_beyond():
         pytest.skip("not reached because of Gateway")
 
-    @pytest.mark.stage("add-ons")
+    @pytest.mark.stage("before-gateway")
     def test_passed_rung():
         raise OffTheLadder("rung passed: the cluster has been brought to 'label'")
 
@@ -136,10 +138,28 @@ def test_the_environment_names_distribution_versions_and_stand_ins(run: Path) ->
     assert {"distribution=lab", "istio=1.29.1", "kind=0.30.0", "stand-in\\ 1=plain Envoy"} <= set(told)
 
 
+def given(run: Path) -> dict[str, str]:
+    """What the page as a whole is given: the source of each attachment by its name."""
+    every = [json.loads(path.read_text()) for path in (run / "results").glob("*-globals.json")]
+    return {attachment["name"]: attachment["source"] for each in every for attachment in each["attachments"]}
+
+
 def test_the_page_is_given_each_stand_in_in_full(run: Path) -> None:
-    given = [json.loads(path.read_text()) for path in (run / "results").glob("*-globals.json")]
-    names = [attachment["name"] for each in given for attachment in each["attachments"]]
-    assert names == ["stand-in 1: plain Envoy"]
+    assert "stand-in 1: plain Envoy" in given(run)
+
+
+def test_the_page_is_given_a_chart_of_the_stages(run: Path) -> None:
+    shown = drawing((run / "results" / given(run)["how long each stage took"]).read_text())
+    titles = [
+        "Cluster", "Test app", "Before the Gateway", "Gateway", "VirtualService", "Label", "Injection",
+        "Metrics",
+    ]  # fmt: skip
+    assert [each.text for each in shown.words if each.text in titles] == titles
+    assert "8 stages" in shown.text
+
+
+def test_a_run_that_looks_at_no_mesh_has_no_picture_of_it(run: Path) -> None:
+    assert set(given(run)) == {"stand-in 1: plain Envoy", "how long each stage took"}
 
 
 @pytest.mark.parametrize(
@@ -150,7 +170,7 @@ def test_the_page_is_given_each_stand_in_in_full(run: Path) -> None:
         r" +likely cause: Insufficient cpu",
         r"FAIL  Gateway +\d+\.\d s  404 at the ingress: not so after 2.0 s and 3 tries",
         r"ENV   VirtualService +\d+\.\d s  the app is gone: not so after 2.0 s and 3 tries",
-        r"ERR   Add-ons, before injection +0.0 s  OffTheLadder: rung passed: the cluster has been .*",
+        r"ERR   Before the Gateway +0.0 s  OffTheLadder: rung passed: the cluster has been .*",
         r" --   Label +0.0 s  not reached because of Gateway",
         r" --   Injection +0.0 s  not reached: the run ended first",
         r" --   Metrics +0.0 s  not reached: the run ended first",

@@ -5,6 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from fixtures.causes import Wish
 from suites.selftest.recordings import recorded
 
 GATEWAY = {"app": "istio-ingressgateway", "istio": "ingressgateway"}
@@ -17,6 +18,8 @@ class Recorded:
     kinds: dict[str, list[Any]] = field(default_factory=dict)
     report: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     scraped: Sequence[Any] = ()
+    wished: Sequence[Wish] = ()
+    expected: bool | None = None
 
     def resources(self, kind: str) -> Sequence[Any]:
         return self.kinds.get(kind, [])
@@ -26,6 +29,12 @@ class Recorded:
 
     def targets(self) -> Sequence[Any]:
         return self.scraped
+
+    def wishes(self) -> Sequence[Wish]:
+        return self.wished
+
+    def mesh_expected(self) -> bool | None:
+        return self.expected
 
 
 def resource(name: str, namespace: str = "test-namespace", /, **rest: Any) -> Any:

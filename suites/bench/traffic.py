@@ -1,0 +1,86 @@
+"""The generator's own figures, and whether an account sees each planted fault, on loopback without a mesh."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fixtures.traffic.accounting import Account, reconcile
+from fixtures.traffic.logs import app_entries
+from fixtures.traffic.phases import Phase
+from fixtures.traffic.plan import HeldStream, Plan
+from fixtures.traffic.records import Direction, HeldKind, Result, Stream, Summary, read
+from fixtures.traffic.streams import streams
+from lab.paths import PROJECT
+from suites.selftest.traffic_faults import Faulty, alarms, plant, seen
+from suites.selftest.traffic_peers import LOOPBACK, serving
+
+#: The goal for the generator's use of a processor, as a fraction of a core.
+PROCESSOR_GOAL = 0.5
+
+_DIRECTIONS: tuple[Direction, ...] = ("north-south", "east-west")
+_HELD: dict[HeldKind, str] = {"events": "/events", "websocket": "/socket", "tcp": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What one generator sent to an app with faults in it, and what became of it."""
+
+    streams: Sequence[Stream]
+    phases: Sequence[Phase]
+    result: Result
+    account: Account
+
+
+async def _run(seconds: float, folder: Path) -> _Run:
+    sent = [stream for direction in _DIRECTIONS for stream in streams(direction)]
+    held = [
+        HeldStream(name=f"{direction} {kind}", kind=kind, direction=direction, path=path)
+        for direction in _DIRECTIONS
+        for kind, path in _HELD.items()
+    ]
+    lines: list[str] = []
+    app = Faulty(lines.append)
+    plan, out = folder / "plan.json", folder / "out"
+    async with serving(app) as (http, tcp):
+        address = f"http://{LOOPBACK}:{http}"
+        plan.write_text(Plan(address=address, tcp=f"{LOOPBACK}:{tcp}", streams=sent, held=held).text())
+        command = ["-m", "fixtures.traffic", "--plan", str(plan), "--out", str(out)]
+        generator = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=PROJECT)
+        phases = await plant(app, http, seconds)
+        generator.terminate()
+        await generator.wait()
+    result = read(out.read_text().splitlines())
+    entries = app_entries(lines, pod="app")
+    account = reconcile(result.records, gateway=(), sidecar=(), app=entries, streams=sent, phases=phases)
+    return _Run(sent, phases, result, account)
+
+
+def _rates(run: _Run, summary: Summary) -> None:
+    asked = sum(stream.rate for stream in run.streams)
+    starts = [record.start for record in run.result.records]
+    rate = len(starts) / (max(starts) - min(starts))
+    print(f"rate            {rate:.1f} a second of {asked:.0f} asked, ratio {rate / asked:.4f}")
+    print(f"  ({len(starts):,} requests, {len(run.result.held)} lives of held streams)")
+    print(f"lag             p50 {summary.lag_p50 * 1000:.2f} ms, p99 {summary.lag_p99 * 1000:.2f} ms")
+    print(f"processor       {summary.processor:.3f} of a core; goal {PROCESSOR_GOAL}")
+
+
+def traffic(seconds: float) -> None:
+    """One generator with everything that both directions send, through seven phases of so many seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = asyncio.run(_run(seconds, Path(folder)))
+    if run.result.summary is None:
+        print("the generator ended without its summary")
+        return
+    _rates(run, run.result.summary)
+    found = seen(run.account, run.phases, run.streams)
+    for fault, is_seen in found.items():
+        print(f"  {fault:<28} {'seen' if is_seen else 'NOT SEEN'}")
+    print(f"planted faults  {sum(found.values())} of {len(found)} seen")
+    without = alarms(run.account, run.phases, run.streams)
+    print(f"without a fault {len(without)} alarms")
+    for alarm in without:
+        print(f"  {alarm}")

@@ -1,0 +1,203 @@
+"""Causes in what was asked of the mesh for requests, and how several causes are told."""
+
+from typing import Any
+
+import pytest
+
+from fixtures.causes import INGRESS, found, lasting, likely
+from suites.selftest.recordings import recorded
+from suites.selftest.views import Recorded, gateway_of, resource, route_of, routed, service
+
+
+def test_nothing_is_made_up_where_all_is_well() -> None:
+    assert lasting(routed()) is None
+    assert likely(Recorded()) is None
+
+
+def test_what_is_in_place_is_told_where_nothing_is_wrong_in_itself() -> None:
+    told = "none was found; in place are Gateway test-namespace/test-gateway, VirtualService"
+    assert str(likely(routed(), INGRESS)).startswith(told)
+
+
+def test_a_selector_that_matches_no_gateway_pod_is_named_with_the_labels_there_are() -> None:
+    cluster = routed()
+    gateway_of(cluster)["selector"] = {"istio": "ingresgateway"}
+    told = lasting(cluster)
+    assert told is not None
+    assert told.startswith(
+        "selector matches no gateway pod: the selector {'istio': 'ingresgateway'} of Gateway"
+    )
+    assert "gateway pods are labelled istio: ingressgateway" in told
+
+
+def test_a_port_that_no_service_of_the_gateway_has_is_named() -> None:
+    cluster = routed()
+    gateway_of(cluster)["servers"][0]["port"]["number"] = 8081
+    assert "asks for port 8081, which no Service of its pods has: they have [80, 443, 15021]" in str(
+        lasting(cluster)
+    )
+
+
+def test_a_gateway_that_does_not_exist_is_named() -> None:
+    cluster = routed()
+    route_of(cluster)["gateways"] = ["mesh", "test-gatway"]
+    assert "names Gateway test-namespace/test-gatway, which does not exist" in str(lasting(cluster))
+
+
+def test_a_host_that_no_route_has_is_named() -> None:
+    cluster = routed()
+    gateway_of(cluster)["servers"][0]["hosts"] = ["*.shop.example"]
+    route_of(cluster)["hosts"] = ["books.example"]
+    assert "no route has a host that is asked for" in str(lasting(cluster))
+
+
+@pytest.mark.parametrize("host", ["books.shop.example", "*", "*.shop.example"])
+def test_hosts_that_meet_a_wildcard_are_no_cause(host: str) -> None:
+    cluster = routed()
+    gateway_of(cluster)["servers"][0]["hosts"] = ["test-namespace/*.shop.example"]
+    route_of(cluster)["hosts"] = [host]
+    assert lasting(cluster) is None
+
+
+@pytest.mark.parametrize("host", ["other-svc", "other-svc.test-namespace.svc.cluster.local"])
+def test_a_service_that_does_not_exist_is_named(host: str) -> None:
+    cluster = routed()
+    route_of(cluster)["http"][0]["route"][0]["destination"]["host"] = host
+    assert "leads to Service test-namespace/other-svc, which does not exist" in str(lasting(cluster))
+
+
+def test_a_host_outside_the_cluster_is_no_cause() -> None:
+    cluster = routed()
+    route_of(cluster)["http"][0]["route"][0]["destination"]["host"] = "www.books.example"
+    assert lasting(cluster) is None
+
+
+def test_a_port_that_the_service_lacks_is_named() -> None:
+    cluster = routed()
+    route_of(cluster)["http"][0]["route"][0]["destination"]["port"]["number"] = 8080
+    assert "leads to port 8080 of Service test-namespace/test-svc, which has [80]" in str(lasting(cluster))
+
+
+def test_no_endpoints_is_named_but_may_pass() -> None:
+    cluster = routed()
+    cluster.kinds["EndpointSlice"].pop()
+    assert "no endpoints: Service test-namespace/test-svc has no ready endpoint" in str(likely(cluster))
+    assert lasting(cluster) is None
+
+
+def test_a_missing_gateway_is_named() -> None:
+    cluster = routed()
+    cluster.kinds["Gateway"] = cluster.kinds["VirtualService"] = []
+    assert likely(cluster, INGRESS) == "nothing is routed: there is no Gateway"
+
+
+def test_a_gateway_without_route_is_named() -> None:
+    cluster = routed()
+    cluster.kinds["VirtualService"] = []
+    assert (
+        likely(cluster, INGRESS)
+        == "nothing is routed: no VirtualService names Gateway test-namespace/test-gateway"
+    )
+
+
+def subset(**labels: str) -> Any:
+    return resource("rule", spec={"host": "test-svc", "subsets": [{"name": "v2", "labels": labels}]})
+
+
+def to_subset(cluster: Recorded) -> Recorded:
+    route_of(cluster)["http"][0]["route"][0]["destination"]["subset"] = "v2"
+    return cluster
+
+
+def test_a_subset_that_no_rule_declares_is_named() -> None:
+    told = str(likely(to_subset(routed())))
+    assert told.startswith(
+        "subset without endpoints: VirtualService test-namespace/test-virtualservice leads to subset v2 "
+        "of Service test-namespace/test-svc, which no DestinationRule declares"
+    )
+
+
+def test_a_subset_that_no_pod_is_in_is_named() -> None:
+    cluster = to_subset(routed())
+    cluster.kinds["DestinationRule"] = [subset(version="v2")]
+    assert "and no ready pod has its labels {'version': 'v2'}" in str(likely(cluster))
+
+
+def test_a_subset_that_a_ready_pod_is_in_is_no_cause() -> None:
+    cluster = to_subset(routed())
+    cluster.kinds["Pod"][1]["metadata"]["labels"]["version"] = "v2"
+    cluster.kinds["DestinationRule"] = [subset(version="v2")]
+    assert found(cluster) == []
+
+
+def test_a_fault_that_a_route_injects_is_named() -> None:
+    cluster = routed()
+    route_of(cluster)["http"][0]["fault"] = {"abort": {"httpStatus": 503}}
+    assert "injects a fault into requests: {'abort': {'httpStatus': 503}}" in str(likely(cluster))
+
+
+def test_a_mirror_is_a_circumstance() -> None:
+    cluster = routed()
+    route_of(cluster)["http"][0]["mirror"] = {"host": "test-svc"}
+    assert found(cluster) == []
+    assert str(likely(cluster)).startswith("requests altered by a route: VirtualService")
+
+
+def test_routes_for_some_hosts_are_a_circumstance_of_a_request_to_the_ingress() -> None:
+    cluster = routed()
+    route_of(cluster)["hosts"] = ["books.example"]
+    assert "is for hosts ['books.example'] and no other" in str(likely(cluster, INGRESS))
+    assert "routed in part" not in str(likely(cluster))
+
+
+@pytest.mark.parametrize(
+    ("uri", "in_part"),
+    [
+        ({"prefix": "/shop"}, True),
+        ({"exact": "/shop"}, True),
+        ({"prefix": "/"}, False),
+        ({"regex": ".*"}, False),
+    ],
+)
+def test_routes_for_some_paths_are_a_circumstance(uri: dict[str, str], in_part: bool) -> None:
+    cluster = routed()
+    route_of(cluster)["http"][0]["match"] = [{"uri": uri}]
+    assert (f"is for paths [{uri}], and / is none of them" in str(likely(cluster, INGRESS))) is in_part
+
+
+def test_services_that_a_route_leads_to_are_told_first() -> None:
+    cluster = routed()
+    others = [service(name, "istio-system", [80], app=name) for name in ("a", "b", "c")]
+    cluster.kinds["Service"] = [*others, *cluster.kinds["Service"]]
+    cluster.kinds["EndpointSlice"].pop()
+    told = str(likely(cluster))
+    assert told.startswith("no endpoints: Service test-namespace/test-svc has no ready endpoint")
+    assert "; and 2 more like these" in told
+
+
+def test_a_cause_that_is_found_often_keeps_out_no_other() -> None:
+    cluster = routed()
+    cluster.kinds["Pod"] += [recorded("pods.json")["no-image"]] * 5
+    gateway_of(cluster)["selector"] = {"istio": "ingresgateway"}
+    told = str(likely(cluster))
+    assert told.count("can't be pulled (") == 2
+    assert "; and 3 more like these; selector matches no gateway pod: " in told
+
+
+def test_what_is_wrong_is_told_before_what_may_be_why() -> None:
+    cluster = routed()
+    cluster.kinds["VirtualService"] = []
+    cluster.kinds["EndpointSlice"].pop()
+    told = str(likely(cluster, INGRESS))
+    assert told.startswith("no endpoints: Service test-namespace/test-svc")
+    assert "; also so: nothing is routed: no VirtualService names Gateway" in told
+
+
+def test_at_most_three_causes_are_named() -> None:
+    cluster = routed()
+    cluster.kinds["Pod"] += [recorded("pods.json")["no-image"], recorded("pods.json")["not-scheduled"]]
+    gateway_of(cluster)["selector"] = {"istio": "ingresgateway"}
+    cluster.kinds["EndpointSlice"] = []
+    told = str(likely(cluster, INGRESS))
+    assert [told.find(name) for name in ("no endpoints", "also so")] == [-1, -1]
+    assert 0 == told.find("image can't") < told.find("; pod not scheduled") < told.find("; selector matches")

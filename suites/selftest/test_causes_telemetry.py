@@ -1,0 +1,142 @@
+"""Causes in metrics, traces and access logs."""
+
+from typing import Any
+
+import pytest
+
+from fixtures.causes import likely
+from suites.selftest.views import Recorded, endpoints, namespace, resource, service
+
+DECLARED = """
+accessLogFile: /dev/stdout
+extensionProviders:
+- name: jaeger
+  opentelemetry: {service: jaeger-collector.istio-system.svc.cluster.local, port: 4317}
+"""
+
+
+def meshed(mesh: str = DECLARED, **kinds: list[Any]) -> Recorded:
+    """A cluster whose MeshConfig is this, with the collector in place."""
+    there = {
+        "Namespace": [namespace("istio-system")],
+        "ConfigMap": [resource("istio", "istio-system", data={"mesh": mesh})],
+        "Service": [service("jaeger-collector", "istio-system", [4317], app="jaeger")],
+        "EndpointSlice": [endpoints("jaeger-collector", "istio-system")],
+    }
+    return Recorded({**there, **kinds})
+
+
+def telemetry(provider: str, signal: str = "tracing") -> Any:
+    return resource("tracing", "istio-system", spec={signal: [{"providers": [{"name": provider}]}]})
+
+
+def target(url: str, pod: str = "app", **rest: Any) -> Any:
+    labels = {"__meta_kubernetes_namespace": "test-namespace", "__meta_kubernetes_pod_name": pod}
+    return {"health": "up", "scrapeUrl": url, "scrapePool": "pods", "discoveredLabels": labels, **rest}
+
+
+def kiali(url: str) -> Any:
+    config = f"external_services: {{prometheus: {{url: '{url}'}}}}"
+    return resource("kiali", "istio-system", data={"config.yaml": config})
+
+
+def test_a_provider_that_mesh_config_lacks_is_named() -> None:
+    told = str(likely(meshed(Telemetry=[telemetry("zipkin")])))
+    assert told == (
+        "provider that MeshConfig lacks: Telemetry istio-system/tracing names zipkin for tracing, "
+        "which MeshConfig does not declare: it has jaeger"
+    )
+
+
+@pytest.mark.parametrize(("provider", "signal"), [("jaeger", "tracing"), ("prometheus", "metrics")])
+def test_a_provider_that_is_declared_or_built_in_is_no_cause(provider: str, signal: str) -> None:
+    assert likely(meshed(Telemetry=[telemetry(provider, signal)])) is None
+
+
+def test_a_collector_with_nothing_behind_it_is_named() -> None:
+    told = str(likely(meshed(Telemetry=[telemetry("jaeger")], EndpointSlice=[])))
+    assert told.startswith("collector without endpoints: spans go to jaeger-collector.istio-system")
+    assert "by provider jaeger, and Service istio-system/jaeger-collector has no ready endpoint" in told
+
+
+def test_a_collector_whose_service_is_missing_is_named() -> None:
+    told = str(likely(meshed(Telemetry=[telemetry("jaeger")], Service=[])))
+    assert "and Service istio-system/jaeger-collector does not exist" in told
+
+
+def test_a_collector_that_no_one_asks_for_yet_is_no_cause() -> None:
+    assert "collector" not in str(likely(meshed(Service=[], EndpointSlice=[])))
+
+
+def test_a_collector_that_mesh_config_asks_for_by_default_is_named() -> None:
+    told = likely(meshed(f"{DECLARED}defaultProviders: {{tracing: [jaeger]}}", EndpointSlice=[]))
+    assert str(told).startswith("collector without endpoints")
+
+
+def test_a_kiali_that_asks_a_service_that_is_missing_is_named() -> None:
+    mesh = meshed()
+    mesh.kinds["ConfigMap"].append(kiali("http://promtheus.istio-system:9090"))
+    assert likely(mesh) == (
+        "Kiali asks elsewhere: Kiali asks for metrics at http://promtheus.istio-system:9090, "
+        "and Service istio-system/promtheus does not exist"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "cause"),
+    [
+        ("http://prometheus.istio-system:9090", ""),
+        ("http://prometheus.istio-system", ""),
+        ("https://metrics.example/prometheus", ""),
+        ("http://prometheus.istio-system:9091", "a port that Service istio-system/prometheus does not have"),
+    ],
+)
+def test_a_kiali_that_asks_a_service_is_a_cause_by_its_port_alone(url: str, cause: str) -> None:
+    mesh = meshed()
+    mesh.kinds["ConfigMap"].append(kiali(url))
+    mesh.kinds["Service"].append(service("prometheus", "istio-system", [9090], app="prometheus"))
+    mesh.kinds["EndpointSlice"].append(endpoints("prometheus", "istio-system"))
+    assert cause in str(likely(mesh))
+    assert (likely(mesh) is None) is not bool(cause)
+
+
+def test_a_scrape_target_that_is_down_is_named() -> None:
+    down = target("http://10.244.0.9:15020/stats", health="down", lastError="connection refused")
+    assert likely(Recorded(scraped=[down])) == (
+        "scrape target down: Prometheus can't scrape http://10.244.0.9:15020/stats: connection refused"
+    )
+
+
+def test_a_pod_whose_counters_are_scraped_twice_is_named() -> None:
+    twice = [
+        target("http://10.244.0.9:15020/stats/prometheus"),
+        target("http://10.244.0.9:15090/stats/prometheus", scrapePool="envoy-stats"),
+    ]
+    assert likely(Recorded(scraped=twice)) == (
+        "scraped twice: pod test-namespace/app is scraped 2 times: "
+        "http://10.244.0.9:15020/stats/prometheus (job pods), "
+        "http://10.244.0.9:15090/stats/prometheus (job envoy-stats)"
+    )
+
+
+def test_another_pod_or_the_apps_own_port_is_no_second_scrape() -> None:
+    apart = [
+        target("http://10.244.0.9:15020/stats/prometheus"),
+        target("http://10.244.0.9:8080/metrics"),
+        target("http://10.244.0.8:15020/stats/prometheus", "other"),
+        {"health": "up", "scrapeUrl": "http://10.244.0.9:15020/stats/prometheus"},
+    ]
+    assert likely(Recorded(scraped=apart)) is None
+
+
+def test_access_logs_that_are_off_are_named() -> None:
+    assert likely(meshed("enableTracing: true")) == (
+        "access logs are off: MeshConfig in ConfigMap istio-system/istio has no accessLogFile: "
+        "nothing is logged"
+    )
+
+
+def test_access_logs_by_a_telemetry_or_of_another_config_map_are_no_cause() -> None:
+    asked = meshed("enableTracing: true", Telemetry=[telemetry("envoy", "accessLogging")])
+    other = Recorded({"ConfigMap": [resource("other", "istio-system", data={"mesh": "{}"})]})
+    assert [likely(asked), likely(other), likely(meshed())] == [None, None, None]

@@ -1,0 +1,104 @@
+"""The mesh as a graph: columns by depth, what is known of each node and edge, what was not observed."""
+
+from itertools import pairwise, product
+
+import pytest
+
+from reports.pictures.columns import columns
+from reports.pictures.mesh import mesh
+from reports.pictures.scene import Edge, Node, Scene
+from suites.selftest.drawings import drawing
+
+CLIENT = Node(name="client", kind="outside")
+GATEWAY = Node(name="istio-ingressgateway", namespace="istio-system", kind="gateway", ready=True)
+PLAIN = Node(name="test-deployment", namespace="test-namespace", sidecar=False, ready=True)
+INJECTED = Node(name="test-deployment", namespace="test-namespace", sidecar=True, ready=False)
+ISTIOD = Node(name="istiod", namespace="istio-system", sidecar=False, ready=True)
+
+
+def scene(app: Node, mutual_tls: float | None, *more: Node, **answers: int) -> Scene:
+    codes = {code.removeprefix("c"): count for code, count in answers.items()}
+    edges = (
+        Edge(source=CLIENT.key, target=GATEWAY.key, answers=codes, mutual_tls=0.0),
+        Edge(source=GATEWAY.key, target=app.key, answers=codes, mutual_tls=mutual_tls),
+    )
+    return Scene(nodes=(CLIENT, GATEWAY, app, *more), edges=edges)
+
+
+BEFORE, AFTER = scene(PLAIN, None, c200=20), scene(INJECTED, 100.0, ISTIOD, c200=20, c404=3)
+
+
+def test_both_moments_stand_side_by_side() -> None:
+    shown = drawing(mesh(BEFORE, AFTER))
+    before, after = (
+        next(each.box for each in shown.words if each.text == f"{when} injection")
+        for when in ("before", "after")
+    )
+    assert before[1] == after[1]
+    assert before[2] < after[0]
+    assert shown.collisions() == []
+
+
+def test_what_is_known_of_a_workload_is_written_on_it() -> None:
+    shown = drawing(mesh(BEFORE, AFTER)).text
+    assert all(words in shown for words in ("no sidecar", "sidecar", "● ready", "▲ not ready", "gateway"))
+    assert "ready?" in drawing(mesh(Scene(edges=BEFORE.edges), AFTER)).text, "of what was not observed"
+
+
+def test_requests_are_told_with_their_answers_and_how_they_went() -> None:
+    shown = drawing(mesh(BEFORE, AFTER))
+    assert shown.marks("20 x 200, 3 x 404, all over mutual TLS") == 1
+    assert shown.marks("20 x 200, mutual TLS: nobody reports it") == 1
+    assert [each.text for each in shown.words if each.text in {"20", "23", "plain", "mTLS", "TLS ?"}] == [
+        *("20", "plain", "20", "TLS ?"),
+        *("23", "plain", "23", "mTLS"),
+    ]
+
+
+def test_a_request_without_an_answer_and_a_share_of_mutual_tls_are_told() -> None:
+    edge = Edge(source="a", target="b", answers={"0": 2, "503": 1}, mutual_tls=66.6)
+    assert edge.in_words() == "2 x no answer, 1 x 503, 67% over mutual TLS"
+
+
+def test_a_workload_that_no_one_asks_is_named_below() -> None:
+    assert "no request seen of: istiod" in drawing(mesh(BEFORE, AFTER)).text
+
+
+def test_a_moment_that_was_not_observed_says_why() -> None:
+    shown = drawing(mesh(Scene(missing="the stage add-ons was not run"), AFTER))
+    assert "Not observed: the stage add-ons was not run" in shown.text
+    assert "mTLS" in shown.text
+    assert shown.collisions() == []
+
+
+def test_a_mesh_without_requests_says_so() -> None:
+    assert "No request was seen." in drawing(mesh(Scene(nodes=(GATEWAY,)), AFTER)).text
+
+
+def test_columns_go_by_who_asks_whom_whatever_the_order() -> None:
+    pairs = [("gateway", "app"), ("client", "gateway"), ("app", "db"), ("client", "app")]
+    assert columns(["db", "alone"], pairs) == columns(["alone", "db"], pairs[::-1])
+    assert columns([], pairs) == [["client"], ["app", "gateway"], ["db"]]
+
+
+def test_a_circle_and_one_that_asks_itself_have_their_columns() -> None:
+    assert columns([], [("b", "a"), ("a", "b"), ("b", "b")]) == [["a"], ["b"]]
+
+
+LONG = tuple(f"workload-{number}-with-a-name-that-never-seems-to-end-at-all" for number in range(7))
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [(name, LONG[number + 1]) for number, name in enumerate(LONG[:-1])],
+        list(product(LONG[:3], LONG[3:])),
+        [*pairwise(LONG), (LONG[6], LONG[0]), (LONG[2], LONG[2]), (LONG[0], LONG[5])],
+    ],
+    ids=["a chain of seven", "three that ask four", "backwards, over columns, itself"],
+)
+def test_words_never_meet_however_the_mesh_is_made(pairs: list[tuple[str, str]]) -> None:
+    edges = tuple(Edge(source=a, target=b, answers={"200": 250_000}, mutual_tls=37.0) for a, b in pairs)
+    shown = drawing(mesh(BEFORE, Scene(edges=edges)))
+    assert shown.collisions() == []
+    assert shown.marks("37% over mutual TLS") == len(pairs), "each edge is drawn"
