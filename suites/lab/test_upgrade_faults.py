@@ -1,4 +1,4 @@
-"""An upgrade that dies half-way, traffic that stops by itself, the same version twice: told as what they are."""
+"""An upgrade that dies half-way, traffic that stops, the same version twice: told as what they are."""
 
 import os
 import signal
