@@ -13,7 +13,7 @@ CODE := conftest.py fixtures lab reports suites
 ARGS ?=
 # Another Istio than the newest that the lab knows: make run ISTIO=1.29.1
 ISTIO ?=
-# make upgrade FROM=1.28.2 TO=1.29.1 MODE=gate STRATEGY=canary; the versions by default are those of fixtures/settings.py
+# What is upgraded, how, and for how long: make upgrade FROM=1.28.2 TO=1.29.1 MODE=gate STRATEGY=canary
 FROM ?=
 TO ?=
 MODE ?=
@@ -40,26 +40,28 @@ check: $(READY) ## format, lint, types, layers, YAML, workflows, selftests, coll
 	@$(PYTEST) suites/selftest -m 'not lab' --quiet
 	@$(PYTEST) suites/article suites/ledger --collect-only --quiet
 	@$(PYTEST) suites/article --setup-plan --quiet
+	@$(PYTEST) suites/upgrade --setup-plan --quiet
 
 run: $(READY) ## the lab, the article's stages on it, and the report
 	@$(PYTHON) -m lab build
 	@echo lab >> $(PHASES)
 	@$(PYTHON) -m reports install
-	@PYTHON=$(PYTHON) .ci/suite stages $(if $(ISTIO),--istio-version $(ISTIO)) $(ARGS)
+	@PYTHON=$(PYTHON) .ci/stages article $(if $(ISTIO),--istio-version $(ISTIO)) $(ARGS)
 
-upgrade: $(READY) ## is the Istio TO safe for who has FROM? in place and by canary, under traffic: MODE=quick or gate
+upgrade: $(READY) ## an upgrade under traffic, both strategies with their way back, judged, and its report
 	@$(PYTHON) -m lab build
 	@$(PYTHON) -m reports install
-	@PYTHON=$(PYTHON) .ci/suite upgrade $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) \
-	  $(if $(MODE),--mode $(MODE)) $(foreach each,$(STRATEGY),--strategy $(each)) $(ARGS)
+	@PYTHON=$(PYTHON) .ci/stages upgrade $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) \
+	  $(if $(MODE),--mode $(MODE)) $(if $(STRATEGY),--strategy $(STRATEGY)) $(ARGS)
 
-test: ## check, run, then the lab's own promises on a real engine: what CI does
+test: ## check, run, the lab's own promises on a real engine, then an upgrade in quick mode: what CI does
 	@rm -f $(PHASES)
 	@$(MAKE) check
 	@echo check >> $(PHASES)
 	@$(MAKE) run
 	@$(PYTEST) suites/lab -m 'not full'
 	@echo promises >> $(PHASES)
+	@$(MAKE) upgrade
 
 test-full: test ## test, and what takes longer: each stage climbed to alone
 	@$(PYTEST) suites/lab -m full
@@ -75,7 +77,7 @@ bench: $(READY) ## the figures: warm and cold runs, noticing lag
 
 clean: $(READY) ## remove every cluster, network and engine that runs left behind, and the generated folders
 	@$(PYTHON) -m lab clean
-	rm -rf reports/results reports/html reports/upgrade $(PHASES) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf reports/results reports/results-upgrade reports/html $(PHASES) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 pins: $(READY) ## resolve requirements.in into requirements.txt
 	@$(PYTHON) -m venv $(VENV)/pins

@@ -103,7 +103,7 @@ def test_a_missed_injection_is_unsafe() -> None:
 
 
 def test_an_upgrade_that_died_by_itself_is_unsafe() -> None:
-    death = Death("workloads", "NotReady: no pod", killed=False, taken_back=True)
+    death = Death("workloads", "NotReady: no pod", from_outside=False, taken_back=True)
     found = judged(sent(records()), death)
     assert budget(found, "died") == (1, False)
     assert found.verdict.word == "unsafe"
@@ -112,7 +112,7 @@ def test_an_upgrade_that_died_by_itself_is_unsafe() -> None:
 
 def test_an_upgrade_whose_istioctl_was_killed_proves_nothing() -> None:
     found = judged(
-        sent(records()), Death("control-plane", "CommandFailed: -9", killed=True, taken_back=False)
+        sent(records()), Death("control-plane", "CommandFailed: -9", from_outside=True, taken_back=False)
     )
     assert found.verdict.word == "not enough evidence"
     assert any("could NOT be taken back" in gap for gap in found.verdict.gaps)

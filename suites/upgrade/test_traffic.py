@@ -15,9 +15,7 @@ pytestmark = pytest.mark.upgrade
 
 @pytest.mark.parametrize("budget", [each.name for each in BUDGETS])
 @allure.title("{budget} stays within its budget ({strategy})")
-def test_the_budget_is_met(
-    strategy: str, budget: str, judged: Outcome, attached: None, observed: Observed
-) -> None:
+def test_the_budget_is_met(strategy: str, budget: str, judged: Outcome, observed: Observed) -> None:
     """Each budget by itself: what was counted or measured, its limit, and what the numbers prove."""
     (mine,) = (each for each in judged.verdict.judged if each.budget.name == budget)
     (line,) = told.budget_lines([mine])

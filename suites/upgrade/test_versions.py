@@ -13,7 +13,7 @@ from fixtures.checks.upgrade import (
 )
 from fixtures.values import Observed
 from fixtures.values.upgrade.release import Release
-from fixtures.values.upgrade.run import Moment, Run
+from fixtures.values.upgrade.run import EndedFromOutside, Moment, Run
 from suites.upgrade.conftest import Seen
 
 pytestmark = pytest.mark.upgrade
@@ -24,6 +24,8 @@ MOMENTS: list[Moment] = ["before", "after", "after-rollback"]
 @allure.title("The upgrade comes to its end ({strategy})")
 def test_the_upgrade_comes_to_its_end(strategy: str, upgrade_run: Run) -> None:
     """Every step of every phase was done, the way back too."""
+    if upgrade_run.death and upgrade_run.death.from_outside:
+        raise EndedFromOutside(str(upgrade_run.death))
     check_none([str(upgrade_run.death)] if upgrade_run.death else [], "deaths")
 
 
