@@ -72,6 +72,9 @@ def gateway(app): return [make("gateway")]
 def purged_mesh(mesh): print("made purged_mesh")
 
 @pytest.fixture(scope="session")
+def former_mesh(mesh): return mesh
+
+@pytest.fixture(scope="session")
 def virtual_service(gateway): return make("virtual_service")
 """
 
