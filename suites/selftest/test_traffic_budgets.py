@@ -161,7 +161,7 @@ def test_latency_is_compared_with_the_same_phase_of_another_run_where_there_is_o
     found = judge(slow, PHASES, streams=STREAMS, baseline=slow)
     ratios = [each for each in found if each.budget.unit == "ratio"]
     assert [each.value for each in ratios] == [1, 1]
-    assert all("in a run without an upgrade" in each.note for each in ratios)
+    assert all("in the same without an upgrade" in each.note for each in ratios)
 
 
 def test_what_was_not_measured_is_not_met() -> None:
