@@ -17,6 +17,7 @@ from fixtures.traffic.phases import Phase
 from fixtures.traffic.plan import HeldStream, Plan
 from fixtures.traffic.records import Direction, HeldKind, Result, Stream, Summary, read
 from fixtures.traffic.streams import streams
+from fixtures.traffic.verdict import judge
 from lab.paths import PROJECT
 from suites.selftest.traffic_faults import Faulty, alarms, plant, seen
 from suites.selftest.traffic_peers import LOOPBACK, serving
@@ -88,6 +89,10 @@ def traffic(seconds: float) -> None:
     found = seen(run.account, run.phases, run.streams)
     for fault, is_seen in found.items():
         print(f"  {fault:<28} {'seen' if is_seen else 'NOT SEEN'}")
+    before, _, delayed, *_ = run.phases
+    for each in judge(run.account, [before, delayed], streams=run.streams):
+        if each.budget.unit == "ratio":
+            print(f"  ({each.describe()})")
     print(f"planted faults  {sum(found.values())} of {len(found)} seen")
     without = alarms(run.account, run.phases, run.streams)
     print(f"without a fault {len(without)} alarms")

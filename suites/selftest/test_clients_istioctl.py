@@ -69,6 +69,13 @@ def test_what_analyze_finds_is_a_result(tmp_path: Path) -> None:
     assert asked(tmp_path) == "analyze --all-namespaces --output json --kubeconfig kc"
 
 
+def test_what_analyze_finds_is_text_for_a_person_too(tmp_path: Path) -> None:
+    told = istioctl(tmp_path, "Error [IST0101] no such gateway", status=79)
+    assert told.read("analyze", "--all-namespaces") == "Error [IST0101] no such gateway"
+    with pytest.raises(CommandFailed, match="ended with status 79"):
+        told.read("proxy-status")
+
+
 def test_an_analyze_that_fails_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="ended with status 1:\nno cluster"):
         istioctl(tmp_path, "no cluster", status=1).analyze()
