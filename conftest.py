@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.description import available_istio_versions
+from lab.description import available_envoy_versions, available_istio_versions
 
 pytest.register_assert_rewrite("fixtures.checks")
 
@@ -19,9 +19,18 @@ pytest_plugins = [
     "fixtures.plugins.addons",
     "fixtures.plugins.telemetry",
     "fixtures.plugins.tracing",
+    "fixtures.plugins.ledger",
+    "fixtures.plugins.upgrade_options",
+    "fixtures.plugins.upgrade",
+    "fixtures.plugins.upgrade_verdict",
 ]
 
 
 def pytest_istio_versions() -> list[str]:
     """The lab's: its sources are in the checkout, so nothing need be built to know them."""
     return available_istio_versions()
+
+
+def pytest_envoy_versions() -> list[str]:
+    """The lab's, as above."""
+    return available_envoy_versions()

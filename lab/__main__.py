@@ -8,7 +8,7 @@ from pathlib import Path
 from lab import archive, build, clean, description, doctor, progress
 from lab.errors import LabError
 from lab.paths import cache_root
-from lab.sources import istio_versions
+from lab.sources import versions_of
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -18,16 +18,16 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("doctor", help="say what this machine has and lacks, and what will be done about it")
-    building = commands.add_parser("build", help="make the lab ready to run; what is there is used as it is")
-    status = commands.add_parser("status", help="say what is built and what runs")
-    for command in (building, status):
-        command.add_argument(
-            "--istio", action="append", metavar="VERSION",
-            help=f"Istio version, may be given twice for an upgrade; known: {', '.join(istio_versions())}",
-        )  # fmt: skip
-    commands.add_parser(
+    commands.add_parser("build", help="make the lab ready to run; what is there is used as it is")
+    commands.add_parser("status", help="say what is built and what runs")
+    environment = commands.add_parser(
         "env", help='print shell assignments that reach the built lab: eval "$(python -m lab env)"'
     )
+    known = versions_of("istio")
+    environment.add_argument(
+        "--istio", choices=known, default=known[-1], metavar="VERSION",
+        help=f"the Istio whose istioctl comes first; known: {', '.join(known)} (%(default)s)",
+    )  # fmt: skip
     exporting = commands.add_parser(
         "export", help="write the built lab to one archive, for a site with nothing"
     )
@@ -57,15 +57,14 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(chosen: argparse.Namespace) -> None:
     say = progress.Progress(cache_root() / "times.json").say
-    istio = getattr(chosen, "istio", None) or [istio_versions()[-1]]
     if chosen.command == "doctor":
         doctor.print_findings()
     elif chosen.command == "build":
-        say(f"ready: node image {build.build(istio).image}")
+        say(f"ready: node image {build.build().image}")
     elif chosen.command == "env":
-        print("\n".join(description.assignments(istio[-1])))
+        print("\n".join(description.assignments(chosen.istio)))
     elif chosen.command == "status":
-        for line in description.status(istio):
+        for line in description.status():
             print(line)
     elif chosen.command == "export":
         archive.export_to(chosen.file, say)

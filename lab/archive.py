@@ -9,7 +9,6 @@ from lab import engine, host
 from lab.build import plan
 from lab.errors import LabError
 from lab.paths import PROJECT, cache_root
-from lab.sources import istio_versions
 
 Say = Callable[[str], None]
 
@@ -21,7 +20,7 @@ COMPANIONS = ("debs", "wheels", "allure-*", "runc-bounded")
 def export_to(file: Path, say: Say) -> None:
     """Write all that a run needs to `file`, a tar; LabError where the lab isn't built or the file exists."""
     root = cache_root()
-    wanted = plan([istio_versions()[-1]], root)
+    wanted = plan(root)
     if not wanted.built():
         raise LabError("the lab is not built; run `python -m lab build` first")
     if damage := wanted.node.damage():
@@ -58,7 +57,7 @@ def import_from(file: Path, say: Say) -> None:
     if any(name.startswith("/") or ".." in name.split("/") for name in names):
         raise LabError(f"{file} names places outside the cache; it was not written by `python -m lab export`")
     subprocess.run(["tar", "-C", str(root), "-xf", str(file)], check=True)
-    wanted = plan([istio_versions()[-1]], root)
+    wanted = plan(root)
     if damage := wanted.node.damage():
         raise LabError(
             f"{file} was taken in but does not fit this checkout ({damage}): it was exported from another "

@@ -12,7 +12,7 @@ from lab.engine import Engine
 from lab.errors import LabError
 from lab.paths import cache_root
 from lab.progress import Progress
-from lab.sources import Source, chosen_sources
+from lab.sources import Source, all_sources
 
 #: Debian packages that building needs on the machine, beside those of the engine; Ubuntu lacks Debian's keys.
 BUILD_PACKAGES = ("mmdebstrap", "debian-archive-keyring")
@@ -21,6 +21,7 @@ BUILD_PACKAGES = ("mmdebstrap", "debian-archive-keyring")
 GUESSES = {
     "engine": 30.0,
     "core": 420.0,
+    "istio-1.28.2": 120.0,
     "kiali": 35.0,
     "jaeger": 100.0,
     "base": 3.0,
@@ -38,10 +39,9 @@ NEEDED_DISK, NEEDED_MEMORY = 20.0, 6.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What a lab with the given Istio versions consists of, and where each part is or will be."""
+    """What the lab consists of, every version that it knows, and where each part is or will be."""
 
     root: Path
-    istio: tuple[str, ...]
     sources: tuple[Source, ...]
     programs: dict[str, Entry]
     rootfs: Entry
@@ -63,10 +63,9 @@ class Plan:
                 found[f"{name}-{source.versions['istio']}"] = folder / name
         return found
 
-    def file(self, istio: str, name: str) -> Path:
-        """What the source of this Istio version takes from a module: a file or folder, by its name here."""
-        (source,) = (each for each in self.sources if each.versions.get("istio") == istio)
-        return self.programs[source.name].path / name
+    def istio(self, version: str) -> Source:
+        """The source of an Istio; StopIteration for a version that none has."""
+        return next(source for source in self.sources if source.versions.get("istio") == version)
 
     def built(self) -> bool:
         """Whether nothing has to be built: the tools and the node image are whole in the cache."""
@@ -78,28 +77,21 @@ class Plan:
         return tools_whole and self.node.manifest() is not None
 
 
-def plan(istio: Sequence[str], root: Path | None = None) -> Plan:
-    """The plan for these Istio versions; LabError for a version that no source has."""
+def plan(root: Path | None = None) -> Plan:
+    """The plan of the lab; LabError for a source that can't be read."""
     root = root or cache_root()
-    sources = chosen_sources(istio)
+    sources = tuple(all_sources().values())
     entries = {source.name: programs.entry(source, root) for source in sources}
-    return Plan(
-        root,
-        tuple(istio),
-        tuple(sources),
-        entries,
-        rootfs.entry(root),
-        node.entry(root, sources, entries, istio),
-    )
+    return Plan(root, sources, entries, rootfs.entry(root), node.entry(root, sources, entries))
 
 
-def build(istio: Sequence[str]) -> Plan:
+def build() -> Plan:
     """Make all of the lab ready to run, the engine with the node image in it included.
 
-    Raises LabError for what a person can mend: an unknown version, too little room, no root, a registry that
-    does not answer, a program that does not compile.
+    Raises LabError for what a person can mend: too little room, no root, a registry that does not answer, a
+    program that does not compile.
     """
-    wanted = plan(istio)
+    wanted = plan()
     progress = Progress(wanted.root / "times.json")
     if not wanted.built():
         host.check_room(NEEDED_DISK, NEEDED_MEMORY)
@@ -131,9 +123,7 @@ def _build_missing(wanted: Plan, progress: Progress) -> None:
     with progress.step("node", "node image: containers' images unpacked inside it") as tell:
         folders = {source.name: wanted.programs[source.name].path for source in wanted.sources}
         wanted.node.make(
-            lambda folder: node.build(
-                folder, running, wanted.sources, folders, wanted.rootfs.path, wanted.istio, tell
-            ),
+            lambda folder: node.build(folder, running, wanted.sources, folders, wanted.rootfs.path, tell),
             progress.say,
         )
     for kind in (*folders, "rootfs", "node"):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lab import build, engine, firewall, host, runtime
 from lab.paths import SOURCES, cache_root, state_root
-from lab.sources import istio_versions
+from lab.sources import versions_of
 
 #: Seconds for a registry to answer.
 _PATIENCE = 15.0
@@ -210,7 +210,7 @@ def _registries() -> list[Finding]:
 
 def _lab() -> list[Finding]:
     if _built():
-        return [Finding("lab", State.THERE, f"built, with Istio {istio_versions()[-1]}")]
+        return [Finding("lab", State.THERE, f"built, with Istio {', '.join(versions_of('istio'))}")]
     action = (
         "`make run` and `python -m lab build` build it; `python -m lab import FILE` takes one built elsewhere"
     )
@@ -218,7 +218,7 @@ def _lab() -> list[Finding]:
 
 
 def _built() -> bool:
-    return build.plan([istio_versions()[-1]]).built()
+    return build.plan().built()
 
 
 def _answers(command: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Container images without a builder: one layer each, written as an archive that docker and ctr load.
+"""Container images without a builder: a few layers each, written as an archive that docker and ctr load.
 
 Format: the "Docker image specification v1.2" archive (manifest.json, a config for each image, layers as
 tar), which `docker load` and `ctr images import` both read. Everything in a layer has time 0 and owner
@@ -11,7 +11,7 @@ import json
 import os
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -144,15 +144,34 @@ class Archive:
 
 
 def compose(
-    image: Image, programs: Mapping[str, Path], files: Mapping[str, Path], debian: Path, target: Layer
-) -> None:
-    """Write what an image declares into a layer; KeyError for a program or file that no source has."""
-    for name, path in image.programs.items():
-        target.file(path, programs[name], 0o755)
-    for name, path in image.files.items():
-        target.file(path, files[name], 0o644)
+    image: Image, programs: Mapping[str, Path], files: Mapping[str, Path], debian: Path, folder: Path
+) -> list[Path]:
+    """Write an image's layers into a folder, lowest first: Debian's part, others' programs, its own.
+
+    Images that differ in their upper layers so share the lower ones. KeyError for a program or file that no
+    source has.
+    """
+    made: list[Path] = []
+    others = [name for name in image.programs if ":" in name]
     if image.debian:
-        _compose_debian(image, [*image.debian, *_foreign(image, programs, debian)], debian, target)
+        wanted = [*image.debian, *_foreign(image, programs, debian)]
+        with _next(folder, made) as target:
+            _compose_debian(image, wanted, debian, target)
+    for name in others:
+        with _next(folder, made) as target:
+            target.file(image.programs[name], programs[name], 0o755)
+    with _next(folder, made) as target:
+        for name, path in image.programs.items():
+            if name not in others:
+                target.file(path, programs[name], 0o755)
+        for name, path in image.files.items():
+            target.file(path, files[name], 0o644)
+    return made
+
+
+def _next(folder: Path, made: list[Path]) -> AbstractContextManager[Layer]:
+    made.append(folder / f"layer-{len(made)}.tar")
+    return layer(made[-1])
 
 
 def _compose_debian(image: Image, wanted: list[str], debian: Path, target: Layer) -> None:
@@ -217,7 +236,7 @@ def _iptables(debian: Path, target: Layer) -> None:
 def configuration(image: Image) -> dict[str, Any]:
     """The container configuration of an image, as the archive format names its fields."""
     return {
-        "Env": [SEARCH_PATH],
+        "Env": [SEARCH_PATH, *(f"{name}={value}" for name, value in image.environment.items())],
         "Entrypoint": list(image.entrypoint) or None,
         "User": image.user,
         "WorkingDir": "/",

@@ -1,11 +1,11 @@
 """The node image: Debian, kind's own base files, Kubernetes, and every image that a run needs, unpacked."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from lab import rootfs
+from lab import proxies, rootfs
 from lab.cache import Entry, digest, tree_digest
 from lab.engine import Engine
 from lab.errors import LabError
@@ -33,13 +33,11 @@ CONTAINERD = {
 Say = Callable[[str], None]
 
 
-def entry(
-    root: Path, sources: Sequence[Source], programs: Mapping[str, Entry], istio: Sequence[str]
-) -> Entry:
+def entry(root: Path, sources: Sequence[Source], programs: Mapping[str, Entry]) -> Entry:
     """Keyed by all that goes in: programs, root file system, what the sources declare, these files."""
-    recipe = [(PROJECT / "lab" / name).read_bytes() for name in ("node.py", "images.py")]
+    recipe = [(PROJECT / "lab" / name).read_bytes() for name in ("node.py", "images.py", "proxies.py")]
     parts = [source.digest + programs[source.name].key for source in sources]
-    return Entry(root, "node", digest(rootfs.entry(root).key, tree_digest(FILES), *recipe, *parts, *istio))
+    return Entry(root, "node", digest(rootfs.entry(root).key, tree_digest(FILES), *recipe, *parts))
 
 
 def tag(node: Entry) -> str:
@@ -49,7 +47,7 @@ def tag(node: Entry) -> str:
 
 def build(
     folder: Path, engine: Engine, sources: Sequence[Source], programs: Mapping[str, Path], debian: Path,
-    istio: Sequence[str], tell: Callable[[str, float], None],
+    tell: Callable[[str, float], None],
 ) -> None:  # fmt: skip
     """Make node.tar in `folder`, an archive for `docker load`; `programs` has each source's built folder.
 
@@ -60,18 +58,12 @@ def build(
     work.mkdir()
     unpacked = rootfs.unpack(debian / "rootfs.tar", work / "rootfs")
     tell("container images", 0.1)
-    included = [
-        (source, image)
-        for source in sources
-        for image in source.images
-        if image.istio is None or image.istio in istio
-    ]
     with closing(Archive(work / "images.tar")) as archive:
-        for number, (source, image) in enumerate(included):
-            with layer(work / f"{number}.tar") as target:
-                compose(image, lookup.programs(source), lookup.files(source), unpacked, target)
-            archive.add(image.name, [work / f"{number}.tar"], configuration(image))
-            (work / f"{number}.tar").unlink()
+        for source in sources:
+            for image in proxies.images(source, sources):
+                layers = compose(image, lookup.programs(source), lookup.files(source), unpacked, work)
+                archive.add(image.name, layers, configuration(image))
+                _remove(layers)
     tell("the node's files", 0.4)
     with layer(work / "node.tar") as target:
         _node_files(sources, lookup, target)
@@ -89,6 +81,11 @@ def build(
     shutil.copyfile(work / "names.txt", folder / "images.txt")
     shutil.copyfile(debian / "packages.txt", folder / "packages.txt")
     shutil.rmtree(work)
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        file.unlink()
 
 
 def _bake(engine: Engine, name: str, work: Path) -> None:

@@ -17,6 +17,7 @@ PACKAGES = (
     "systemd", "dbus", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "util-linux", "mount",
     "kmod", "libseccomp2", "pigz", "bash", "ca-certificates", "curl", "jq", "procps", "socat",
     "containerd", "runc", "containernetworking-plugins", "nginx", "busybox",
+    "python3-minimal", "libpython3.11-stdlib",
 )  # fmt: skip
 
 #: Units that make no sense in a container, as kind's base image removes them.

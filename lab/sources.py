@@ -29,7 +29,7 @@ class Image:
     links: Mapping[str, str]
     entrypoint: tuple[str, ...]
     user: str
-    istio: str | None
+    environment: Mapping[str, str]
     iptables: bool
 
 
@@ -84,6 +84,11 @@ class Source:
         return list(self.declared.get("node", {}).get("programs", []))
 
     @property
+    def lacks(self) -> dict[str, str]:
+        """What the lab can't have with this source where it could with others, each with the reason."""
+        return dict(self.declared.get("lacks", {}))
+
+    @property
     def images(self) -> list[Image]:
         return [
             Image(
@@ -95,7 +100,7 @@ class Source:
                 links=raw.get("links", {}),
                 entrypoint=tuple(raw.get("entrypoint", ())),
                 user=raw.get("user", ""),
-                istio=raw.get("istio"),
+                environment=raw.get("environment", {}),
                 iptables=bool(raw.get("iptables", False)),
             )
             for raw in self.declared.get("image", [])
@@ -122,36 +127,8 @@ def all_sources(root: Path = SOURCES) -> dict[str, Source]:
     return found
 
 
-def istio_versions(sources: Mapping[str, Source] | None = None) -> list[str]:
-    """The Istio versions that the lab can build, newest last."""
-    known = sources if sources is not None else all_sources()
-    versions = {source.versions["istio"] for source in known.values() if "istio" in source.versions}
-    return sorted(versions, key=lambda text: [int(part) for part in text.split(".")])
-
-
-def chosen_sources(istio: Iterable[str], sources: Mapping[str, Source] | None = None) -> list[Source]:
-    """The sources that a node image with these Istio versions is made of; LabError for an unknown version."""
-    known = dict(sources) if sources is not None else all_sources()
-    wanted = list(istio)
-    exist = istio_versions(known)
-    for version in wanted:
-        if version not in exist:
-            raise LabError(
-                f"the lab has no Istio {version}; it has {', '.join(exist)} (folders in lab/sources)"
-            )
-    chosen = {
-        name: source
-        for name, source in known.items()
-        if "istio" not in source.versions
-        or source.versions["istio"] in wanted
-        or "kubernetes" in source.versions
-    }
-    needed = {
-        program.partition(":")[0]
-        for source in chosen.values()
-        for image in source.images
-        if image.istio is None or image.istio in wanted
-        for program in image.programs
-        if ":" in program
-    }
-    return [source for name, source in chosen.items() if "envoy" not in source.versions or name in needed]
+def versions_of(part: str, sources: Iterable[Source] | None = None) -> list[str]:
+    """The versions of `istio` or `envoy` in these sources, or in the lab's own; newest last."""
+    known = all_sources().values() if sources is None else sources
+    versions = {source.versions[part] for source in known if part in source.versions}
+    return sorted(versions, key=lambda text: [int(number) for number in text.split(".")])

@@ -5,14 +5,16 @@ import pytest
 
 from fixtures.checks.graph import check_out_of_mesh
 from fixtures.checks.metrics import check_growth, check_no_counter
+from fixtures.checks.responses import check_status
 from fixtures.checks.scraping import check_scraped
 from fixtures.clients.jaeger import Jaeger
 from fixtures.clients.kiali import Kiali
-from fixtures.clients.kube import Kube
+from fixtures.clients.kube import Kube, Resource
 from fixtures.clients.prometheus import Prometheus
 from fixtures.values import Observed
 from fixtures.values.app import App
 from fixtures.values.counters import CountedRequests
+from fixtures.values.ingress import Ingress
 from fixtures.values.onlooker import BEFORE, Onlooker
 from fixtures.values.patience import Patience
 
@@ -70,8 +72,11 @@ def test_nothing_is_counted_on_the_side_of_an_app_without_sidecar(
 
 @allure.title("Jaeger has no trace yet")
 def test_nothing_is_traced_before_it_is_asked_for(
-    requests_before_injection: CountedRequests, jaeger: Jaeger, app: App
+    virtual_service: list[Resource], ingress: Ingress, jaeger: Jaeger, app: App, patience: Patience
 ) -> None:
-    """Requests went through the gateway, and no Telemetry asks for traces: no proxy has sent a span."""
+    """Requests go through the gateway, and no Telemetry asks for traces: no proxy has sent a span."""
+    patience.served(lambda: check_status(ingress.get(), 200), "the app is served")
+    for _ in range(patience.thresholds.traced_requests):
+        check_status(ingress.get(), 200)
     senders = [name for name in jaeger.services() if name in app.senders_of_spans()]
     assert not senders, f"spans were sent by {senders}"

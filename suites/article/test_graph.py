@@ -7,6 +7,8 @@ from fixtures.checks.dashboards import check_panels_show_data, check_served, che
 from fixtures.checks.graph import check_drawn_in_mesh, check_in_mesh, check_only_edges
 from fixtures.checks.tracing import check_traces, describe
 from fixtures.clients.grafana import Grafana
+from fixtures.clients.kiali import Kiali
+from fixtures.clients.kube import Resource
 from fixtures.values import Observed
 from fixtures.values.app import App
 from fixtures.values.dashboards import Dashboards
@@ -50,8 +52,19 @@ def test_kiali_draws_only_the_edge_that_was_sent(
 
 
 @allure.title("Kiali calls the workload in the mesh")
-def test_kiali_calls_the_workload_in_the_mesh(drawing: Drawing, app: App, patience: Patience) -> None:
-    """The app's pod has its sidecar: Kiali lists the workload with one, and draws it in the mesh."""
+def test_kiali_calls_the_workload_in_the_mesh(
+    injected_app: Resource, kiali: Kiali, app: App, patience: Patience
+) -> None:
+    """The app's pod has its sidecar: Kiali lists the workload with one."""
+    patience.counted(
+        lambda: check_in_mesh(kiali.workloads(app.names.namespace), app.names.deployment),
+        "Kiali calls the workload in the mesh",
+    )
+
+
+@allure.title("Kiali draws gateway and workload in the mesh")
+def test_kiali_draws_the_workload_in_the_mesh(drawing: Drawing, app: App, patience: Patience) -> None:
+    """Requests go from the gateway to the app's sidecar: Kiali draws both in the mesh."""
     gateway, name = app.edge_from_gateway()
     graph = patience.eventually(
         lambda: check_drawn_in_mesh(drawing.graph(), name),
@@ -59,7 +72,6 @@ def test_kiali_calls_the_workload_in_the_mesh(drawing: Drawing, app: App, patien
         patience.timeouts.traces_visible,
     )
     check_drawn_in_mesh(graph, gateway)
-    check_in_mesh(drawing.kiali.workloads(app.names.namespace), app.names.deployment)
 
 
 @allure.title("Prometheus understands every query of Istio's dashboards")
@@ -72,11 +84,11 @@ def test_every_query_of_the_dashboards_is_understood(dashboards: Dashboards, obs
 
 @allure.title("Every panel of the dashboards shows data, save those named")
 def test_panels_of_the_dashboards_show_data(
-    dashboards: Dashboards, patience: Patience, observed: Observed
+    filled_dashboards: Dashboards, patience: Patience, observed: Observed
 ) -> None:
     """Requests were sent: each panel shows data, those for HTTP among them, save what is named as empty."""
     shown = patience.counted(
-        lambda: check_panels_show_data(dashboards.answers()), "the panels of the dashboards show data"
+        lambda: check_panels_show_data(filled_dashboards.answers()), "the panels of the dashboards show data"
     )
     observed(f"{len(shown)} panels show data")
 

@@ -17,7 +17,7 @@ from lab.description import LabDescription, describe
 from lab.errors import LabError
 from lab.paths import LABEL, PROJECT
 from lab.progress import readable
-from lab.sources import istio_versions
+from lab.sources import versions_of
 from reports.page import tool
 from suites.bench.traffic import traffic
 
@@ -65,7 +65,7 @@ def _bare(lab: LabDescription) -> tuple[list[str], dict[str, str]]:
 
 def warm(pairs: int) -> None:
     """`make run` against the same commands in a bare script, in interleaved pairs after one uncounted run."""
-    lab = describe(istio_versions()[-1])
+    lab = describe(versions_of("istio")[-1])
     suite, bare = [], []
     with tempfile.TemporaryDirectory() as folder:
         _timed(["make", "run"], os.environ, Path(folder) / "first.log")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.causes import CAUSES, INGRESS, found
+from fixtures.causes import INGRESS, found
 from fixtures.causes.diagnosis import Diagnosis, Snapshot
 from fixtures.clients.jaeger import Jaeger
 from fixtures.clients.kiali import Kiali
@@ -102,9 +102,3 @@ def test_a_mesh_that_was_to_be_purged_is_named(whole: Diagnosis) -> None:
     told = str(replace(whole, mesh_expected=False).likely())
     assert told.startswith("Istio is there: none of Istio's parts is to be there now"), told
     assert "Deployments istio-system/istio-ingressgateway, istio-system/istiod" in told
-
-
-def test_every_cause_has_a_break() -> None:
-    """Each cause is broken here or is named as one that a cluster of one node can't show."""
-    covered = {trial.cause for trial in BREAKS} | {"Istio is there"}
-    assert {cause.name for cause in CAUSES} - covered == {"node not ready"}

@@ -139,3 +139,13 @@ def test_two_clients_share_nothing(api: FakeApiServer, tmp_path: Path) -> None:
         second = Kube(other.kubeconfig, timeout=5)
         seen = [each.get_all("v1/Pod", "test")[0]["metadata"]["name"] for each in (first, second)]
     assert seen == ["ours", "theirs"]
+
+
+def test_what_was_asked_for_is_remembered(api: FakeApiServer, kube: Kube) -> None:
+    api.on(f"PATCH {PODS}/web", pod("web", 1), pod("web", 2))
+    kube.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "test"}})
+    kube.patch("v1/Pod", "web", {"metadata": {"labels": {"a": None}}}, "test")
+    asked = {"name": "web", "namespace": "test", "labels": {"a": None}}
+    assert dict(kube.asked) == {("v1/Pod", "test", "web"): {"metadata": asked}}
+    kube.delete("v1/Pod", "web", "test")
+    assert dict(kube.asked) == {}

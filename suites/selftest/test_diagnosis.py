@@ -104,3 +104,26 @@ def test_a_cluster_that_is_gone_is_an_error_and_not_no_cause() -> None:
 
     with pytest.raises(ApiError, match="connection refused"):
         looking(Gone()).likely()
+
+
+def test_a_cause_that_cannot_be_looked_for_hides_no_other_and_is_told_last() -> None:
+    odd = {"metadata": {"name": "odd", "namespace": "test-namespace"}}
+    told = str(looking(Api(Pod=[broken_pod("test-namespace")], Gateway=[odd])).likely())
+    assert told.startswith("image can't be pulled: pod test-namespace/badimage")
+    assert "; the look for selector matches no gateway pod failed: KeyError: 'spec'" in told
+
+
+def test_resources_are_told_in_the_order_of_the_namespaces() -> None:
+    pods = [broken_pod(name) for name in ("kube-system", "client-namespace", "test-namespace")]
+    diagnosis = looking(Api(Pod=pods))
+    diagnosis.namespaces = ("test-namespace", "client-namespace", "kube-system")
+    told = str(diagnosis.likely())
+    assert told.find("test-namespace/badimage") < told.find("client-namespace/badimage")
+    assert told.endswith("; and 1 more like these")
+
+
+def test_what_was_asked_for_is_compared_with_what_there_is() -> None:
+    api = Api(Gateway=[], Namespace=[])
+    api.asked.patched(("v1/Namespace", None, "shop"), {"metadata": {"labels": {"a": "b"}}})
+    api.asked.patched(("other.example/v1/Gone", "shop", "a"), {"spec": {}})
+    assert looking(api).likely() == "changed since it was asked for: Namespace shop was asked for and is gone"

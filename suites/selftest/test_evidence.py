@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from fixtures.evidence import Evidence, Limits, bounded, without_secrets
+from fixtures.evidence import Evidence, Limits, bounded, compact, without_secrets
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAK\n-----END RSA PRIVATE KEY-----"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJrdWJlIn0.c2lnbmF0dXJl"
@@ -111,6 +111,24 @@ def test_a_cluster_is_read_whole_in_the_order_of_its_namespaces() -> None:
 def test_previous_logs_are_read_of_containers_that_restarted_only() -> None:
     previous = [piece.name for piece in of_a_cluster().collect() if piece.name.startswith("previous")]
     assert previous == ["previous log of istio-system/gateway-1"]
+
+
+def test_a_container_that_has_not_begun_keeps_back_no_log() -> None:
+    logs = [piece.text for piece in of_a_cluster().collect() if "log of" in piece.name]
+    assert logs
+    assert all("--ignore-errors" in log for log in logs)
+
+
+@pytest.mark.parametrize(
+    ("dump", "told"),
+    [
+        ('{"configs": [{"a": 1,\n "b": []}, {}]}', '{"a":1,"b":[]}\n{}'),
+        ("no admin interface", "no admin interface"),
+        ('{"other": 1}', '{"other": 1}'),
+    ],
+)
+def test_a_configuration_has_a_line_for_each_part(dump: str, told: str) -> None:
+    assert compact(dump) == told
 
 
 def test_pods_of_other_namespaces_are_left_alone() -> None:

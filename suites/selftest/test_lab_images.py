@@ -6,7 +6,7 @@ import tarfile
 from contextlib import closing
 from pathlib import Path
 
-from lab.images import Archive, compose, configuration, layer
+from lab.images import Archive, compose, configuration
 from lab.sources import Image
 
 
@@ -14,21 +14,22 @@ def _image(**changes: object) -> Image:
     declared: dict[str, object] = {
         "name": "registry.lab/x:1", "programs": {"x": "/usr/local/bin/x"}, "files": {"y.json": "/etc/y.json"},
         "debian": (), "folders": (), "links": {}, "entrypoint": ("/usr/local/bin/x",), "user": "1337:1337",
-        "istio": None, "iptables": False,
+        "environment": {"X": "1"}, "iptables": False,
     }  # fmt: skip
     return Image(**(declared | changes))  # type: ignore[arg-type]
 
 
-def _layer(folder: Path, name: str) -> Path:
-    for file in ("x", "y.json"):
-        (folder / file).write_text(file)
-    with layer(folder / name) as target:
-        compose(_image(), {"x": folder / "x"}, {"y.json": folder / "y.json"}, folder, target)
-    return folder / name
+def _layers(folder: Path, **changes: object) -> list[Path]:
+    folder.mkdir()
+    files = {name: folder / name for name in ("x", "y.json", "other:z")}
+    for name, file in files.items():
+        file.write_text(name)
+    return compose(_image(**changes), files, files, folder, folder)
 
 
 def test_a_layer_has_each_file_with_its_mode_and_its_parent_folders(tmp_path: Path) -> None:
-    with tarfile.open(_layer(tmp_path, "layer.tar")) as tar:
+    (made,) = _layers(tmp_path / "1")
+    with tarfile.open(made) as tar:
         members = {member.name: (member.mode, member.uid, member.mtime) for member in tar}
     assert members["usr/local/bin/x"] == (0o755, 0, 0)
     assert members["etc/y.json"] == (0o644, 0, 0)
@@ -36,12 +37,23 @@ def test_a_layer_has_each_file_with_its_mode_and_its_parent_folders(tmp_path: Pa
 
 
 def test_the_same_inputs_give_the_same_layer(tmp_path: Path) -> None:
-    first, second = _layer(tmp_path, "1.tar"), _layer(tmp_path, "2.tar")
+    (first,), (second,) = _layers(tmp_path / "1"), _layers(tmp_path / "2")
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_a_program_of_another_source_has_a_layer_that_images_can_share(tmp_path: Path) -> None:
+    programs = {"other:z": "/usr/local/bin/z"}
+    lone = _layers(tmp_path / "1", programs=programs)
+    both = _layers(tmp_path / "2", programs={**programs, "x": "/usr/local/bin/x"})
+    assert [len(lone), len(both)] == [2, 2]
+    assert lone[0].read_bytes() == both[0].read_bytes()
+    with tarfile.open(both[1]) as tar:
+        assert "usr/local/bin/x" in tar.getnames()
+        assert "usr/local/bin/z" not in tar.getnames()
+
+
 def test_an_archive_names_its_layers_by_their_digest_and_shares_them(tmp_path: Path) -> None:
-    tarball = _layer(tmp_path, "layer.tar")
+    (tarball,) = _layers(tmp_path / "1")
     with closing(Archive(tmp_path / "images.tar")) as archive:
         archive.add("a:1", [tarball], configuration(_image()))
         archive.add("b:1", [tarball], configuration(_image()))
@@ -55,6 +67,7 @@ def test_an_archive_names_its_layers_by_their_digest_and_shares_them(tmp_path: P
     assert [image["RepoTags"] for image in listed] == [["a:1"], ["b:1"]]
 
 
-def test_the_configuration_carries_user_and_entrypoint() -> None:
+def test_the_configuration_carries_user_entrypoint_and_environment() -> None:
+    assert "X=1" in configuration(_image())["Env"]
     assert configuration(_image())["User"] == "1337:1337"
     assert configuration(_image())["Entrypoint"] == ["/usr/local/bin/x"]

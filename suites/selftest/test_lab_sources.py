@@ -6,7 +6,7 @@ import pytest
 
 from lab.errors import LabError
 from lab.paths import PROJECT, SOURCES
-from lab.sources import all_sources, chosen_sources, istio_versions
+from lab.sources import all_sources, versions_of
 
 
 def _folder(root: Path, name: str, text: str) -> None:
@@ -17,31 +17,14 @@ def _folder(root: Path, name: str, text: str) -> None:
 @pytest.fixture
 def two_versions(tmp_path: Path) -> Path:
     _folder(tmp_path, "core", 'title="c"\n[versions]\nkubernetes="1.35.4"\nistio="1.29.1"\n')
-    image = 'name="i"\nistio="1.28.2"\nprograms={"envoy-1.36.4:envoy"="/envoy"}\n'
-    _folder(tmp_path, "istio-1.28.2", f'title="i"\n[versions]\nistio="1.28.2"\n[[image]]\n{image}')
-    _folder(tmp_path, "envoy-1.36.4", 'title="e"\n[versions]\nenvoy="1.36.4"\n[wheel]\nenvoy="x"\n')
+    _folder(tmp_path, "istio-1.28.2", 'title="i"\n[versions]\nistio="1.28.2"\n')
     _folder(tmp_path, "kiali", 'title="k"\n[versions]\nkiali="1.89.0"\n')
     return tmp_path
 
 
 def test_versions_are_sorted_as_numbers(two_versions: Path) -> None:
     _folder(two_versions, "istio-1.9.0", 'title="old"\n[versions]\nistio="1.9.0"\n')
-    assert istio_versions(all_sources(two_versions)) == ["1.9.0", "1.28.2", "1.29.1"]
-
-
-def test_one_version_takes_the_cluster_the_addons_and_nothing_of_another_version(two_versions: Path) -> None:
-    chosen = chosen_sources(["1.29.1"], all_sources(two_versions))
-    assert [source.name for source in chosen] == ["core", "kiali"]
-
-
-def test_a_second_version_brings_its_folder_and_its_envoy(two_versions: Path) -> None:
-    chosen = chosen_sources(["1.28.2", "1.29.1"], all_sources(two_versions))
-    assert [source.name for source in chosen] == ["core", "envoy-1.36.4", "istio-1.28.2", "kiali"]
-
-
-def test_an_unknown_version_says_which_exist(two_versions: Path) -> None:
-    with pytest.raises(LabError, match=r"no Istio 9\.9\.9; it has 1\.28\.2, 1\.29\.1"):
-        chosen_sources(["9.9.9"], all_sources(two_versions))
+    assert versions_of("istio", all_sources(two_versions).values()) == ["1.9.0", "1.28.2", "1.29.1"]
 
 
 def test_a_broken_source_is_named(tmp_path: Path) -> None:
@@ -51,8 +34,7 @@ def test_a_broken_source_is_named(tmp_path: Path) -> None:
 
 
 def test_the_projects_own_sources_are_whole() -> None:
-    known = all_sources()
-    for source in chosen_sources([istio_versions(known)[-1]], known):
+    for source in all_sources().values():
         assert any((source.folder / name).exists() for name in ("go.sum", "requirements.txt")), source.name
 
 

@@ -10,6 +10,9 @@ from fixtures.settings import Timeouts, UnknownName
 CONFTEST = """
 def pytest_istio_versions():
     return ["1.28.2", "1.29.1"]
+
+def pytest_envoy_versions():
+    return ["1.36.4", "1.37.0"]
 """
 
 Run = Callable[..., pytest.RunResult]
@@ -34,12 +37,18 @@ def test_time_outs_have_names_and_a_factor(run: Run) -> None:
     run(*options, arguments="timeouts", holds=holds).assert_outcomes(passed=1)
 
 
-def test_the_version_and_the_clusters_name_are_carried(run: Run) -> None:
-    options = ("--istio-version", "1.28.2", "--cluster-name", "mine", "--keep-cluster")
-    seen = "(run_options.istio_version, run_options.cluster_name, run_options.keep_cluster)"
-    run(*options, arguments="run_options", holds=f"{seen} == ('1.28.2', 'mine', True)").assert_outcomes(
-        passed=1
-    )
+def test_the_versions_and_the_clusters_name_are_carried(run: Run) -> None:
+    options = ("--istio-version", "1.28.2", "--envoy-version", "1.37.0", "--cluster-name", "mine")
+    seen = "(run_options.istio_version, run_options.envoy_version, run_options.cluster_name)"
+    holds = f"{seen} == ('1.28.2', '1.37.0', 'mine')"
+    run(*options, arguments="run_options", holds=holds).assert_outcomes(passed=1)
+
+
+def test_without_a_word_the_cluster_goes_and_each_istio_has_its_own_envoy(run: Run) -> None:
+    seen = "(run_options.keep_cluster, run_options.envoy_version)"
+    run(arguments="run_options", holds=f"{seen} == (False, None)").assert_outcomes(passed=1)
+    kept = "run_options.keep_cluster"
+    run("--keep-cluster", arguments="run_options", holds=kept).assert_outcomes(passed=1)
 
 
 def test_a_kept_cluster_that_is_used_is_kept_again(run: Run) -> None:
@@ -72,6 +81,7 @@ def test_the_overlays_folder_reaches_the_fixtures(run: Run, tmp_path: Path) -> N
     ("options", "message"),
     [
         (["--istio-version", "1.2.3"], "*no Istio version named '1.2.3'*known: 1.28.2, 1.29.1"),
+        (["--envoy-version", "1.37"], "*no Envoy version named '1.37'*known: 1.36.4, 1.37.0"),
         (["--distribution", "upstream"], "*--distribution upstream comes later*"),
         (["--distribution", "mine"], "*invalid choice: 'mine'*"),
         (["--time-out", "injektion=3"], "*no time-out named 'injektion' (did you mean injection[?])*"),

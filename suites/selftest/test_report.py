@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.plugins.report import _repeated
 from suites.selftest.drawings import drawing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +41,34 @@ CONFTEST = """
     def leaking(cluster):
         yield
         raise NotReady("the app is gone", elapsed=2, tries=3, last="1 pod")
+"""
+LAST = """
+    import pytest
+    from fixtures.plugins.causes import DIAGNOSIS
+    from fixtures.waits import NotReady
+
+    class Looking:
+        def likely(self):
+            return "no endpoints: Service web"
+
+    @pytest.fixture(scope="session")
+    def whole(request, evidence):
+        request.config.stash[DIAGNOSIS] = Looking()
+        evidence.add("pods", lambda: "web-1 Terminating")
+        yield
+        evidence.forget()
+
+    @pytest.fixture(scope="session")
+    def fragile(whole):
+        yield
+        raise NotReady("the app is gone", elapsed=2, tries=3, last="1 pod")
+
+    @pytest.mark.stage("gateway")
+    def test_assertion(whole):
+        assert [404] == [200]
+
+    @pytest.mark.stage("virtual-service")
+    def test_last(fragile): ...
 """
 STAGES = """
     import pytest
@@ -80,12 +109,21 @@ STAGES = """
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one run in which a set-up, a call and a teardown fail; `output` holds what it printed."""
-    folder = tmp_path_factory.mktemp("run")
-    (folder / "conftest.py").write_text(dedent(CONFTEST))
-    (folder / "test_stages.py").write_text(dedent(STAGES))
+    return ran(tmp_path_factory.mktemp("run"), CONFTEST, STAGES)
+
+
+@pytest.fixture(scope="module")
+def last(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of a run whose last teardown fails, before the cluster goes in the same phase."""
+    return ran(tmp_path_factory.mktemp("last"), "", LAST, "-p", "fixtures.plugins.causes")
+
+
+def ran(folder: Path, conftest: str, stages: str, *options: str) -> Path:
+    (folder / "conftest.py").write_text(dedent(conftest))
+    (folder / "test_stages.py").write_text(dedent(stages))
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = stage\n")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *PLUGINS, "--alluredir", "results", "."],
+        [sys.executable, "-m", "pytest", *PLUGINS, *options, "--alluredir", "results", "."],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"},
         capture_output=True,
@@ -116,6 +154,34 @@ def test_each_failed_phase_carries_evidence_and_how_to_reproduce_it(run: Path, t
 
 def test_a_command_that_reproduces_the_check_comes_first(run: Path) -> None:
     assert attached(run, "test_call")["how to reproduce"].startswith("curl -i x\n")
+
+
+def test_a_teardown_that_fails_before_the_cluster_goes_carries_its_state(last: Path) -> None:
+    assert attached(last, "test_last")["pods"] == "web-1 Terminating"
+
+
+def test_a_failure_that_waited_for_nothing_names_its_cause(last: Path) -> None:
+    output = (last / "output").read_text()
+    details = result(last, "test_assertion")["statusDetails"]
+    assert details["message"].endswith("\nlikely cause: no endpoints: Service web")
+    assert re.search(r"^E +likely cause: no endpoints: Service web$", output, re.MULTILINE)
+    assert re.search(r"^ +likely cause: no endpoints: Service web$", output, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "repeated"),
+    [
+        (["suites/article", "--manifests=my own", "--alluredir", "x"], ["'--manifests=my own'"]),
+        (
+            ["--time-out", "request=9", "--istio-version", "1.28.2"],
+            ["--time-out=request=9", "--istio-version=1.28.2"],
+        ),
+    ],
+)
+def test_the_command_that_reproduces_repeats_what_the_failure_may_depend_on(
+    arguments: list[str], repeated: list[str]
+) -> None:
+    assert [*_repeated(iter(arguments))] == repeated
 
 
 def test_a_passed_test_carries_what_was_seen_and_no_evidence(run: Path) -> None:

@@ -149,6 +149,13 @@ def test_a_difference_within_the_noise_of_schedulers_is_none() -> None:
     assert missed(judged(records(slow=0.003))) == []
 
 
+def test_latency_that_a_busy_machine_explains_is_no_proof() -> None:
+    late = [replace(each, lag=0.003 if each.start >= 20 else 0.001) for each in records(slow=0.007)]
+    found = judged(late)
+    assert missed(found) == []
+    assert "lag 3.0 ms: their own variation, or the machine's, explains it" in found["latency-p50"].note
+
+
 def test_latency_is_compared_with_the_same_phase_of_another_run_where_there_is_one() -> None:
     slow = account(records(slow=0.007))
     found = judge(slow, PHASES, streams=STREAMS, baseline=slow)

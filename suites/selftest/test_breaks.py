@@ -1,0 +1,88 @@
+"""What is broken on the lab for each cause: all causes have a break, and what it touches is known."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from fixtures.causes import CAUSES, INGRESS
+from fixtures.clients.kubectl import Kubectl
+from suites.lab.breaks import Break, breaks, broken
+
+BREAKS, CIRCUMSTANCES = breaks()
+#: Causes that one node can't show without losing the cluster, and one that needs no break.
+NOT_BROKEN = {"node not ready", "Istio is there"}
+
+
+class Recording:
+    """A kubectl that has some resources and takes down what it is told."""
+
+    def __init__(self, **there: Any) -> None:
+        self.there = {name.replace("_", "/"): value for name, value in there.items()}
+        self.told: list[str] = []
+
+    def read(self, *arguments: str) -> str:
+        if arguments[0] == "get":
+            return json.dumps(self.there[arguments[1]]) if arguments[1] in self.there else ""
+        self.told.append(" ".join(arguments))
+        return ""
+
+
+def told(kubectl: Recording, trial: Break, folder: Path) -> list[str]:
+    with broken(trial, cast("Kubectl", kubectl), folder):
+        kubectl.told.append("-")
+    return kubectl.told
+
+
+def of(*steps: Any, undo: Any = ()) -> Break:
+    return Break(cause="c", words="w", steps=steps, undo=undo)
+
+
+def test_every_cause_has_a_break() -> None:
+    assert {cause.name for cause in CAUSES} - {trial.cause for trial in BREAKS} == NOT_BROKEN
+
+
+def test_every_break_is_of_a_cause_that_there_is() -> None:
+    assert {trial.cause for trial in BREAKS} <= {cause.name for cause in CAUSES}
+    assert {trial.cause for trial in CIRCUMSTANCES} <= {cause.name for cause in INGRESS}
+
+
+@pytest.mark.parametrize("trial", [*BREAKS, *CIRCUMSTANCES], ids=str)
+def test_what_a_break_applies_is_in_a_namespace_that_goes_with_the_cluster(trial: Break) -> None:
+    assert all(len(target) in (1, 3) for target in trial.targets()), trial.targets()
+
+
+def test_what_was_there_is_put_back_as_it_was(tmp_path: Path) -> None:
+    before = {"kind": "Pod", "metadata": {"name": "a", "uid": "1", "labels": {"app": "a"}}}
+    kubectl = Recording(pod_a=before)
+    commands = told(kubectl, of({"patch": "pod/a -n test", "by": {"spec": {}}}), tmp_path)
+    assert commands == [
+        'patch pod/a -n test --type=merge --patch {"spec": {}}',
+        "-",
+        f"replace --filename {tmp_path}/before.json",
+    ]
+    assert json.loads((tmp_path / "before.json").read_text()) == {
+        "kind": "Pod",
+        "metadata": {"name": "a", "labels": {"app": "a"}},
+    }
+
+
+def test_what_was_not_there_goes_again_after_the_undoing(tmp_path: Path) -> None:
+    commands = told(Recording(), of({"apply": "quota"}, undo=[{"run": "annotate x"}]), tmp_path)
+    assert commands[1:] == [
+        "-",
+        "annotate x",
+        "delete ResourceQuota/trial -n test-namespace --ignore-not-found",
+    ]
+
+
+def test_what_was_deleted_is_made_again(tmp_path: Path) -> None:
+    class Deleting(Recording):
+        def read(self, *arguments: str) -> str:
+            if arguments[0] == "delete":
+                del self.there[arguments[1]]
+            return super().read(*arguments)
+
+    commands = told(Deleting(crd_a={"metadata": {"name": "a"}}), of({"delete": "crd/a"}), tmp_path)
+    assert commands == ["delete crd/a", "-", f"create --filename {tmp_path}/before.json"]
