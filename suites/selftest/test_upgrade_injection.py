@@ -53,6 +53,8 @@ def test_a_pod_without_one_is_missed(api: FakeApiServer) -> None:
     assert first(api).missed == "made without a sidecar"
 
 
-def test_a_pod_that_is_refused_is_missed_too(api: FakeApiServer) -> None:
+def test_a_pod_that_is_refused_was_not_made_and_is_told(api: FakeApiServer) -> None:
     api.on(f"POST {PODS}", refusal(500, "InternalError", "failed calling webhook"))
-    assert "failed calling webhook" in first(api).missed
+    refused = first(api)
+    assert "failed calling webhook" in refused.refused
+    assert not refused.missed
