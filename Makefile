@@ -13,10 +13,15 @@ CODE := conftest.py fixtures lab reports suites
 ARGS ?=
 # Another Istio than the newest that the lab knows: make run ISTIO=1.29.1
 ISTIO ?=
+# What is upgraded, how, and for how long: make upgrade FROM=1.28.2 TO=1.29.1 MODE=gate STRATEGY=canary
+FROM ?=
+TO ?=
+MODE ?=
+STRATEGY ?=
 # Each finished phase of `make test` is written here, so that .ci/run can name what was not reached.
 PHASES := reports/phases
 
-.PHONY: help check run test test-full clean bench lab pins actionlint
+.PHONY: help check run upgrade test test-full ledger clean bench lab pins actionlint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -33,25 +38,36 @@ check: $(READY) ## format, lint, types, layers, YAML, workflows, selftests, coll
 	@$(PYTHON) -m yamllint --strict .github manifests suites
 	@.ci/actionlint
 	@$(PYTEST) suites/selftest -m 'not lab' --quiet
-	@$(PYTEST) suites/article --collect-only --quiet
+	@$(PYTEST) suites/article suites/ledger --collect-only --quiet
 	@$(PYTEST) suites/article --setup-plan --quiet
+	@$(PYTEST) suites/upgrade --setup-plan --quiet
 
 run: $(READY) ## the lab, the article's stages on it, and the report
 	@$(PYTHON) -m lab build
 	@echo lab >> $(PHASES)
 	@$(PYTHON) -m reports install
-	@PYTHON=$(PYTHON) .ci/stages $(if $(ISTIO),--istio-version $(ISTIO)) $(ARGS)
+	@PYTHON=$(PYTHON) .ci/stages article $(if $(ISTIO),--istio-version $(ISTIO)) $(ARGS)
 
-test: ## check, run, then the lab's own promises on a real engine: what CI does
+upgrade: $(READY) ## an upgrade under traffic, both strategies with their way back, judged, and its report
+	@$(PYTHON) -m lab build
+	@$(PYTHON) -m reports install
+	@PYTHON=$(PYTHON) .ci/stages upgrade $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) \
+	  $(if $(MODE),--mode $(MODE)) $(if $(STRATEGY),--strategy $(STRATEGY)) $(ARGS)
+
+test: ## check, run, the lab's own promises on a real engine, then an upgrade in quick mode: what CI does
 	@rm -f $(PHASES)
 	@$(MAKE) check
 	@echo check >> $(PHASES)
 	@$(MAKE) run
 	@$(PYTEST) suites/lab -m 'not full'
 	@echo promises >> $(PHASES)
+	@$(MAKE) upgrade
 
 test-full: test ## test, and what takes longer: each stage climbed to alone
 	@$(PYTEST) suites/lab -m full
+
+ledger: $(READY) ## whether the installed Istio does what its kept ledger says: one cluster, two minutes
+	@$(PYTEST) suites/ledger $(if $(ISTIO),--istio-version $(ISTIO)) $(ARGS)
 
 lab: $(READY) ## build the lab and nothing else
 	@$(PYTHON) -m lab build
@@ -61,7 +77,7 @@ bench: $(READY) ## the figures: warm and cold runs, noticing lag
 
 clean: $(READY) ## remove every cluster, network and engine that runs left behind, and the generated folders
 	@$(PYTHON) -m lab clean
-	rm -rf reports/results reports/html $(PHASES) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf reports/results reports/results-upgrade reports/html $(PHASES) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 pins: $(READY) ## resolve requirements.in into requirements.txt
 	@$(PYTHON) -m venv $(VENV)/pins

@@ -19,6 +19,10 @@ pytest_plugins = [
     "fixtures.plugins.addons",
     "fixtures.plugins.telemetry",
     "fixtures.plugins.tracing",
+    "fixtures.plugins.ledger",
+    "fixtures.plugins.upgrade_options",
+    "fixtures.plugins.upgrade",
+    "fixtures.plugins.upgrade_verdict",
 ]
 
 

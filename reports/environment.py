@@ -53,6 +53,8 @@ def title(folder: Path) -> str:
     if not target.is_file():
         return ""
     told = dict(line.split("=", 1) for line in target.read_text().splitlines() if "=" in line)
+    if upgrade := told.get("upgrade"):
+        return f"Upgrade of Istio from {upgrade}, Kubernetes {told['kubernetes']}, {told['distribution']}"
     return f"Istio {told['istio']} on Kubernetes {told['kubernetes']}, distribution {told['distribution']}"
 
 

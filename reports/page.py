@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from lab.paths import cache_root
-from reports import environment
+from reports import environment, overview
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -73,11 +73,12 @@ def build(results: Path = RESULTS, page: Path = PAGE) -> Path:
         config = Path(scratch) / "allurerc.json"
         config.write_text(json.dumps(settings))
         made = Path(scratch) / "html"
+        ordered = overview.prepared(results, Path(scratch) / "results")
         command = [
             "node",
             str(program),
             "generate",
-            str(results.resolve()),
+            str(ordered),
             "-c",
             str(config),
             "-o",
@@ -85,8 +86,17 @@ def build(results: Path = RESULTS, page: Path = PAGE) -> Path:
         ]
         _run(command, Path(scratch), GENERATE_SECONDS, "Allure could not make the page")
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(without_analytics((made / "index.html").read_text()))
+        html = without_analytics((made / "index.html").read_text())
+        page.write_text(with_head(html, overview.head(overview.given(results))))
     return page
+
+
+def with_head(html: str, head: str) -> str:
+    """The page with this as the first of its body; ReportError where it has no body."""
+    before, body, after = html.partition("<body>")
+    if not body:
+        raise ReportError("Allure's page has no body as reports/page.py knows it")
+    return f"{before}{body}{head}{after}"
 
 
 def without_analytics(html: str) -> str:

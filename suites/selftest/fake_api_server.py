@@ -123,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    do_GET = do_PATCH = do_DELETE = _serve  # noqa: N815 - names that http.server calls
+    do_GET = do_PATCH = do_POST = do_DELETE = _serve  # noqa: N815 - names that http.server calls
 
     def _stream(self, stream: Stream) -> None:
         self.send_response(200)

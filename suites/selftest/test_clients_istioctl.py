@@ -79,3 +79,9 @@ def test_what_analyze_finds_is_text_for_a_person_too(tmp_path: Path) -> None:
 def test_an_analyze_that_fails_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="ended with status 1:\nno cluster"):
         istioctl(tmp_path, "no cluster", status=1).analyze()
+
+
+def test_the_reference_is_the_page_that_istioctl_writes(tmp_path: Path) -> None:
+    program = istioctl(tmp_path)
+    program.program.write_text('#!/bin/sh\necho "$2 $3" > "$4/istioctl.html"\n')
+    assert program.reference() == "--html_fragment_with_front_matter --outputDir\n"

@@ -91,3 +91,12 @@ def test_a_request_from_the_node_has_an_outcome(tmp_path: Path) -> None:
     outcome = node(tmp_path, "", status=52).request("http://127.0.0.1:30080/", timeout=3)
     assert (outcome.kind, outcome.method, outcome.url) == ("empty reply", "GET", "http://127.0.0.1:30080/")
     assert asked(tmp_path).startswith("exec lab-control-plane curl --disable")
+
+
+def test_a_nat_table_that_is_not_there_is_not_asked_for(tmp_path: Path) -> None:
+    assert node(tmp_path, "filter\n").nat_tables(1877) == ("filter\n", "")
+    assert asked(tmp_path).endswith("iptables-nft-save -t nat")
+
+
+def test_both_nat_tables_are_read_where_both_are_there(tmp_path: Path) -> None:
+    assert node(tmp_path, "filter nat\n").nat_tables(1877) == ("filter nat\n", "filter nat\n")

@@ -100,3 +100,8 @@ def test_grafanas_dashboards_are_given_by_title(api: FakeApiServer) -> None:
     grafana = grafanas.through_service(Kube(api.kubeconfig, timeout=5), "istio-system", "grafana", 3000)
     assert grafana.dashboards() == ["Istio Mesh Dashboard"]
     assert api.asked[-1][2] == {"type": "dash-db"}
+
+
+def test_what_pilot_agent_says_before_the_json_is_passed_over(api: FakeApiServer, tmp_path: Path) -> None:
+    said = '2026-11-24T16:00:40Z\twarn\tOS CA Cert could not be found for agent\n{\n "state": "LIVE"\n}'
+    assert proxy(api, tmp_path, said).admin_json("server_info") == {"state": "LIVE"}

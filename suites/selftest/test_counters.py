@@ -61,3 +61,9 @@ def test_growth_is_counted_from_the_baseline() -> None:
     before = counters(Scraped(("app", "200", 4)), Stats("app", stats(c200=4))).agreed()
     later = counters(Scraped(("app", "200", 24)), Stats("app", stats(c200=24)))
     assert list(CountedRequests({"200": 20}, before, later).growth().values()) == [20]
+
+
+def test_the_proxies_own_growth_does_not_wait_for_prometheus() -> None:
+    before = counters(Scraped(), Stats("app", stats(c200=4))).own()
+    later = counters(Scraped(("app", "200", 4)), Stats("app", stats(c200=24)))
+    assert list(CountedRequests({"200": 20}, before, later).growth_of_proxies().values()) == [20]

@@ -18,6 +18,11 @@ def test_every_stage_has_its_own_name_and_fixtures() -> None:
     assert len(set(fixtures)) == len(fixtures)
 
 
+def test_a_stage_replaces_what_lower_stages_have_made() -> None:
+    for rung, stage in enumerate(ladder.STAGES):
+        assert all(ladder.RUNG_OF_FIXTURE[fixture] < rung for fixture in stage.replaces)
+
+
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UnknownName, match="did you mean metrics") as caught:
         ladder.rung_of("metric")

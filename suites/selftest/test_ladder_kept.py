@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.values.kept import Kept
 from suites.selftest.inner import Inner
 
 #: A cluster is the files of one folder, a resource each; its record lies beside them.
@@ -66,6 +67,12 @@ def app(istio, workload):
 
 @pytest.fixture(scope="session")
 def gateway(app): return [make("gateway")]
+
+@pytest.fixture(scope="session")
+def purged_mesh(mesh): print("made purged_mesh")
+
+@pytest.fixture(scope="session")
+def former_mesh(mesh): return mesh
 
 @pytest.fixture(scope="session")
 def virtual_service(gateway): return make("virtual_service")
@@ -177,20 +184,24 @@ def test_a_resource_is_given_as_it_is_now(inner: Inner) -> None:
 
 
 def test_what_a_higher_stage_replaced_is_given_as_it_was(inner: Inner) -> None:
-    brought_to(inner, "virtual-service")
+    brought_to(inner, "gateway")
     (inner.pytester.path / "cluster" / "gateway").unlink()
-    inner.tests("virtual-service(gateway, virtual_service): assert gateway[0]['metadata']['uid'] == 'first'")
+    kept = Kept.read(inner.pytester.path / "cluster")
+    kept.begun("purged_mesh").ended("purged_mesh", None).write(inner.pytester.path / "cluster")
+    inner.tests("uninstall(purged_mesh, gateway): assert gateway[0]['metadata']['uid'] == 'first'")
     inner.run().assert_outcomes(passed=1)
 
 
-def test_what_the_highest_stage_left_must_still_be_there(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_what_no_stage_replaced_must_still_be_there(inner: Inner) -> None:
+    brought_to(inner, "virtual-service")
     there = inner.pytester.path / "cluster" / "gateway"
     there.write_text(there.read_text().replace("first", "second"))
-    inner.tests("gateway(gateway)", "virtual-service(virtual_service)")
+    inner.tests("virtual-service(virtual_service)", "injection(virtual_service)")
     result = inner.run()
     result.assert_outcomes(errors=1, skipped=1)
-    result.stdout.fnmatch_lines(["*NotAsLeft: Pod gateway is another one: the kept cluster mine is not as *"])
+    result.stdout.fnmatch_lines(
+        ["*NotAsLeft: Pod gateway is another one: the kept cluster mine is not as 'gateway' left it*"]
+    )
 
 
 def test_a_plan_of_the_set_up_takes_up_nothing(inner: Inner) -> None:

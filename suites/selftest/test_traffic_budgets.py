@@ -20,6 +20,7 @@ PHASES = (Phase("before", "", 0, 20, 20), Phase("gateway", "", 20, 40, 20, repla
 MODE = Mode(name="trial", requests=1_600)
 HELD = Held("events", "events", "north-south", 0.0, None, "open", 200, 0.3, 0)
 INJECTIONS = Injections(created=40, missed=0)
+REFUSED = Injections(created=40, missed=0, refused=2)
 
 
 def records(seconds: float = 40, *, slow: float = 0.002) -> list[Record]:
@@ -117,6 +118,13 @@ def test_a_pod_without_a_sidecar_misses_its_budget() -> None:
     assert [each.budget.name for each in found if not each.met] == ["missed-injections"]
 
 
+def test_a_refused_pod_was_not_created_and_is_told() -> None:
+    found = judge(account(records()), PHASES, streams=STREAMS, held=[HELD], injections=REFUSED)
+    (pods,) = [each for each in found if each.budget.name == "missed-injections"]
+    assert pods.met
+    assert pods.note == "among 40: 2 more refused while the webhook did not answer"
+
+
 @pytest.mark.parametrize(
     ("held", "broken"),
     [
@@ -147,6 +155,13 @@ def test_five_milliseconds_of_added_latency_miss_both_budgets() -> None:
 
 def test_a_difference_within_the_noise_of_schedulers_is_none() -> None:
     assert missed(judged(records(slow=0.003))) == []
+
+
+def test_latency_that_a_busy_machine_explains_is_no_proof() -> None:
+    late = [replace(each, lag=0.003 if each.start >= 20 else 0.001) for each in records(slow=0.007)]
+    found = judged(late)
+    assert missed(found) == []
+    assert "lag 3.0 ms: their own variation, or the machine's, explains it" in found["latency-p50"].note
 
 
 def test_latency_is_compared_with_the_same_phase_of_another_run_where_there_is_one() -> None:

@@ -1,10 +1,15 @@
 """What a generator writes and what is read of it, phases, and the lines of the logs."""
 
 import json
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from fixtures import traffic
 from fixtures.traffic.logs import app_entries, proxy_entries
 from fixtures.traffic.phases import OUTSIDE, Phase, PhasesOverlap, phase_of
 from fixtures.traffic.records import Held, NothingSent, Record, Summary, read
@@ -103,3 +108,24 @@ def test_the_apps_log_is_read_by_its_ids() -> None:
     line = '{"id": "r-0-1", "method": "POST", "path": "/echo?id=r-0-1", "time": 1700000000.3}'
     (entry,) = app_entries(['{"listening": {"http": 8080}}', line, "Traceback"], pod="app-1")
     assert (entry.id, entry.method, entry.time, entry.pod) == ("r-0-1", "POST", 1700000000.3, "app-1")
+
+
+@pytest.mark.parametrize("program", ["fixtures.traffic", "fixtures.traffic.app"])
+def test_the_folders_files_alone_run_with_the_standard_library_alone(tmp_path: Path, program: str) -> None:
+    source = Path(traffic.__file__).parent
+    mounted = tmp_path / "fixtures" / "traffic"
+    mounted.mkdir(parents=True)
+    for file in source.glob("*.py"):
+        shutil.copy(file, mounted)
+    command = [sys.executable, "-S", "-m", program, "--help"]
+    ran = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith(f"usage: python -m {program}")
+
+
+def test_the_folder_fits_into_a_config_map() -> None:
+    files = list(Path(traffic.__file__).parent.iterdir())
+    assert [file.name for file in files if file.is_dir()] in ([], ["__pycache__"])
+    assert sum(file.stat().st_size for file in files if file.suffix == ".py") < 900_000

@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import os
 import selectors
 import socket
 import struct
@@ -41,8 +40,7 @@ class _Hurried(selectors.DefaultSelector):
             return super().select()
         found = super().select(0)
         if not found:
-            # A busy kernel delivers from a thread of its own.
-            os.sched_yield()
+            # A busy kernel may deliver from a thread of its own.
             found = super().select(0)
         if not found:
             self.ahead += max(timeout, 0)

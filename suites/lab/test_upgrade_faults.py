@@ -1,0 +1,105 @@
+"""An upgrade that dies half-way, traffic that stops, the same version twice: told as what they are."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fixtures import waits
+from fixtures.settings import ISTIO_VERSION
+from lab.paths import PROJECT
+
+pytestmark = [pytest.mark.lab, pytest.mark.full]
+
+NAME = "istio-conformance-upgrade-fault"
+PYTEST = [
+    sys.executable,
+    "-m",
+    "pytest",
+    "suites/upgrade",
+    "-p",
+    "no:cacheprovider",
+    f"--cluster-name={NAME}",
+]
+#: Seconds until a run has come to a phase, and until it has ended after a fault.
+COMING, ENDING = 240, 300
+
+
+@contextmanager
+def upgrading(output: Path, phase: str, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """An upgrade in place, once it has come to this phase; ended if it still runs."""
+    with output.open("wb") as log:
+        command = [*PYTEST, "--strategy=in-place", *options]
+        with subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=log, start_new_session=True) as run:
+
+            def come() -> None:
+                assert run.poll() is None, output.read_text()[-3000:]
+                assert f"  {phase}: " in output.read_text(), "the phase has not begun"
+
+            try:
+                waits.eventually(come, f"the phase {phase} begins", COMING, interval=0.1)
+                yield run
+            finally:
+                if run.poll() is None:
+                    os.killpg(run.pid, signal.SIGINT)
+
+
+def kill(*words: str) -> None:
+    """Kill the one program of this run whose command line has all of these words, once it is there."""
+
+    def found() -> int:
+        pids = [
+            int(each.parent.name) for each in Path("/proc").glob("[0-9]*/cmdline") if matches(each, words)
+        ]
+        assert len(pids) == 1, f"{len(pids)} programs with {words}"
+        return pids[0]
+
+    os.kill(waits.eventually(found, f"there is a program with {words}", 30, interval=0.02), signal.SIGKILL)
+
+
+def matches(command_line: Path, words: tuple[str, ...]) -> bool:
+    """The command line has all of these words, and the folder of this run."""
+    try:
+        text = command_line.read_text(errors="replace").replace("\0", " ")
+    except OSError:
+        # It has ended in the meantime.
+        return False
+    return all(word in text for word in (*words, f"runs/{NAME}/"))
+
+
+def test_an_upgrade_that_dies_is_named_by_its_phase_and_taken_back(tmp_path: Path) -> None:
+    """istioctl is killed as it replaces istiod: not enough evidence, and the old version is back."""
+    output = tmp_path / "output"
+    with upgrading(output, "control-plane") as run:
+        kill("istioctl", " upgrade ")
+        assert run.wait(ENDING) == 11, output.read_text()[-3000:]
+    told = output.read_text()
+    assert "it died in the phase control-plane, and was taken back" in told
+    assert "  after-rollback: " in told
+    assert told.splitlines()[-1].startswith("verdict: not enough evidence (exit 11)")
+
+
+def test_traffic_that_stops_is_no_evidence(tmp_path: Path) -> None:
+    """The generator is killed before anything is changed: the run ends at once, and says so."""
+    output = tmp_path / "output"
+    with upgrading(output, "before") as run:
+        kill("fixtures.traffic", "--plan")
+        assert run.wait(ENDING) == 11, output.read_text()[-3000:]
+    told = output.read_text()
+    assert "the north-south generator has ended, with status -9" in told
+    assert "  control-plane: " not in told
+
+
+def test_the_same_version_twice_misses_no_budget(tmp_path: Path) -> None:
+    """An A/A run restarts all that an upgrade restarts: what is missed in it is not the version's."""
+    output = tmp_path / "output"
+    version = f"--from={ISTIO_VERSION}"
+    with upgrading(output, "before", version) as run:
+        status = run.wait(ENDING)
+    assert status in (0, 11), output.read_text()[-3000:]
+    assert "MISSED" not in output.read_text()

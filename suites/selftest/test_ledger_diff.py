@@ -1,0 +1,206 @@
+"""Two ledgers, and their difference as it is read."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.ledger import __main__ as program
+from fixtures.ledger.difference import Change, Diff, changes, diff
+from fixtures.ledger.ledger import Ledger
+from fixtures.ledger.meaning import GROUPS, group_of
+from fixtures.ledger.rules import ORDER
+from fixtures.ledger.telling import html, text
+from suites.selftest.test_ledger import KEY
+
+OLD = replace(KEY, istio="1.28.2")
+
+
+def ledgers(before: dict[str, Any], after: dict[str, Any]) -> tuple[Ledger, Ledger]:
+    return Ledger(OLD, before), Ledger(KEY, after)
+
+
+def between(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+    return list(changes(before, after))
+
+
+def told(before: dict[str, Any], after: dict[str, Any], shown: int = 8) -> str:
+    return text(diff(*ledgers(before, after)), shown)
+
+
+def test_what_is_the_same_is_no_difference() -> None:
+    assert between({"a": {"b": [1, 2]}}, {"a": {"b": [1, 2]}}) == []
+
+
+def test_added_removed_and_changed_are_told_apart() -> None:
+    assert between({"a": {"gone": 1, "other": 2}}, {"a": {"new": {"x": 1}, "other": 3}}) == [
+        Change("-", ("a", "gone"), old=1),
+        Change("+", ("a", "new"), new={"x": 1}),
+        Change("~", ("a", "other"), old=2, new=3),
+    ]
+
+
+def test_a_value_that_becomes_another_kind_is_a_change() -> None:
+    assert between({"a": {"b": 1}}, {"a": [1]}) == [Change("~", ("a",), old={"b": 1}, new=[1])]
+
+
+def test_items_of_a_list_are_told_one_by_one() -> None:
+    assert between({"a": ["x", "y", "y"]}, {"a": ["y", "z"]}) == [
+        Change("-", ("a",), old="x"),
+        Change("-", ("a",), old="y"),
+        Change("+", ("a",), new="z"),
+    ]
+
+
+def test_another_order_is_a_change() -> None:
+    assert between({"a": ["x", "y"]}, {"a": ["y", "x"]}) == [
+        Change("~", ("a", "in this order"), old=["x", "y"], new=["y", "x"])
+    ]
+
+
+def test_a_new_filter_is_told_once_and_not_by_the_order_of_names_too() -> None:
+    before = {ORDER: ["cors", "router"], "cors": {}, "router": {}}
+    after = {ORDER: ["cors", "fault", "router"], "cors": {}, "fault": {"@type": "f"}, "router": {}}
+    assert between({"f": before}, {"f": after}) == [Change("+", ("f", "fault"), new={"@type": "f"})]
+
+
+def clusters(**settings: Any) -> dict[str, Any]:
+    names = ("inbound|80||", "outbound|8000||subject", "PassthroughCluster")
+    return {
+        "proxies": {"sidecar": {"clusters": {name: {"breakers": {"max": 1, **settings}} for name in names}}}
+    }
+
+
+def test_the_same_change_in_many_places_is_one_line() -> None:
+    lines = told(clusters(track_remaining=True), clusters()).splitlines()
+    assert lines[-1] == "  - proxies/sidecar/clusters/*/breakers/track_remaining: True  [3 places]"
+
+
+def test_the_same_change_of_fields_in_many_places_is_one_line() -> None:
+    names = ("spec.subsets[].policy.warmup.aggression", "spec.policy.warmup.aggression")
+    before, after = ({"crds": {"a.io": {"fields": dict.fromkeys(names, kind)}}} for kind in (">= 1", ">= 0"))
+    lines = told(before, after).splitlines()
+    assert lines[-1] == "  ~ crds/a.io/fields/spec.*policy.warmup.aggression: >= 1 -> >= 0  [2 places]"
+
+
+def test_fields_below_a_new_field_are_counted_with_it() -> None:
+    fields = {
+        "spec.match": "object",
+        "spec.match.name": "string",
+        "spec.match[].x": "string",
+        "spec.matches": "x",
+    }
+    lines = told({"crds": {"a.io": {"fields": {}}}}, {"crds": {"a.io": {"fields": fields}}}).splitlines()
+    assert lines[-2:] == [
+        "  + crds/a.io/fields/spec.match: object, and 2 more below it",
+        "  + crds/a.io/fields/spec.matches: x",
+    ]
+
+
+def test_differences_are_grouped_by_what_they_mean() -> None:
+    before = {"pods": {"istiod": {"image": "a"}}, "crds": {"one": {"fields": {}}}}
+    after = {"pods": {"istiod": {"image": "b"}}, "crds": {}}
+    lines = told(before, after).splitlines()
+    assert lines[:2] == [
+        "Istio 1.28.2 to 1.29.1 (distribution lab, Kubernetes 1.35.4, profile default)",
+        "2 differences: 1 removed, 1 changed, 0 added",
+    ]
+    assert lines[2:] == [
+        "",
+        "What runs in your pods (1 changed)",
+        "  ~ pods/istiod/image: a -> b",
+        "",
+        "What your manifests may say: CRDs (1 removed)",
+        "  - crds/one",
+    ]
+
+
+def test_what_is_gone_comes_first() -> None:
+    before, after = {"settings": {"A": "x", "Z": "gone"}}, {"settings": {"A": "y", "B": "new"}}
+    signs = [line.strip()[0] for line in told(before, after).splitlines()[4:]]
+    assert signs == ["-", "~", "+"]
+
+
+def test_a_long_list_is_counted_after_the_first_few() -> None:
+    lines = told(
+        {"settings": {}}, {"settings": {f"S{number}": number for number in range(9)}}, 3
+    ).splitlines()
+    assert lines[-4:] == [
+        "  + settings/S0: 0",
+        "  + settings/S1: 1",
+        "  + settings/S2: 2",
+        "  and 6 more: 6 added",
+    ]
+
+
+def test_a_whole_branch_is_counted_and_a_long_value_cut() -> None:
+    lines = told({"crds": {}}, {"crds": {"new": {"a": 1, "b": {"c": 2}}, "text": "x" * 500}}).splitlines()
+    assert lines[-2] == "  + crds/new: (2 entries)"
+    assert len(lines[-1]) < 120
+
+
+def test_no_difference_says_so() -> None:
+    assert told({}, {}).splitlines()[-1] == "0 differences: 0 removed, 0 changed, 0 added"
+
+
+def test_ledgers_that_differ_in_more_than_the_version_say_so() -> None:
+    old, new = ledgers({}, {})
+    found = diff(Ledger(replace(old.key, kubernetes="1.34.4"), {}), new)
+    assert "Not only the version differs: kubernetes 1.34.4 and 1.35.4" in text(found)
+
+
+def test_html_escapes_and_hides_the_rest_behind_a_click() -> None:
+    after = {"settings": {f"S{number}": "<string>" for number in range(3)}}
+    page = html(diff(*ledgers({"settings": {}}, after)), 1)
+    assert page.count("&lt;string&gt;") == page.count("<li>") == 3
+    assert "<string>" not in page
+    assert page.count("<details>") == 1
+    assert "http" not in page
+
+
+@pytest.mark.parametrize(
+    ("place", "title"),
+    [
+        ("configuration", "Not of the version"),
+        ("pods/istiod/containers", "What runs in your pods"),
+        ("proxies/sidecar/envoy", "What runs in your pods"),
+        ("proxies/sidecar/listeners/virtualInbound", "What your traffic meets"),
+        ("resources/istiod/discovery/requests/cpu", "What it costs"),
+        ("objects/HorizontalPodAutoscaler/istiod", "What it costs"),
+        ("objects/Service/istiod", "What Istio itself may do"),
+        ("metrics/istiod/pilot_xds", "What your dashboards"),
+        ("webhooks/mutating istio/a/timeout", "What admission does"),
+        ("settings/PILOT_HTTP10", "What holds where you say nothing"),
+        ("istioctl/commands/istioctl tag", "What tools print"),
+        ("something/new", "Elsewhere"),
+    ],
+)
+def test_a_place_belongs_to_what_it_means(place: str, title: str) -> None:
+    assert group_of(place.split("/")).title.startswith(title)
+
+
+def test_every_group_has_a_title_of_its_own() -> None:
+    assert len({group.title for group in GROUPS}) == len(GROUPS)
+
+
+def written(folder: Path, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return [str(each.write(folder)) for each in ledgers(before, after)]
+
+
+def test_the_command_ends_with_1_where_there_is_a_difference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = written(tmp_path, {"settings": {"A": 1}}, {"settings": {"A": 2}})
+    assert program.main(["diff", *files]) == 1
+    assert "~ settings/A: 1 -> 2" in capsys.readouterr().out
+    assert program.main(["diff", files[0], files[0]]) == 0
+
+
+def test_the_command_says_why_it_can_do_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main(["diff", str(tmp_path / "a"), str(tmp_path / "b")]) == 2
+    assert "No such file" in capsys.readouterr().err
+
+
+def test_a_diff_of_nothing_has_no_groups() -> None:
+    assert Diff(OLD, KEY, []).grouped() == {}

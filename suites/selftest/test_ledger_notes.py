@@ -1,0 +1,136 @@
+"""Release notes beside a difference: which are seen, which are not, and what no note tells."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.ledger import __main__ as program
+from fixtures.ledger import notes
+from fixtures.ledger.difference import diff
+from fixtures.ledger.ledger import Ledger
+from fixtures.ledger.notes import Comparison, Note, words_of_code
+from fixtures.ledger.telling import notes_text
+from suites.selftest.test_ledger import KEY
+from suites.selftest.test_ledger_diff import OLD
+
+BREAKERS = """apiVersion: release-notes/v2
+area: traffic-management
+releaseNotes:
+- |
+  **Added** a flag `DISABLE_TRACK_REMAINING_CB_METRICS`.
+upgradeNotes:
+- title: Circuit breaker metrics tracking
+  content: This affects the `TrackRemaining` field.
+"""
+FLAG = "area: istioctl\nreleaseNotes:\n- |\n  **Added** `--wait` flag to `istioctl waypoint status`.\n"
+WORDLESS = "area: security\nreleaseNotes:\n- '**Fixed** a crash.'\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "notes"
+    made.mkdir()
+    for name, text in (("breakers", BREAKERS), ("flag", FLAG), ("wordless", WORDLESS)):
+        (made / f"{name}.yaml").write_text(text)
+    return made
+
+
+def test_words_of_code_are_quoted_or_look_like_it() -> None:
+    text = (
+        "`statsCompression: false`, PILOT_X=true, the --wait flag or sidecar.istio.io/inject; true as ever."
+    )
+    assert words_of_code(text) == {
+        "statscompressionfalse": "statsCompression: false",
+        "statscompression": "statsCompression",
+        "pilotx": "PILOT_X",
+        "wait": "--wait",
+        "sidecaristioioinject": "sidecar.istio.io/inject",
+        "inject": "inject",
+    }
+
+
+def test_notes_that_the_older_release_has_word_for_word_are_left_out(folder: Path, tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    older.mkdir()
+    (older / "breakers.yaml").write_text(BREAKERS)
+    (older / "flag.yaml").write_text(FLAG.replace("Added", "Fixed"))
+    read, unreadable = notes.read(folder, older)
+    assert [(each.file, each.reworded) for each in read] == [("flag.yaml", True), ("wordless.yaml", False)]
+    assert unreadable == []
+
+
+def test_a_file_that_is_no_note_is_named(folder: Path) -> None:
+    (folder / "broken.yaml").write_text("releaseNotes: [")
+    (folder / "other.yaml").write_text("apiVersion: v1\n---\nkind: none\n")
+    read, unreadable = notes.read(folder)
+    assert len(read) == 3
+    assert unreadable == ["broken.yaml", "other.yaml"]
+
+
+def test_a_notes_title_is_its_upgrade_notes_or_its_first_sentence(folder: Path) -> None:
+    titles = {each.file: each.title for each in notes.read(folder)[0]}
+    assert titles["breakers.yaml"] == "Circuit breaker metrics tracking"
+    assert titles["wordless.yaml"] == "**Fixed** a crash."
+
+
+def compared(before: dict[str, Any], after: dict[str, Any], *given: Note) -> Comparison:
+    old, new = Ledger(OLD, before), Ledger(KEY, after)
+    return notes.compare(old, new, diff(old, new), given, ())
+
+
+def note(text: str) -> Note:
+    return Note("n.yaml", "telemetry", text, upgrade=False, words=words_of_code(text))
+
+
+def test_a_note_is_seen_by_a_word_that_only_one_version_knows() -> None:
+    found = compared(
+        {"clusters": {"a": {"track_remaining": True}}}, {"clusters": {"a": {}}}, note("`TrackRemaining`")
+    )
+    assert [words for _, words in found.notes[0].changes] == [("TrackRemaining",)]
+    assert found.unmentioned == []
+
+
+def test_a_setting_with_another_default_is_seen_by_its_name() -> None:
+    before, after = {"settings": {"PILOT_X": "false"}}, {"settings": {"PILOT_X": "true"}}
+    assert compared(before, after, note("PILOT_X is on")).notes[0].changes
+
+
+def test_a_word_that_both_know_is_not_enough() -> None:
+    before = {"commands": {"tag": ["--wait"], "install": []}}
+    after = {"commands": {"tag": ["--wait"], "install": ["--wait"]}}
+    found = compared(before, after, note("**Added** `--wait` to `istioctl waypoint`"))
+    assert found.notes[0].changes == []
+    assert found.notes[0].unchanged == ("--wait",)
+    assert len(found.unmentioned) == 1
+
+
+def test_two_words_at_once_are_enough() -> None:
+    before = {"commands": {"istioctl tag": ["--wait"], "istioctl waypoint status": []}}
+    after = {"commands": {"istioctl tag": ["--wait"], "istioctl waypoint status": ["--wait"]}}
+    found = compared(before, after, note("**Added** `--wait` flag to `istioctl waypoint status`"))
+    assert [words for _, words in found.notes[0].changes] == [("--wait", "istioctl waypoint status")]
+
+
+def test_the_text_says_what_is_seen_what_is_not_and_what_no_note_tells(folder: Path) -> None:
+    before = {"clusters": {"a": {"track_remaining": True}, "b": {"track_remaining": True}}, "settings": {}}
+    after = {"clusters": {"a": {}, "b": {}}, "settings": {"PILOT_NEW": "1"}}
+    text = notes_text(compared(before, after, *notes.read(folder)[0]))
+    seen, unseen, untold = (
+        text.index(part) for part in ("Seen in the diff (1)", "Not visible", "in no note (1)")
+    )
+    assert seen < text.index("! Circuit breaker") < text.index("[2 places]  (TrackRemaining)") < unseen
+    assert unseen < text.index("[names no word of code]") < untold < text.index("+ settings/PILOT_NEW")
+
+
+def test_the_command_compares_two_files_with_a_folder(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = (
+        Ledger(OLD, {"settings": {}}),
+        Ledger(KEY, {"settings": {"DISABLE_TRACK_REMAINING_CB_METRICS": "on"}}),
+    )
+    files = [str(each.write(tmp_path)) for each in (old, new)]
+    assert program.main(["notes", *files, str(folder)]) == 0
+    assert "(DISABLE_TRACK_REMAINING_CB_METRICS)" in capsys.readouterr().out
+    assert program.main(["notes", *files, str(tmp_path / "nothing")]) == 2

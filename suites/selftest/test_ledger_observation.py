@@ -1,0 +1,346 @@
+"""What clusters, proxies and istioctl print, and what of it a ledger has."""
+
+from typing import Any
+
+import pytest
+
+from fixtures.ledger import admission, metrics, pods, words
+from fixtures.ledger.iptables import rules_by_chain
+from fixtures.ledger.proxies import Subject, proxy
+from fixtures.ledger.reference import reference
+from fixtures.ledger.rules import ORDER
+from fixtures.ledger.shape import chains, shaped
+from suites.selftest.recordings import recorded
+
+SUBJECT = Subject(hosts=("subject.test.svc", "subject.ledger.test"), address="10.96.1.2", ports=(8000, 9000))
+TYPE = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+
+PAGE = """<table><tr><th>Flags</th></tr>
+<tr><td><code>--kubeconfig &lt;string&gt;</code></td><td>-c</td></tr></table>
+<h3 id="istioctl-analyze">istioctl analyze</h3><p>Analyze</p>
+<table class="command-flags"><tbody><tr><td><code>--kubeconfig &lt;string&gt;</code></td><td></td></tr>
+<tr><td><code>--recursive</code></td><td><code>-R</code></td><td>Folders too</td></tr></tbody></table>
+<h3 id="istioctl-version">istioctl version</h3>
+<h2 id="envvars">Environment variables</h2><table>
+<tr id='a'><td><a href='#a'><code>PILOT_HTTP10</code></a></td>
+<td>Boolean</td><td><code>false</code></td><td>d</td></tr>
+<tr id='b'><td><code>PLATFORM</code></td><td>String</td><td><code></code></td><td>d</td></tr></table>
+<h2 id="metrics">Exported metrics</h2><table>
+<tr><td><code>pilot_xds</code></td><td><code>LastValue</code></td><td>Number</td></tr></table>"""
+
+
+def test_a_list_of_named_things_is_a_mapping_and_their_order() -> None:
+    filters = [{"name": "router", "typed_config": {"@type": TYPE}}, {"name": "cors", "disabled": True}]
+    router = {"@type": "envoy.extensions.filters.http.router.v3.Router"}
+    assert shaped(filters) == {ORDER: ["router", "cors"], "router": router, "cors": {"disabled": True}}
+
+
+def test_a_list_of_things_that_say_one_thing_each_is_a_list_of_texts() -> None:
+    assert shaped([{"prefix": "istio"}, {"safe_regex": {"regex": "a.*"}}]) == [
+        "prefix: istio",
+        "safe_regex.regex: a.*",
+    ]
+
+
+def test_other_things_are_numbered() -> None:
+    assert shaped([{"a": 1, "b": 2}, {"a": 1}]) == {"1": {"a": 1, "b": 2}, "2": {"a": 1}}
+
+
+def test_circuit_breakers_are_named_by_their_priority() -> None:
+    assert shaped([{"max": 1, "b": 2}, {"priority": "HIGH", "max": 2}]) == {
+        ORDER: ["DEFAULT", "HIGH"],
+        "DEFAULT": {"max": 1, "b": 2},
+        "HIGH": {"max": 2},
+    }
+
+
+def test_a_typed_struct_is_what_is_wrapped_in_it() -> None:
+    wrapped = {"@type": "type.googleapis.com/xds.type.v3.TypedStruct", "type_url": TYPE, "value": {"a": 1}}
+    assert shaped(wrapped) == {"@type": "envoy.extensions.filters.http.router.v3.Router", "a": 1}
+
+
+def test_filter_chains_are_named_by_what_they_match() -> None:
+    tls = {"transport_protocol": "tls"}
+    found = chains(
+        [
+            {"name": "in", "filter_chain_match": {**tls, "application_protocols": ["istio"]}},
+            {"name": "in", "filter_chain_match": tls},
+            {"name": "in", "filter_chain_match": tls},
+            {},
+        ]
+    )
+    assert list(found) == ["in tls by ALPN", "in tls", "in tls (2)", "unnamed"]
+
+
+def dump(**parts: Any) -> dict[str, Any]:
+    kinds = ("Bootstrap", "Clusters", "Listeners", "Routes")
+    return {"configs": [{"@type": f"x.{kind}ConfigDump", **parts.get(kind, {})} for kind in kinds]}
+
+
+def cluster(name: str) -> dict[str, Any]:
+    return {"cluster": {"@type": "c", "name": name, "type": "EDS"}}
+
+
+def listener(name: str, direction: str = "OUTBOUND") -> dict[str, Any]:
+    return {"active_state": {"listener": {"name": name, "traffic_direction": direction}}}
+
+
+def observed() -> dict[str, Any]:
+    hosts = [
+        {"name": "subject:8000", "domains": ["subject.test.svc", "10.96.1.2"]},
+        {"name": "other:8000", "domains": ["other.test.svc"]},
+        {"name": "allow_any", "domains": ["*"]},
+    ]
+    routes = [{"route_config": {"name": "8000", "virtual_hosts": hosts}}]
+    routes += [{"route_config": {"name": "9090", "virtual_hosts": hosts[1:]}}]
+    names = ("outbound|8000||subject.test.svc", "outbound|9090||prometheus.istio-system.svc", "inbound|80||")
+    listeners = ("0.0.0.0_8000", "0.0.0.0_9090", "10.96.1.2_9000", "10.96.7.7_9000", "virtualOutbound")
+    return dump(
+        Bootstrap={"bootstrap": {"node": {"metadata": {"NAME": "a", "LABELS": {}}}, "admin": {"a": 1}}},
+        Clusters={
+            "static_clusters": [cluster("agent")],
+            "dynamic_active_clusters": list(map(cluster, names)),
+        },
+        Listeners={
+            "static_listeners": [{"listener": {"name": "0.0.0.0_15090"}}],
+            "dynamic_listeners": [
+                *map(listener, listeners),
+                listener("0.0.0.0_8080", "INBOUND"),
+                {"name": "gone"},
+            ],
+        },
+        Routes={"dynamic_route_configs": routes},
+    )
+
+
+def test_of_a_proxy_only_the_subjects_and_what_every_proxy_has_is_taken() -> None:
+    found = proxy(observed(), "1.37.0", SUBJECT)
+    assert list(found["clusters"]) == ["agent", "outbound|8000||subject.test.svc", "inbound|80||"]
+    assert list(found["listeners"]) == [
+        "0.0.0.0_15090",
+        "0.0.0.0_8000",
+        "10.96.1.2_9000",
+        "virtualOutbound",
+        "0.0.0.0_8080",
+    ]
+    assert list(found["routes"]) == ["8000"]
+    assert found["routes"]["8000"]["virtual_hosts"][ORDER] == ["subject:8000", "allow_any"]
+
+
+def test_of_a_proxys_node_only_the_names_of_its_metadata_are_taken() -> None:
+    found = proxy(observed(), "1.37.0", SUBJECT)["bootstrap"]
+    assert found == {"admin": {"a": 1}, "node": {"metadata": ["LABELS", "NAME"]}}
+
+
+def test_containers_are_told_by_kind_and_the_apps_own_by_what_the_mesh_changes() -> None:
+    found = pods.pod(INJECTED, "web")["containers"]
+    assert {name: each["kind"] for name, each in found.items()} == {
+        "istio-init": "init",
+        "istio-proxy": "native sidecar",
+        "the app's own": "container",
+    }
+    assert found["istio-proxy"]["environment"] == ["A", "B"]
+    assert found["the app's own"].keys() == {"kind", "probes", "mounts"}
+
+
+INJECTED: dict[str, Any] = {
+    "metadata": {"labels": {"app": "subject"}, "annotations": {"sidecar.istio.io/status": "{}"}},
+    "spec": {
+        "initContainers": [
+            {"name": "istio-init", "image": "proxyv2", "args": ["istio-iptables"]},
+            {
+                "name": "istio-proxy",
+                "image": "proxyv2",
+                "restartPolicy": "Always",
+                "env": [{"name": "B", "value": "2"}, {"name": "A"}],
+                "resources": {"requests": {"cpu": "50m"}, "limits": {}},
+                "ports": [{"containerPort": 15090, "name": "http-envoy-prom"}],
+            },
+        ],
+        "containers": [{"name": "web", "image": "nginx", "resources": {"requests": {"cpu": "10m"}}}],
+        "volumes": [
+            {"name": "token", "projected": {"sources": []}},
+            {"name": "ca", "configMap": {"name": "istio-ca-crl", "optional": True}},
+        ],
+    },
+}
+
+
+def test_volumes_say_where_they_come_from() -> None:
+    volumes = pods.pod(INJECTED, "web")["volumes"]
+    assert volumes == {"token": "projected", "ca": "configMap istio-ca-crl optional"}
+
+
+def test_requests_and_limits_are_by_container_without_the_apps_own() -> None:
+    assert pods.resources(INJECTED, "web") == {"istio-init": {}, "istio-proxy": {"requests": {"cpu": "50m"}}}
+
+
+def crd(**versions: dict[str, Any]) -> dict[str, Any]:
+    made = [
+        {
+            "name": name,
+            "served": True,
+            "storage": name == "v1",
+            "schema": {"openAPIV3Schema": {"properties": {"spec": {"type": "object", "properties": spec}}}},
+        }
+        for name, spec in versions.items()
+    ]
+    return {
+        "metadata": {"name": "gateways.networking.istio.io"},
+        "spec": {"group": "networking.istio.io", "versions": made},
+    }
+
+
+HOSTS = {"type": "array", "items": {"type": "string", "enum": ["b", "a"]}}
+WARMUP = {
+    "type": "object",
+    "required": ["duration"],
+    "properties": {"weight": {"type": "integer", "minimum": 0}},
+}
+
+
+def test_a_crds_fields_say_what_they_take() -> None:
+    found = admission.crds([crd(v1={"hosts": HOSTS, "warmup": WARMUP})])["gateways.networking.istio.io"]
+    assert found["fields"] == {
+        "spec": "object",
+        "spec.hosts": "list of string of a, b",
+        "spec.warmup": "object needs duration",
+        "spec.warmup.weight": "integer >= 0",
+    }
+    assert (found["served"], found["stored"]) == (["v1"], "v1")
+    assert found["versions with other fields"] == {}
+
+
+def test_a_version_with_other_fields_is_told() -> None:
+    found = admission.crds([crd(v1={"hosts": HOSTS}, v1beta1={"hosts": {"type": "string"}, "old": HOSTS})])
+    other = found["gateways.networking.istio.io"]["versions with other fields"]
+    assert other == {"v1beta1": ["spec.hosts", "spec.old"]}
+
+
+def test_fields_below_lists_and_maps_are_found() -> None:
+    schema = {
+        "properties": {
+            "http": {"type": "array", "items": {"properties": {"name": {"type": "string"}}}},
+            "labels": {"type": "object", "additionalProperties": {"properties": {"x": {"type": "string"}}}},
+        }
+    }
+    assert [place for place, _ in admission.fields(schema)] == ["http", "http[].name", "labels", "labels.*.x"]
+
+
+def test_a_foreign_crd_is_not_istios() -> None:
+    foreign = crd(v1={})
+    foreign["spec"]["group"] = "notistio.io"
+    assert admission.crds([foreign]) == {}
+
+
+def test_webhooks_say_whom_they_call_for_what_and_what_if_they_fail() -> None:
+    recordings = [(each["kind"], each) for each in recorded("webhooks.json") if each["webhooks"]]
+    found = admission.webhooks(
+        [*recordings, ("MutatingWebhookConfiguration", {"metadata": {"name": "other"}})]
+    )
+    assert all(name.split()[0] in ("mutating", "validating") for name in found)
+    assert "other" not in " ".join(found)
+
+
+def test_a_webhooks_rule_and_selectors_are_read_like_a_sentence() -> None:
+    hook = {
+        "name": "a.istio.io",
+        "clientConfig": {
+            "service": {"name": "istiod", "port": 443, "path": "/inject"},
+            "caBundle": "LS0tLS1",
+        },
+        "failurePolicy": "Fail",
+        "rules": [
+            {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}
+        ],
+        "namespaceSelector": {
+            "matchExpressions": [{"key": "istio-injection", "operator": "In", "values": ["enabled"]}]
+        },
+        "objectSelector": {"matchLabels": {"a": "b"}},
+    }
+    configuration = {"metadata": {"name": "istio-sidecar-injector"}, "webhooks": [hook]}
+    found = admission.webhooks([("MutatingWebhookConfiguration", configuration)])
+    told = found["mutating istio-sidecar-injector"]["a.istio.io"]
+    assert told["calls"] == "istiod:443/inject"
+    assert told["rules"] == ["CREATE core/v1 pods"]
+    assert (told["namespaces"], told["objects"]) == (["istio-injection In enabled"], ["a = b"])
+    assert "LS0tLS1" not in str(told)
+
+
+def test_rights_are_verbs_on_one_resource_each() -> None:
+    rules = [
+        {"apiGroups": ["", "apps"], "resources": ["pods"], "verbs": ["list", "get"]},
+        {"apiGroups": ["x.io"], "resources": ["roles"], "resourceNames": ["one"], "verbs": ["bind"]},
+    ]
+    roles: list[dict[str, Any]] = [{"metadata": {"name": "istiod"}, "rules": rules}]
+    roles += [{"metadata": {"name": "admin"}, "rules": None}]
+    assert admission.rights(roles) == {
+        "istiod": ["apps/pods: get, list", "pods: get, list", "x.io/roles named one: bind"]
+    }
+
+
+def test_metrics_are_told_by_kind_and_labels() -> None:
+    text = """# HELP requests Number
+# TYPE requests counter
+requests{code="200",path="a,b=\\"c\\""} 2
+requests{code="404",reason="none"} 1
+# TYPE seconds histogram
+seconds_bucket{le="1",host="a"} 1
+seconds_sum{host="a"} 1
+seconds_count{host="a"} 1
+# TYPE up_count gauge
+up_count 1
+"""
+    assert metrics.families(text) == {
+        "requests": "counter by code, path, reason",
+        "seconds": "histogram by host",
+        "up_count": "gauge",
+    }
+
+
+def test_a_real_proxys_metrics_have_the_standard_labels() -> None:
+    told = metrics.families(recorded("stats-app.txt"))["envoy_istio_requests_total"]
+    assert told.startswith("counter by connection_security_policy, destination_app, ")
+    assert told.endswith(", source_workload, source_workload_namespace")
+
+
+def test_chains_of_a_real_pod_are_in_order() -> None:
+    found = rules_by_chain(recorded("iptables-nft.txt"))
+    assert found["ISTIO_IN_REDIRECT"] == ["-p tcp -j REDIRECT --to-ports 15006"]
+    assert found["ISTIO_OUTPUT"][-1] == "-j ISTIO_REDIRECT"
+    assert found["POSTROUTING"] == []
+
+
+def test_the_reference_has_commands_settings_and_metrics() -> None:
+    found = reference(PAGE)
+    assert words.commands(found) == {
+        "istioctl": ["--kubeconfig <string>"],
+        "istioctl analyze": ["--recursive"],
+        "istioctl version": [],
+    }
+    assert found.settings == {
+        "PILOT_HTTP10": "boolean, false by default",
+        "PLATFORM": "string, empty by default",
+    }
+    assert found.metrics == {"pilot_xds": "LastValue"}
+
+
+def test_a_page_of_another_form_is_no_reference() -> None:
+    with pytest.raises(ValueError, match="no settings"):
+        reference("<h1>istioctl</h1>")
+
+
+@pytest.mark.parametrize(
+    ("table", "names"),
+    [
+        ("NAME     SUBSCRIBED TYPES\na  b", ["NAME", "SUBSCRIBED TYPES"]),
+        ("\nSERVICE FQDN\tPORT\tSUBSET", ["SERVICE FQDN", "PORT", "SUBSET"]),
+    ],
+)
+def test_columns_are_what_stands_over_a_table(table: str, names: list[str]) -> None:
+    assert words.columns(table) == names
+
+
+def test_places_are_the_fields_of_a_json_value() -> None:
+    found = words.places({"meshVersion": [{"Info": {"tag": "1.29.1"}}, {"Component": "pilot"}]})
+    assert found == {"meshVersion[].Info.tag", "meshVersion[].Component"}

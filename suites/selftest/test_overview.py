@@ -1,0 +1,104 @@
+"""What belongs to the whole run comes in order, and is the head of the page."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reports import overview, page
+from reports.pictures.timings import timings
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"><rect width="1"><title>tip</title></rect></svg>'
+
+
+def attach(results: Path, name: str, content: str, *, at: int = 1, kind: str = "text/plain") -> None:
+    source = f"{len([*results.iterdir()])}-attachment"
+    (results / source).write_text(content)
+    given = {"name": name, "source": source, "type": kind, "timestamp": at}
+    (results / f"{source}-globals.json").write_text(json.dumps({"attachments": [given]}))
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Attached in one moment, the tenth stand-in first; the picture was attached before."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    for number in (10, 2, 1):
+        attach(folder, f"stand-in {number}: Envoy <plain> {number}", "same", at=2)
+    attach(folder, "how long each stage took", SVG, kind="image/svg+xml")
+    return folder
+
+
+def test_attachments_are_in_the_order_of_their_time_then_of_their_numbers(results: Path) -> None:
+    names = [each.name.split(":")[0] for each in overview.given(results)]
+    assert names == ["how long each stage took", "stand-in 1", "stand-in 2", "stand-in 10"]
+
+
+def test_allure_is_given_one_file_in_that_order_and_all_the_rest_as_it_was(
+    results: Path, tmp_path: Path
+) -> None:
+    ordered = overview.prepared(results, tmp_path / "ordered")
+    assert overview.given(ordered) == [
+        overview.Given(each.name, ordered / each.source.name, each.type) for each in overview.given(results)
+    ]
+    assert len([*ordered.glob("*-globals.json")]) == 1
+    assert {path.name for path in results.glob("*-attachment")} <= {path.name for path in ordered.iterdir()}
+
+
+def test_a_tear_down_is_shown_where_a_fixture_has_one_or_something_failed(
+    results: Path, tmp_path: Path
+) -> None:
+    steps = [("cluster::1", "passed"), ("names::<lambda>", None), ("kube::<lambda>", "broken")]
+    afters = [{"name": name, "status": status} for name, status in steps]
+    (results / "a-container.json").write_text(json.dumps({"befores": [], "afters": afters}))
+    shown = json.loads((overview.prepared(results, tmp_path / "shown") / "a-container.json").read_text())
+    assert [step["name"] for step in shown["afters"]] == ["cluster::1", "kube::<lambda>"]
+
+
+def test_the_head_shows_pictures_with_tooltips_and_stand_ins_as_one_list(results: Path) -> None:
+    head = overview.head(overview.given(results))
+    assert head.count("<details>") == 2
+    assert "<summary>How long each stage took</summary><svg" in head
+    assert "<title>tip</title>" in head
+    assert "<li>Envoy &lt;plain&gt; 1</li><li>Envoy &lt;plain&gt; 2</li>" in head
+
+
+@pytest.mark.parametrize(
+    "svg",
+    [
+        SVG.replace("<rect", "<script>alert(1)</script><rect"),
+        SVG.replace("<rect", '<rect onload="alert(1)"'),
+        SVG.replace("<rect", '<a href="javascript:alert(1)"/><rect'),
+        f'<!DOCTYPE svg [<!ENTITY a "b">]>{SVG}',
+        "no picture",
+    ],
+    ids=["script", "event", "link", "entity", "broken"],
+)
+def test_an_svg_with_more_than_shapes_is_an_image_that_can_do_nothing(tmp_path: Path, svg: str) -> None:
+    attach(tmp_path, "picture", svg, kind="image/svg+xml")
+    head = overview.head(overview.given(tmp_path))
+    assert '<img alt="picture" src="data:image/svg+xml;base64,' in head
+    assert "alert" not in head
+
+
+def test_the_pictures_of_this_project_are_part_of_the_page(tmp_path: Path) -> None:
+    attach(tmp_path, "picture", timings([]), kind="image/svg+xml")
+    assert "<svg" in overview.head(overview.given(tmp_path))
+
+
+def test_a_long_text_is_bounded_and_says_so(tmp_path: Path) -> None:
+    attach(tmp_path, "verdict", "safe\n" * 10_000)
+    head = overview.head(overview.given(tmp_path))
+    assert len(head) < 2 * overview.LONGEST
+    assert "more characters" in head
+
+
+def test_a_run_without_any_has_no_head(tmp_path: Path) -> None:
+    assert overview.head(overview.given(tmp_path)) == ""
+    assert overview.prepared(tmp_path, tmp_path / "ordered").is_dir()
+
+
+def test_the_head_is_the_first_of_the_body() -> None:
+    assert page.with_head("<html><body><p>", "<b>") == "<html><body><b><p>"
+    with pytest.raises(page.ReportError, match="no body"):
+        page.with_head("<html>", "<b>")

@@ -1,0 +1,40 @@
+"""How long the phases of an upgrade are held."""
+
+import pytest
+
+from fixtures.settings import upgrade_holds
+from fixtures.traffic.gaps import GATE
+from fixtures.traffic.streams import RATE
+
+#: Seconds that Envoy drains a listener for, and that a pod has to end.
+DRAIN, GRACE = 45, 30
+STRATEGIES = ("in-place", "canary")
+#: What only a canary has.
+CANARY_ONLY = {"again", "clean-up"}
+
+
+def phases(mode: str, strategy: str) -> dict[str, float]:
+    held = upgrade_holds(mode, strategy)
+    return {name: held[name] for name in held if strategy == "canary" or name not in CANARY_ONLY}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_gate_is_long_enough_for_its_requests_and_no_longer_than_said(strategy: str) -> None:
+    seconds = sum(phases("gate", strategy).values())
+    assert GATE.requests / RATE <= seconds <= 16 * 60
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_in_gate_mode_a_change_outlasts_drain_and_grace(strategy: str) -> None:
+    held = phases("gate", strategy)
+    changes = [name for name in held if name.rpartition("-")[2] in ("gateway", "workloads")]
+    assert len(changes) == 4
+    assert all(held[name] >= DRAIN + GRACE for name in changes)
+
+
+@pytest.mark.parametrize("mode", ["quick", "gate"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_way_back_is_held_as_long_as_the_way_forward(mode: str, strategy: str) -> None:
+    held = upgrade_holds(mode, strategy)
+    for name in ("control-plane", "gateway", "workloads"):
+        assert held[f"rollback-{name}"] == held[name]

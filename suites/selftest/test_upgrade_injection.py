@@ -1,0 +1,60 @@
+"""The probe: a pod asked for each second, that would get its sidecar or not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures import waits
+from fixtures.clients.kube import Kube
+from fixtures.values.upgrade.injection import Injected, InjectionProbe
+from suites.selftest.fake_api_server import PODS, FakeApiServer, Json, fake_api_server, refusal
+
+POD: Json = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"generateName": "p-", "namespace": "test"},
+    "spec": {},
+}
+BARE = {"spec": {"containers": [{"name": "probe", "image": "x"}]}}
+NATIVE = {"spec": {**BARE["spec"], "initContainers": [{"name": "istio-proxy", "image": "proxyv2:1.29.1"}]}}
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[FakeApiServer]:
+    with fake_api_server(tmp_path) as api:
+        yield api
+
+
+def first(api: FakeApiServer) -> Injected:
+    probe = InjectionProbe(Kube(api.kubeconfig, timeout=5), POD)
+
+    def seen() -> Injected:
+        assert probe.seen
+        return probe.seen[0]
+
+    probe.start()
+    try:
+        return waits.eventually(seen, "a pod was asked for", 5)
+    finally:
+        probe.stop()
+
+
+def test_a_pod_with_a_sidecar_says_of_which_version(api: FakeApiServer) -> None:
+    api.on(f"POST {PODS}", NATIVE)
+    found = first(api)
+    assert (found.image, found.missed) == ("proxyv2:1.29.1", "")
+    (asked,) = {query["dryRun"] for verb, _, query, _ in api.asked if verb == "POST"}
+    assert asked == "All"
+
+
+def test_a_pod_without_one_is_missed(api: FakeApiServer) -> None:
+    api.on(f"POST {PODS}", BARE)
+    assert first(api).missed == "made without a sidecar"
+
+
+def test_a_pod_that_is_refused_was_not_made_and_is_told(api: FakeApiServer) -> None:
+    api.on(f"POST {PODS}", refusal(500, "InternalError", "failed calling webhook"))
+    refused = first(api)
+    assert "failed calling webhook" in refused.refused
+    assert not refused.missed

@@ -1,0 +1,63 @@
+"""Logs that outlive their pods."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures import waits
+from fixtures.clients.background import Background, background
+from fixtures.clients.command import Completed
+from fixtures.values.upgrade.logs import SCRIPT, contents
+
+NAME = "upgrade_web_uid@app@0"
+
+
+def test_the_runtimes_own_words_are_taken_off() -> None:
+    lines = ["2026-01-01T00:00:01.1Z stdout F one\n", "2026-01-01T00:00:01.2Z stderr F two words\n"]
+    assert [*contents(iter(lines))] == ["one", "two words"]
+
+
+def test_a_line_that_was_cut_is_put_together() -> None:
+    lines = ["t stdout P begins \n", "t stdout F and ends\n", "t stdout F \n"]
+    assert [*contents(iter(lines))] == ["begins and ends", ""]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    log = tmp_path / "pods" / "upgrade_web_uid" / "app" / "0.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("one\n")
+    return log
+
+
+@pytest.fixture
+def keeping(tmp_path: Path, log: Path) -> Iterator[Background]:
+    """The script, at work on a folder of this machine."""
+    places = (str(tmp_path / "kept"), str(tmp_path / "pods"), "upgrade")
+    with background(["sh", str(SCRIPT), *places], environment={"PATH": "/usr/bin:/bin"}) as running:
+        yield running
+
+
+def test_a_log_is_kept_though_its_pod_goes(tmp_path: Path, log: Path, keeping: Background) -> None:
+    def said() -> None:
+        assert f"{NAME} 4" in keeping.printed()
+
+    waits.eventually(said, "the log is kept", 5)
+    with log.open("a") as more:
+        more.write("two\n")
+        shutil.rmtree(log.parents[1])
+        more.write("three\n")
+    assert (tmp_path / "kept" / NAME).read_text() == "one\ntwo\nthree\n"
+
+
+def test_it_ends_when_it_is_told_to(tmp_path: Path, keeping: Background) -> None:
+    def ended() -> Completed:
+        assert (tmp_path / "kept").is_dir()
+        (tmp_path / "kept" / "stop").touch()
+        done = keeping.ended()
+        assert done
+        return done
+
+    assert waits.eventually(ended, "the script ends", 5).status == 0

@@ -1,0 +1,58 @@
+"""The pods that an upgrade runs beside what runs, and what the checks before it say."""
+
+from typing import Any
+
+import pytest
+
+from fixtures.values.upgrade.asked import Strategy
+from fixtures.values.upgrade.preflight import Finding, demands, describe
+
+
+def container(cpu: str, name: str = "c", **more: Any) -> dict[str, Any]:
+    return {"name": name, "resources": {"requests": {"cpu": cpu}}, **more}
+
+
+def deployment(name: str, cpu: str, replicas: int = 1) -> dict[str, Any]:
+    template = {"spec": {"containers": [container(cpu)]}}
+    return {
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {"replicas": replicas, "template": template},
+    }
+
+
+def pod(app: str, namespace: str, **labels: str) -> dict[str, Any]:
+    sidecar = container("50m", "istio-proxy", restartPolicy="Always")
+    return {
+        "metadata": {"name": f"{app}-x", "namespace": namespace, "labels": {"app": app, **labels}},
+        "spec": {"containers": [container("50m")], "initContainers": [sidecar]},
+    }
+
+
+COMING = [deployment("istiod-1-29-1", "500m"), deployment("other", "1"), {"kind": "Service", "metadata": {}}]
+PODS = [
+    *(pod("ingress", "istio-system", istio="ingressgateway") for _ in range(2)),
+    *(pod("app", "upgrade") for _ in range(2)),
+    pod("istiod", "istio-system"),
+]
+
+
+@pytest.mark.parametrize(("strategy", "gateways"), [("canary", 2), ("in-place", 1)])
+def test_a_control_plane_more_gateways_and_one_of_each_workload(strategy: Strategy, gateways: int) -> None:
+    found = [(each.what, each.cpu) for each in demands(COMING, PODS, [], strategy)]
+    assert found == [("istiod-1-29-1", 500), *[("ingress", 100)] * gateways, ("app", 100)]
+
+
+def test_what_is_planned_comes_with_a_sidecar_and_one_more() -> None:
+    planned = demands([], PODS[2:], [deployment("client", "100m")], "canary")
+    assert [(each.what, each.cpu) for each in planned] == [
+        ("app", 100),
+        *[("client", 100), ("a sidecar", 50)] * 2,
+    ]
+
+
+def test_findings_are_told_one_a_line() -> None:
+    assert describe([]) == "nothing stands against the upgrade"
+    assert describe([Finding("room in the cluster", "stops", "needs 350 m CPU more")]) == (
+        "room in the cluster: needs 350 m CPU more"
+    )

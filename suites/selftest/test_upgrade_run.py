@@ -1,0 +1,148 @@
+"""One strategy carried out: the order of its moments, and what becomes of one that dies."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from fixtures.clients.command import CommandFailed
+from fixtures.values.upgrade.asked import Upgrade
+from fixtures.values.upgrade.protocol import Protocol
+from fixtures.values.upgrade.release import Release
+from fixtures.values.upgrade.run import Run, Strategic
+from fixtures.values.upgrade.traffic import Sent, Traffic
+from fixtures.waits import NotReady
+
+SENT = cast("Sent", object())
+
+
+class Acting:
+    """A strategy of one phase each way, which fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.fails: dict[str, Exception] = {}
+        self.old, self.new = release("1.28.2", "1-28-2"), release("1.29.1", "1-29-1")
+
+    def _phase(self, protocol: Protocol, name: str) -> None:
+        with protocol.phase(name, ""), protocol.step(name):
+            if name in self.fails:
+                raise self.fails[name]
+
+    def forward(self, protocol: Protocol) -> None:
+        self._phase(protocol, "control-plane")
+
+    def back(self, protocol: Protocol) -> None:
+        self._phase(protocol, "rollback-control-plane")
+
+    def clean_up(self, protocol: Protocol) -> None:
+        self._phase(protocol, "clean-up")
+
+
+class Flowing:
+    """Traffic that flows until it is told to have stopped."""
+
+    flows = True
+
+    def check_flowing(self) -> None:
+        assert self.flows, "the generator has ended"
+
+    def stop(self) -> Sent:
+        return SENT
+
+
+def release(version: str, revision: str) -> Release:
+    return Release(version=version, envoy="1", istioctl=cast("Any", None), files=(), revision=revision)
+
+
+@pytest.fixture
+def acting() -> Acting:
+    return Acting()
+
+
+@pytest.fixture
+def flowing() -> Flowing:
+    return Flowing()
+
+
+@pytest.fixture
+def begun(acting: Acting, flowing: Flowing) -> Callable[..., Run]:
+    """A run, carried out."""
+
+    def begin(**options: Any) -> Run:
+        run = Run(
+            upgrade=Upgrade(old="1.28.2", new="1.29.1", **options),
+            strategy="canary",
+            acting=cast("Strategic", acting),
+            protocol=Protocol(minima={}, check_flowing=flowing.check_flowing, tell=lambda _: None),
+            traffic=cast("Traffic", flowing),
+            look=lambda moment: cast("Any", moment),
+            remains=lambda revision: [f"left of {revision}"],
+        )
+        run.carry_out()
+        return run
+
+    return begin
+
+
+def phases(run: Run) -> list[str]:
+    return [phase.name for phase in run.protocol.phases]
+
+
+def test_the_way_forward_and_back_with_a_look_at_each_end(begun: Callable[..., Run]) -> None:
+    run = begun()
+    assert phases(run) == [
+        "before",
+        "control-plane",
+        "after",
+        "rollback-control-plane",
+        "after-rollback",
+        "clean-up",
+    ]
+    assert list(run.seen) == ["before", "after", "after-rollback"]
+    assert run.left == {"1-29-1": ["left of 1-29-1"], "1-28-2": ["left of 1-28-2"]}
+    assert (run.death, run.sent) == (None, SENT)
+
+
+def test_with_the_meshs_retries_it_goes_forward_only(begun: Callable[..., Run]) -> None:
+    assert phases(begun(mesh_retries=True)) == ["before", "control-plane", "after"]
+
+
+def test_an_upgrade_that_fails_by_itself_is_taken_back(acting: Acting, begun: Callable[..., Run]) -> None:
+    acting.fails["control-plane"] = NotReady("istioctl ends", elapsed=180, tries=9, last="pod Pending")
+    run = begun()
+    assert run.death is not None
+    assert (run.death.phase, run.death.from_outside, run.death.taken_back) == ("control-plane", False, True)
+    assert phases(run) == ["before", "control-plane", "rollback-control-plane", "after-rollback"]
+    assert "pod Pending" in str(run.death)
+
+
+def test_an_upgrade_whose_istioctl_was_killed_ended_from_outside(
+    acting: Acting, begun: Callable[..., Run]
+) -> None:
+    acting.fails["control-plane"] = CommandFailed(["istioctl"], "ended with status -9", status=-9)
+    run = begun()
+    assert run.death is not None
+    assert run.death.from_outside
+    assert run.sent is SENT
+
+
+def test_one_that_can_not_be_taken_back_says_so(acting: Acting, begun: Callable[..., Run]) -> None:
+    acting.fails |= {name: RuntimeError(name) for name in ("control-plane", "rollback-control-plane")}
+    run = begun()
+    assert run.death is not None
+    assert "could NOT be taken back" in str(run.death)
+
+
+def test_without_traffic_there_is_no_way_back_to_watch(
+    acting: Acting, flowing: Flowing, begun: Callable[..., Run]
+) -> None:
+    flowing.flows = False
+    run = begun()
+    assert run.death is not None
+    assert (run.death.phase, run.death.from_outside, run.death.taken_back) == ("before", True, True)
+
+
+def test_an_error_of_the_suites_own_is_raised(acting: Acting, begun: Callable[..., Run]) -> None:
+    acting.fails["control-plane"] = KeyError("spec")
+    with pytest.raises(KeyError):
+        begun()

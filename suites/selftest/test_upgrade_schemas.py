@@ -1,0 +1,67 @@
+"""What a newer version's CRDs no longer take."""
+
+from typing import Any
+
+from fixtures.values.upgrade.schemas import removed, schemas
+
+
+def crd(spec: dict[str, Any], version: str = "v1", *, served: bool = True) -> dict[str, Any]:
+    schema = {"openAPIV3Schema": {"properties": {"spec": spec}}}
+    return {
+        "kind": "CustomResourceDefinition",
+        "spec": {
+            "group": "x.istio.io",
+            "names": {"kind": "Thing"},
+            "versions": [{"name": version, "served": served, "schema": schema}],
+        },
+    }
+
+
+def thing(spec: dict[str, Any]) -> dict[str, Any]:
+    place = {"name": "one", "namespace": "n"}
+    return {"apiVersion": "x.istio.io/v1", "kind": "Thing", "metadata": place, "spec": spec}
+
+
+TEXT = {"type": "string"}
+OLD = {
+    "properties": {
+        "mode": {"enum": ["A", "B"]},
+        "hosts": {"items": {"properties": {"name": TEXT, "port": TEXT}}},
+    }
+}
+
+
+def found(spec: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    return removed([thing(spec)], schemas([crd(OLD)]), schemas([new]))
+
+
+def test_what_both_versions_take_is_no_finding() -> None:
+    assert found({"mode": "A", "hosts": [{"name": "x"}]}, crd(OLD)) == []
+
+
+def test_a_field_that_is_gone_is_named_with_its_place() -> None:
+    new = {
+        "properties": {"mode": OLD["properties"]["mode"], "hosts": {"items": {"properties": {"name": TEXT}}}}
+    }
+    assert found({"hosts": [{"name": "x"}, {"port": "80"}]}, crd(new)) == [
+        "Thing n/one: spec.hosts[1].port: there is no such field"
+    ]
+
+
+def test_a_value_that_is_no_longer_in_its_enumeration_is_named() -> None:
+    new = {"properties": {**OLD["properties"], "mode": {"enum": ["B"]}}}
+    assert found({"mode": "A"}, crd(new)) == ["Thing n/one: spec.mode: 'A' is none of ['B']"]
+
+
+def test_what_the_old_version_did_not_take_either_is_not_this_upgrade() -> None:
+    assert found({"unknown": 1}, crd(OLD)) == []
+
+
+def test_a_version_that_is_not_served_any_more_is_named() -> None:
+    assert found({}, crd(OLD, served=False)) == ["Thing n/one: x.istio.io/v1/Thing is not served any more"]
+
+
+def test_a_field_that_keeps_everything_takes_everything() -> None:
+    keeping = {"properties": {"free": {"x-kubernetes-preserve-unknown-fields": True, "properties": {}}}}
+    free = schemas([crd(keeping)])
+    assert removed([thing({"free": {"a": 1}})], free, free) == []

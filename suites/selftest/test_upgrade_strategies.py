@@ -1,0 +1,157 @@
+"""The order in which each strategy acts: that of Istio's documentation, and of docs/upgrade-protocol.md."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from fixtures.clients.istioctl import Istioctl
+from fixtures.overlay import Manifests
+from fixtures.settings import Names
+from fixtures.values.upgrade.actions import Actions
+from fixtures.values.upgrade.app import TrafficApp
+from fixtures.values.upgrade.canary import Canary
+from fixtures.values.upgrade.in_place import InPlace
+from fixtures.values.upgrade.protocol import Protocol
+from fixtures.values.upgrade.release import Release
+
+
+class Recorded:
+    """Stands for every actor; writes down what it is asked to do."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.kube = self
+        self.generations = iter(range(100))
+
+    @contextmanager
+    def installing(self, release: Release, *, upgrade: bool = False) -> Iterator[None]:
+        self.done.append(f"{'upgrade' if upgrade else 'install'} {release.version}")
+        yield
+
+    def install(self, release: Release) -> None:
+        self.done.append(f"install {release.version} as {release.revision}")
+
+    def apply(self, resource: dict[str, Any]) -> None:
+        self.done.append(f"apply {resource['kind']} {resource['metadata']['name']}")
+
+    def scale(self, name: str, namespace: str, replicas: int) -> None:
+        self.done.append(f"scale {name} to {replicas}")
+
+    def delete(self, kind: str, name: str, namespace: str) -> None:
+        self.done.append(f"delete {name}")
+
+    def restart(self, *names: str) -> None:
+        self.done.append(f"restart {names[0] if names else 'the workloads'}")
+
+    def set_tag(self, tag: str, revision: str) -> None:
+        self.done.append(f"tag {tag} on {revision}")
+
+    def uninstall_revision(self, revision: str) -> None:
+        self.done.append(f"uninstall {revision}")
+
+    def generation(self, name: str, namespace: str) -> int:
+        return next(self.generations)
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None
+
+
+@pytest.fixture
+def actor() -> Recorded:
+    return Recorded()
+
+
+@pytest.fixture
+def protocol() -> Protocol:
+    return Protocol(minima={}, check_flowing=lambda: None, tell=lambda _: None)
+
+
+def release(actor: Recorded, version: str, revision: str = "") -> Release:
+    istioctl = cast("Istioctl", actor)
+    return Release(version=version, envoy="1.37.0", istioctl=istioctl, files=(Path("x"),), revision=revision)
+
+
+@pytest.fixture
+def canary(actor: Recorded) -> Canary:
+    return Canary(
+        actions=cast("Actions", actor),
+        app=cast("TrafficApp", actor),
+        names=Names(),
+        manifests=Manifests(),
+        old=release(actor, "1.28.2", "1-28-2"),
+        new=release(actor, "1.29.1", "1-29-1"),
+    )
+
+
+def in_place(actor: Recorded, new: str = "1.29.1") -> InPlace:
+    actions, app = cast("Actions", actor), cast("TrafficApp", actor)
+    old = release(actor, "1.28.2")
+    return InPlace(actions=actions, app=app, names=Names(), old=old, new=release(actor, new))
+
+
+def test_in_place_istioctl_goes_before_the_workloads(actor: Recorded, protocol: Protocol) -> None:
+    in_place(actor).forward(protocol)
+    assert actor.done == ["upgrade 1.29.1", "restart the workloads"]
+    assert [phase.name for phase in protocol.phases] == ["control-plane", "gateway", "workloads"]
+
+
+def test_in_place_the_way_back_is_an_install_of_the_old_version(actor: Recorded, protocol: Protocol) -> None:
+    in_place(actor).back(protocol)
+    assert actor.done == ["install 1.28.2", "restart the workloads"]
+    names = ["rollback-control-plane", "rollback-gateway", "rollback-workloads"]
+    assert [phase.name for phase in protocol.phases] == names
+
+
+def test_an_a_a_run_restarts_what_an_upgrade_would(actor: Recorded, protocol: Protocol) -> None:
+    actor.generations = iter([7] * 10)
+    in_place(actor, "1.28.2").forward(protocol)
+    assert actor.done[1:] == ["restart istiod", "restart istio-ingressgateway", "restart the workloads"]
+
+
+def test_the_canary_begins_beside_the_old_and_moves_the_tag_last(
+    canary: Canary, actor: Recorded, protocol: Protocol
+) -> None:
+    canary.forward(protocol)
+    assert actor.done == [
+        "install 1.29.1 as 1-29-1",
+        "apply Deployment istio-ingressgateway-1-29-1",
+        "scale istio-ingressgateway-1-28-2 to 0",
+        "tag stable on 1-29-1",
+        "restart the workloads",
+    ]
+
+
+def test_the_canary_goes_back_in_the_other_order(canary: Canary, actor: Recorded, protocol: Protocol) -> None:
+    canary.back(protocol)
+    assert actor.done == [
+        "tag stable on 1-28-2",
+        "restart the workloads",
+        "apply Deployment istio-ingressgateway-1-28-2",
+        "scale istio-ingressgateway-1-29-1 to 0",
+        "tag default on 1-28-2",
+        "delete istio-ingressgateway-1-29-1",
+        "uninstall 1-29-1",
+    ]
+
+
+def test_the_canarys_gateway_of_each_revision_selects_its_own_pods(canary: Canary, actor: Recorded) -> None:
+    applied: list[dict[str, Any]] = []
+    actor.apply = applied.append  # type: ignore[assignment, method-assign]
+    canary.install()
+    deployment = next(each for each in applied if each["kind"] == "Deployment")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert labels["istio.io/rev"] == "1-28-2"
+
+
+def test_the_old_control_plane_goes_last_of_all(canary: Canary, actor: Recorded, protocol: Protocol) -> None:
+    canary.clean_up(protocol)
+    assert actor.done[-3:] == [
+        "tag default on 1-29-1",
+        "delete istio-ingressgateway-1-28-2",
+        "uninstall 1-28-2",
+    ]
+    assert [phase.name for phase in protocol.phases] == ["again", "clean-up"]

@@ -1,0 +1,72 @@
+"""The judge: what the upgrade's tests come to, as an exit code and as the last line."""
+
+from collections.abc import Callable
+
+import pytest
+
+CONFTEST = """
+def pytest_istio_versions():
+    return ["1.28.2", "1.29.1"]
+
+def pytest_envoy_versions():
+    return []
+"""
+PLUGINS = [f"-pfixtures.plugins.{name}" for name in ("options", "upgrade_options", "upgrade_verdict")]
+BEGINS = "import pytest\npytestmark = pytest.mark.upgrade\n"
+BROKEN_FIXTURE = """
+@pytest.fixture(scope="session")
+def mesh(strategy):
+    if strategy == "in-place":
+        raise RuntimeError("no mesh")
+def test_one(mesh, strategy): pass
+def test_two(mesh, strategy): pass
+"""
+
+Run = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs tests of the upgrade that need no cluster."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeconftest(CONFTEST)
+
+    def run(tests: str, *options: str) -> pytest.RunResult:
+        pytester.makepyfile(BEGINS + tests)
+        return pytester.runpytest_inprocess(*PLUGINS, *options)
+
+    return run
+
+
+def test_passed_tests_without_traffic_are_not_enough(run: Run) -> None:
+    result = run("def test_it(strategy): pass")
+    assert result.ret == 11
+    assert result.outlines[-1].startswith("verdict: not enough evidence (exit 11): 1.28.2 to 1.29.1")
+
+
+def test_a_promise_that_is_not_kept_is_unsafe(run: Run) -> None:
+    result = run("def test_it(strategy): assert strategy == 'canary'")
+    assert result.ret == 10
+    assert result.outlines[-1].endswith("not kept: test_it[in-place]")
+
+
+def test_what_could_not_be_asked_is_no_verdict(run: Run) -> None:
+    result = run("def test_it(strategy): raise RuntimeError('no cluster')")
+    assert result.ret == 11
+    assert "not known: test_it[in-place], test_it[canary]" in result.outlines[-1]
+
+
+def test_one_cause_fails_one_test_of_one_strategy(run: Run) -> None:
+    result = run(BROKEN_FIXTURE, "-rs")
+    result.assert_outcomes(errors=1, skipped=1, passed=2)
+    result.stdout.fnmatch_lines(["*not reached because of test_one*in-place*"])
+
+
+def test_a_refused_option_keeps_its_own_exit_code(run: Run) -> None:
+    assert run("def test_it(strategy): pass", "--from", "9.9.9").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_an_upgrade_that_is_only_planned_has_no_verdict(run: Run) -> None:
+    result = run("def test_it(strategy): pass", "--setup-plan")
+    assert result.ret == 0
+    assert "verdict" not in result.outlines[-1]

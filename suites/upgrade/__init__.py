@@ -1,0 +1,1 @@
+"""One test for each promise of an upgrade, once for each strategy."""

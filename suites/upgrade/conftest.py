@@ -1,0 +1,31 @@
+"""What the upgrade's tests look at."""
+
+from collections.abc import Callable
+
+import pytest
+
+from fixtures.values.upgrade.observation import Observation
+from fixtures.values.upgrade.release import Release
+from fixtures.values.upgrade.run import Moment, Run
+
+Seen = Callable[[Moment], Observation]
+
+
+@pytest.fixture
+def seen(upgrade_run: Run) -> Seen:
+    """The mesh as it was seen at a moment; skips a moment that the run did not come to."""
+
+    def at(moment: Moment) -> Observation:
+        if moment not in upgrade_run.seen:
+            why = upgrade_run.death or "the way back is left out with --mesh-retries"
+            pytest.skip(f"not reached: {moment}: {why}")
+        return upgrade_run.seen[moment]
+
+    return at
+
+
+@pytest.fixture
+def release_at(upgrade_run: Run) -> Callable[[Moment], Release]:
+    """The release whose proxies there must be at a moment."""
+    acting = upgrade_run.acting
+    return lambda moment: acting.new if moment == "after" else acting.old
