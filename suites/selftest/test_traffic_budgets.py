@@ -20,7 +20,7 @@ PHASES = (Phase("before", "", 0, 20, 20), Phase("gateway", "", 20, 40, 20, repla
 MODE = Mode(name="trial", requests=1_600)
 HELD = Held("events", "events", "north-south", 0.0, None, "open", 200, 0.3, 0)
 INJECTIONS = Injections(created=40, missed=0)
-REFUSED = Injections(created=40, missed=0, refused=2)
+REFUSED = Injections(created=40, missed=2, refused=2)
 
 
 def records(seconds: float = 40, *, slow: float = 0.002) -> list[Record]:
@@ -118,11 +118,11 @@ def test_a_pod_without_a_sidecar_misses_its_budget() -> None:
     assert [each.budget.name for each in found if not each.met] == ["missed-injections"]
 
 
-def test_a_refused_pod_was_not_created_and_is_told() -> None:
+def test_a_refused_pod_misses_its_budget_and_is_told() -> None:
     found = judge(account(records()), PHASES, streams=STREAMS, held=[HELD], injections=REFUSED)
     (pods,) = [each for each in found if each.budget.name == "missed-injections"]
-    assert pods.met
-    assert pods.note == "among 40: 2 more refused while the webhook did not answer"
+    assert (pods.met, pods.value) == (False, 2)
+    assert pods.note == "among 40: 2 of them refused by the API server"
 
 
 @pytest.mark.parametrize(
