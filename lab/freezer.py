@@ -1,7 +1,7 @@
 """Containers that can't be killed because a part of them is frozen.
 
-A runtime in a node freezes a new container for a moment. A node that is killed in that moment leaves it frozen,
-what is frozen takes no signal, and the node's first process waits for it.
+A runtime in a node freezes a new container for a moment. A node that is killed in that moment leaves it
+frozen, what is frozen takes no signal, and the node's first process waits for it.
 """
 
 from pathlib import Path
