@@ -72,6 +72,7 @@ def test_an_answer_is_held_for_as_long_as_asked() -> None:
         await connection.ask(request("/echo?id=1&hold_ms=50"), "1")
         return loop.time() - begun
 
+    # A loop's timer may fire by its clock's resolution too early.
     assert with_app(steps)[0] >= 0.049
 
 
