@@ -19,7 +19,6 @@ STAND_INS = (
     "Kubernetes, etcd, CoreDNS, Prometheus, kind and Istio are compiled from their Go modules, all alike.",
     "Kiali and Jaeger are compiled with the same dependencies, without console and user interface.",
     "Some of their dependencies are newer than in the published programs, for the same reason.",
-    "istioctl 1.28.2 does not check the types of its values: they are messages of an older Kubernetes.",
     "kube-proxy runs as a unit of the node; CoreDNS asks no one outside the cluster.",
     "containerd, runc, CNI plugins, nginx and Python are Debian's.",
 )
