@@ -85,7 +85,7 @@ def describe(istio_version: str, envoy_version: str | None = None) -> LabDescrip
     LabError for an unknown version, or a lab not ready.
     """
     wanted = plan()
-    releases = _releases(wanted, envoy_version)
+    releases = releases_of(wanted, envoy_version)
     if istio_version not in releases:
         raise LabError(f"the lab has no Istio {istio_version}; it has {', '.join(releases)}")
     if not wanted.built():
@@ -125,7 +125,7 @@ def describe(istio_version: str, envoy_version: str | None = None) -> LabDescrip
     )
 
 
-def _releases(wanted: Plan, envoy_version: str | None) -> dict[str, Release]:
+def releases_of(wanted: Plan, envoy_version: str | None = None) -> dict[str, Release]:
     """Every Istio by its version, oldest first; LabError for an Envoy that no source has."""
     tools, found = wanted.tools(), {}
     for version in versions_of("istio", wanted.sources):
