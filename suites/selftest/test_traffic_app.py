@@ -72,7 +72,8 @@ def test_an_answer_is_held_for_as_long_as_asked() -> None:
         await connection.ask(request("/echo?id=1&hold_ms=50"), "1")
         return loop.time() - begun
 
-    assert with_app(steps)[0] >= 0.05
+    # A loop's timer may fire by its clock's resolution too early.
+    assert with_app(steps)[0] >= 0.049
 
 
 def test_what_is_being_served_when_it_ends_is_answered_and_closes_its_connection() -> None:
