@@ -19,7 +19,6 @@ STAND_INS = (
     "Kubernetes, etcd, CoreDNS, Prometheus, kind and Istio are compiled from their Go modules, all alike.",
     "Kiali and Jaeger are compiled with the same dependencies, without console and user interface.",
     "Some of their dependencies are newer than in the published programs, for the same reason.",
-    "istioctl 1.28.2 does not check the types of its values: they are messages of an older Kubernetes.",
     "kube-proxy runs as a unit of the node; CoreDNS asks no one outside the cluster.",
     "containerd, runc, CNI plugins, nginx and Python are Debian's.",
 )
@@ -86,7 +85,7 @@ def describe(istio_version: str, envoy_version: str | None = None) -> LabDescrip
     LabError for an unknown version, or a lab not ready.
     """
     wanted = plan()
-    releases = _releases(wanted, envoy_version)
+    releases = releases_of(wanted, envoy_version)
     if istio_version not in releases:
         raise LabError(f"the lab has no Istio {istio_version}; it has {', '.join(releases)}")
     if not wanted.built():
@@ -126,7 +125,7 @@ def describe(istio_version: str, envoy_version: str | None = None) -> LabDescrip
     )
 
 
-def _releases(wanted: Plan, envoy_version: str | None) -> dict[str, Release]:
+def releases_of(wanted: Plan, envoy_version: str | None = None) -> dict[str, Release]:
     """Every Istio by its version, oldest first; LabError for an Envoy that no source has."""
     tools, found = wanted.tools(), {}
     for version in versions_of("istio", wanted.sources):

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab import firewall
+from lab import firewall, freezer
 from lab.engine import PROOF, Engine
 from lab.errors import LabError
 from lab.firewall import Range
@@ -134,10 +134,18 @@ def _labelled(engine: Engine) -> list[str]:
     return engine.docker("network", "ls", f"--filter=label={LABEL}", "--format={{.Name}}").stdout.split()
 
 
+def _on(engine: Engine, network: str) -> list[str]:
+    """The containers on a network, by their whole ids."""
+    return engine.docker("ps", "-aq", "--no-trunc", f"--filter=network={network}").stdout.split()
+
+
 def _remove_docker(engine: Engine, name: str) -> None:
     if name not in engine.docker("network", "ls", "--format={{.Name}}").stdout.split():
         return
-    containers = engine.docker("ps", "-aq", f"--filter=network={name}").stdout.split()
-    if containers:
-        engine.docker("rm", "-f", "-v", *containers, timeout=120)
+    if containers := _on(engine, name):
+        engine.docker("rm", "-f", "-v", *containers, check=False, timeout=120)
+    if left := _on(engine, name):
+        for container in left:
+            freezer.thaw(container)
+        engine.docker("rm", "-f", "-v", *left, timeout=120)
     engine.docker("network", "rm", name)

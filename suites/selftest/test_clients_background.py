@@ -1,6 +1,7 @@
 """Programs in the background: looked at while they run, and never left behind."""
 
 import sys
+from pathlib import Path
 from signal import SIGKILL
 
 import pytest
@@ -68,3 +69,26 @@ def test_it_runs_in_exactly_the_given_environment() -> None:
     with background(python(code), environment={"ONLY": "this"}) as running:
         eventually(lambda: confirm(running.ended()), "it has ended", 10)
         assert running.printed() == "['ONLY']\n"
+
+
+def test_a_program_that_is_told_to_stop_ends_by_itself(tmp_path: Path) -> None:
+    stops = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))"
+    code = f"{stops}; print('up'); signal.pause()"
+    said = tmp_path / "said"
+    with background(python(code), environment={}, output_file=said) as running:
+        eventually(lambda: confirm(said.exists() and said.read_text() == "up\n"), "it is up", 10)
+        assert running.stop(10) == 3
+
+
+def test_a_program_that_does_not_stop_is_an_error() -> None:
+    code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); signal.pause()"
+    with background(python(code), environment={}) as running:
+        eventually(lambda: confirm(running.printed()), "it is up", 10)
+        with pytest.raises(CommandFailed, match=r"did not end 0\.1 s after SIGTERM"):
+            running.stop(0.1)
+
+
+def test_the_last_of_what_was_printed_can_be_had_alone() -> None:
+    with background(python("print('one'); print('two')"), environment={}) as running:
+        eventually(lambda: confirm(running.ended()), "it has ended", 10)
+        assert running.printed(last=4) == "two\n"

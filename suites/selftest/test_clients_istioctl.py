@@ -33,6 +33,42 @@ def test_what_is_no_json_is_an_error_that_shows_it(tmp_path: Path) -> None:
         istioctl(tmp_path, "NAME  CLUSTER\n").version()
 
 
+def test_what_istioctl_logs_before_its_json_is_no_part_of_it(tmp_path: Path) -> None:
+    logged = "2026-11-24T18:07:22Z\terror\tkube\ttranslation function not found\n[\n]\n"
+    assert istioctl(tmp_path, logged).analyze() == []
+
+
+def test_an_upgrade_is_asked_for_as_an_install_is(tmp_path: Path) -> None:
+    words = istioctl(tmp_path).upgrade_command(Path("a.yaml"), timeout=60)[1:]
+    told = "upgrade --skip-confirmation --filename a.yaml --readiness-timeout 60s --kubeconfig kc"
+    assert " ".join(words) == told
+
+
+def test_a_tag_is_moved_whatever_it_named(tmp_path: Path) -> None:
+    istioctl(tmp_path).set_tag("stable", "1-29-1")
+    words = "tag set stable --revision 1-29-1 --overwrite --skip-confirmation --kubeconfig kc"
+    assert asked(tmp_path) == words
+
+
+def test_one_revision_is_uninstalled_and_no_other(tmp_path: Path) -> None:
+    istioctl(tmp_path).uninstall_revision("1-28-2")
+    assert asked(tmp_path) == "uninstall --revision 1-28-2 --skip-confirmation --kubeconfig kc"
+
+
+def test_a_precheck_without_a_finding_prints_nothing(tmp_path: Path) -> None:
+    assert istioctl(tmp_path).precheck("1.28") == []
+    assert asked(tmp_path) == "experimental precheck --from-version 1.28 --output json --kubeconfig kc"
+
+
+def test_what_a_precheck_finds_is_a_result(tmp_path: Path) -> None:
+    assert istioctl(tmp_path, FINDING, status=1).precheck("1.28") == [{"code": "IST0101", "level": "Error"}]
+
+
+def test_a_manifest_is_what_an_install_would_apply(tmp_path: Path) -> None:
+    assert istioctl(tmp_path, "kind: Deployment\n").manifest(Path("a.yaml")) == "kind: Deployment\n"
+    assert asked(tmp_path) == "manifest generate --filename a.yaml --kubeconfig kc"
+
+
 def test_install_lets_istioctl_itself_give_up_first(tmp_path: Path) -> None:
     istioctl(tmp_path).install(Path("base.yaml"), Path("lab.yaml"), timeout=180)
     files = "--filename base.yaml --filename lab.yaml"

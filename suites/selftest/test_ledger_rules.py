@@ -62,6 +62,12 @@ def test_a_place_that_is_left_out_is_not_in_the_order_of_names_either() -> None:
     assert kept == {ORDER: ["cors", "router"], "cors": {}, "router": {}}
 
 
+def test_an_item_of_a_list_is_left_out_by_its_place() -> None:
+    rules = Rules([], [LeftOut("node/metadata/LAB_*", "the lab's own are no one's")], KEY)
+    tree = {"node": {"metadata": ["LAB_COUNTS", "LABELS", 7], "other": ["LAB_COUNTS"]}}
+    assert rules.tree(tree) == {"node": {"metadata": ["LABELS", 7], "other": ["LAB_COUNTS"]}}
+
+
 def test_of_one_name_there_is_no_order() -> None:
     rules = Rules([], [LeftOut("**/lab.*", "the lab's own filters are no one's")], KEY)
     assert rules.tree({"filters": {ORDER: ["router", "lab.say"], "router": {}}}) == {

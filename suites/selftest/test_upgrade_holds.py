@@ -20,8 +20,11 @@ def phases(mode: str, strategy: str) -> dict[str, float]:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_gate_is_long_enough_for_its_requests_and_no_longer_than_said(strategy: str) -> None:
-    seconds = sum(phases("gate", strategy).values())
-    assert GATE.requests / RATE <= seconds <= 16 * 60
+    held = phases("gate", strategy)
+    seconds = sum(held.values())
+    # What is sent in the rehearsal counts for nothing but itself.
+    assert GATE.requests / RATE <= seconds - held["rehearsal"]
+    assert seconds <= 16 * 60
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -53,8 +53,13 @@ def test_a_pod_without_one_is_missed(api: FakeApiServer) -> None:
     assert first(api).missed == "made without a sidecar"
 
 
-def test_a_pod_that_is_refused_was_not_made_and_is_told(api: FakeApiServer) -> None:
+def test_a_pod_that_is_refused_is_asked_for_again_as_a_controller_does(api: FakeApiServer) -> None:
+    api.on(f"POST {PODS}", refusal(500, "InternalError", "failed calling webhook"), NATIVE)
+    found = first(api)
+    assert (found.image, found.missed) == ("proxyv2:1.29.1", "")
+    assert "failed calling webhook" in found.refused[0]
+
+
+def test_a_pod_that_is_always_refused_is_missed(api: FakeApiServer) -> None:
     api.on(f"POST {PODS}", refusal(500, "InternalError", "failed calling webhook"))
-    refused = first(api)
-    assert "failed calling webhook" in refused.refused
-    assert not refused.missed
+    assert first(api).missed.startswith("refused 4 times: ")

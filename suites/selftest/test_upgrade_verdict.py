@@ -62,6 +62,15 @@ def test_one_cause_fails_one_test_of_one_strategy(run: Run) -> None:
     result.stdout.fnmatch_lines(["*not reached because of test_one*in-place*"])
 
 
+def test_a_cause_of_no_strategy_fails_one_test_of_each(run: Run) -> None:
+    result = run(
+        BROKEN_FIXTURE.replace(
+            'def mesh(strategy):\n    if strategy == "in-place":', "def mesh():\n    if True:"
+        )
+    )
+    result.assert_outcomes(errors=2, skipped=2)
+
+
 def test_a_refused_option_keeps_its_own_exit_code(run: Run) -> None:
     assert run("def test_it(strategy): pass", "--from", "9.9.9").ret == pytest.ExitCode.USAGE_ERROR
 

@@ -2,7 +2,10 @@ module lab/istio
 
 go 1.25.0
 
-require istio.io/istio v0.0.0-20251217200826-ab413ac6c1f4
+require (
+	google.golang.org/protobuf v1.36.11
+	istio.io/istio v0.0.0-20251217200826-ab413ac6c1f4
+)
 
 require (
 	cel.dev/expr v0.24.0 // indirect
@@ -176,7 +179,6 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20260203192932-546029d2fa20 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260128011058-8636f8732409 // indirect
 	google.golang.org/grpc v1.78.0 // indirect
-	google.golang.org/protobuf v1.36.11 // indirect
 	gopkg.in/evanphx/json-patch.v4 v4.13.0 // indirect
 	gopkg.in/inf.v0 v0.9.1 // indirect
 	gopkg.in/natefinch/lumberjack.v2 v2.2.1 // indirect
