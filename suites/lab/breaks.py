@@ -11,9 +11,13 @@ from typing import Any
 
 import yaml
 
+from fixtures.clients.command import CommandFailed
 from fixtures.clients.kubectl import Kubectl
+from fixtures.waits import eventually
 
 HERE = Path(__file__).parent
+#: Seconds for a resource to be put back.
+PUT_BACK = 20
 #: What the API server writes into a resource by itself.
 OWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields")
 
@@ -96,4 +100,10 @@ def _put_back(kubectl: Kubectl, target: Command, resource: Any, file: Path) -> N
         return
     metadata = {name: value for name, value in resource["metadata"].items() if name not in OWN}
     file.write_text(json.dumps({**resource, "metadata": metadata}), encoding="utf-8")
-    kubectl.read("replace" if _read(kubectl, target) else "create", "--filename", str(file))
+    # A controller may write in between: the API server then wants to be told again.
+    eventually(
+        lambda: kubectl.read("replace" if _read(kubectl, target) else "create", "--filename", str(file)),
+        f"{' '.join(target)} is put back",
+        PUT_BACK,
+        retry_on=(CommandFailed,),
+    )

@@ -124,14 +124,14 @@ def test_webhooks_whose_selectors_miss_are_named() -> None:
 def test_a_pod_that_asks_by_itself_in_a_namespace_without_label_is_taken() -> None:
     by_itself = plain(**{"sidecar.istio.io/inject": "true"})
     told = str(likely(asking(by_itself, Namespace=[namespace("test-namespace")])))
-    assert told.startswith("pod older than its label: pod test-namespace/app has no istio-proxy")
+    assert told.startswith("perhaps pod older than its label: pod test-namespace/app has no istio-proxy")
 
 
 def test_a_pod_that_a_webhook_takes_is_older_than_the_label() -> None:
     assert found(asking(plain())) == []
     assert likely(asking(plain())) == (
-        "pod older than its label: pod test-namespace/app has no istio-proxy although its namespace is "
-        "labelled: it is older than the label, and was not restarted"
+        "perhaps pod older than its label: pod test-namespace/app has no istio-proxy although its namespace "
+        "is labelled: it is older than the label, and was not restarted"
     )
 
 

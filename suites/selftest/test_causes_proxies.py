@@ -59,7 +59,7 @@ def test_a_sidecar_that_ends_or_has_not_begun_is_no_cause() -> None:
 def test_a_proxy_of_another_version_than_istiod_is_a_circumstance() -> None:
     pods = [of_version("discovery", "1.29.1"), of_version("istio-proxy", "1.28.2")]
     assert likely(Recorded({"Pod": pods})) == (
-        "versions differ: the proxy of pod istio-system/istio-proxy is 1.28.2, istiod is 1.29.1"
+        "perhaps versions differ: the proxy of pod istio-system/istio-proxy is 1.28.2, istiod is 1.29.1"
     )
 
 

@@ -88,7 +88,7 @@ def test_no_endpoints_is_named_but_may_pass() -> None:
 def test_a_missing_gateway_is_named() -> None:
     cluster = routed()
     cluster.kinds["Gateway"] = cluster.kinds["VirtualService"] = []
-    assert likely(cluster, INGRESS) == "nothing is routed: there is no Gateway"
+    assert likely(cluster, INGRESS) == "perhaps nothing is routed: there is no Gateway"
 
 
 def test_a_gateway_without_route_is_named() -> None:
@@ -96,7 +96,7 @@ def test_a_gateway_without_route_is_named() -> None:
     cluster.kinds["VirtualService"] = []
     assert (
         likely(cluster, INGRESS)
-        == "nothing is routed: no VirtualService names Gateway test-namespace/test-gateway"
+        == "perhaps nothing is routed: no VirtualService names Gateway test-namespace/test-gateway"
     )
 
 
@@ -140,7 +140,7 @@ def test_a_mirror_is_a_circumstance() -> None:
     cluster = routed()
     route_of(cluster)["http"][0]["mirror"] = {"host": "test-svc"}
     assert found(cluster) == []
-    assert str(likely(cluster)).startswith("requests altered by a route: VirtualService")
+    assert str(likely(cluster)).startswith("perhaps requests altered by a route: VirtualService")
 
 
 def test_routes_for_some_hosts_are_a_circumstance_of_a_request_to_the_ingress() -> None:
@@ -190,7 +190,7 @@ def test_what_is_wrong_is_told_before_what_may_be_why() -> None:
     cluster.kinds["EndpointSlice"].pop()
     told = str(likely(cluster, INGRESS))
     assert told.startswith("no endpoints: Service test-namespace/test-svc")
-    assert "; also so: nothing is routed: no VirtualService names Gateway" in told
+    assert "; perhaps nothing is routed: no VirtualService names Gateway" in told
 
 
 def test_at_most_three_causes_are_named() -> None:
@@ -199,5 +199,5 @@ def test_at_most_three_causes_are_named() -> None:
     gateway_of(cluster)["selector"] = {"istio": "ingresgateway"}
     cluster.kinds["EndpointSlice"] = []
     told = str(likely(cluster, INGRESS))
-    assert [told.find(name) for name in ("no endpoints", "also so")] == [-1, -1]
+    assert [told.find(name) for name in ("no endpoints", "perhaps")] == [-1, -1]
     assert 0 == told.find("image can't") < told.find("; pod not scheduled") < told.find("; selector matches")

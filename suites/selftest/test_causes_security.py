@@ -79,7 +79,9 @@ def test_a_policy_that_no_proxy_enforces_is_no_cause() -> None:
 
 def test_a_policy_that_allows_some_is_a_circumstance() -> None:
     some = {"rules": [{"from": [{"source": {"namespaces": ["istio-system"]}}]}]}
-    assert told(AuthorizationPolicy=[policy(some)]).startswith("policy that allows some: AuthorizationPolicy")
+    assert told(AuthorizationPolicy=[policy(some)]).startswith(
+        "perhaps policy that allows some: AuthorizationPolicy"
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,9 @@ def test_plain_text_to_a_strict_service_is_named(host: str, spec: Any) -> None:
 
 
 def test_plain_text_to_a_service_that_takes_it_is_a_circumstance() -> None:
-    assert told(DestinationRule=[rule(**MTLS)]).startswith("mutual TLS is off for a Service: DestinationRule")
+    assert told(DestinationRule=[rule(**MTLS)]).startswith(
+        "perhaps mutual TLS is off for a Service: DestinationRule"
+    )
 
 
 @pytest.mark.parametrize(("host", "spec"), [(HOST, {"trafficPolicy": {}}), ("www.example", MTLS)])
@@ -133,8 +137,8 @@ def test_strict_mtls_is_named_with_who_has_no_sidecar() -> None:
     cluster.kinds["Pod"].append(pod("client", "client-namespace"))
     cluster.kinds["PeerAuthentication"] = [peers("STRICT")]
     assert likely(cluster) == (
-        "STRICT mTLS: PeerAuthentication test-namespace/default is STRICT: plain text is turned away, "
-        "such as that of pods without a sidecar: client-namespace/client"
+        "perhaps STRICT mTLS: PeerAuthentication test-namespace/default is STRICT: plain text is turned "
+        "away, such as that of pods without a sidecar: client-namespace/client"
     )
 
 

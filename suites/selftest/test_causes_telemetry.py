@@ -131,7 +131,7 @@ def test_another_pod_or_the_apps_own_port_is_no_second_scrape() -> None:
 
 def test_access_logs_that_are_off_are_named() -> None:
     assert likely(meshed("enableTracing: true")) == (
-        "access logs are off: MeshConfig in ConfigMap istio-system/istio has no accessLogFile: "
+        "perhaps access logs are off: MeshConfig in ConfigMap istio-system/istio has no accessLogFile: "
         "nothing is logged"
     )
 

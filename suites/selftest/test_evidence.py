@@ -50,6 +50,7 @@ def of_a_cluster(limits: Limits | None = None) -> Evidence:
             "kubeadm join --token abcdef.0123456789abcdef", "0123456789abcdef", id="bootstrap-token"
         ),
         pytest.param('"ca-key.pem": "TFMwdExTMUNSVWRK"', "TFMwdExTMUNSVWRK", id="secret-data"),
+        pytest.param(r"{\"password\":\"correct-horse-battery\"}", "correct-horse", id="inside-an-annotation"),
         pytest.param("  client-key-data: TFMwdExTMUNSVWRK", "TFMwdExTMUNSVWRK", id="kubeconfig"),
     ],
 )

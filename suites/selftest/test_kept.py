@@ -84,6 +84,14 @@ def test_a_cluster_that_was_never_ready_is_refused() -> None:
     assert "ended before it was ready" in refused(replace(KEPT, reached="cluster", done={}))
 
 
+def test_a_cluster_that_another_run_brought_on_meanwhile_is_refused(tmp_path: Path) -> None:
+    KEPT.write(tmp_path)
+    KEPT.check_unchanged(tmp_path)
+    KEPT.begun("app").write(tmp_path)
+    with pytest.raises(NotKept, match="another run has brought the kept cluster mine on just now"):
+        KEPT.check_unchanged(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"name": "mine"}'])
 def test_a_record_that_cannot_be_read_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)

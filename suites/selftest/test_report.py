@@ -35,7 +35,8 @@ CONFTEST = """
 
     @pytest.fixture
     def broken(cluster):
-        raise NotReady("the app is Available", elapsed=2, tries=3, last="0 of 1", cause="Insufficient cpu")
+        long = "0 of 1\\n" + "assert 0 == 1\\n" * 9
+        raise NotReady("the app is Available", elapsed=2, tries=3, last=long, cause="Insufficient cpu")
 
     @pytest.fixture
     def leaking(cluster):
