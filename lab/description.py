@@ -15,6 +15,7 @@ from lab.sources import versions_of
 STAND_INS = (
     "Envoy is the upstream build from PyPI, without Istio's own filters (stats, metadata exchange, ALPN).",
     "istio_requests_total, durations and sizes come from Envoy's stats access logger, set by an EnvoyFilter.",
+    "While a mesh is upgraded, requests are counted that were answered with 404, and no others.",
     "What a proxy can't know of its peer travels in x-lab-* headers that the receiving proxy takes off.",
     "Kubernetes, etcd, CoreDNS, Prometheus, kind and Istio are compiled from their Go modules, all alike.",
     "Kiali and Jaeger are compiled with the same dependencies, without console and user interface.",

@@ -35,6 +35,19 @@ kubectl apply -f "$MANIFESTS/article/virtual-service.yaml" >/dev/null
 status_is / 200
 for addon in prometheus kiali jaeger; do kubectl apply -f "$MANIFESTS/addons/$addon.yaml" >/dev/null; done
 for addon in prometheus kiali jaeger; do kubectl -n istio-system rollout status "deployment/$addon" >/dev/null; done
+service() { kubectl get --raw "/api/v1/namespaces/istio-system/services/$1/proxy$2"; }
+# The value of a query to Prometheus, 0 if it has none yet.
+asked() { service prometheus:9090 "/api/v1/query?query=$1" | jq -r '.data.result[0].value[1] // "0"'; }
+counted() { asked "sum(istio_requests_total%7Breporter%3D%22$1%22%7D)"; }
+traced() { service jaeger-query:16686 "/api/traces?service=$1&limit=100" | jq '.data | length'; }
+requests() { for _ in $(seq 20); do get "$1" >/dev/null; done; }
+# Before injection: two targets are up, the gateway alone counts, nothing is traced.
+until [ "$(asked 'sum(up)')" = 2 ]; do :; done
+requests /
+until [ "$(counted source)" -ge 20 ]; do :; done
+[ "$(traced istio-ingressgateway.istio-system)" = 0 ]
+# Asked for before the sidecar starts, as in the suite.
+kubectl apply -f "$MANIFESTS/addons/tracing.yaml" >/dev/null
 kubectl label namespace test-namespace istio-injection=enabled >/dev/null
 # The label stage watches the pod for this long: the duration is the condition.
 sleep 5
@@ -51,20 +64,18 @@ kubectl apply -f "$MANIFESTS/article/peer-authentication.yaml" >/dev/null
 while kubectl -n client-namespace exec client -- curl --silent --fail http://test-svc.test-namespace/ >/dev/null 2>&1; do :; done
 status_is / 200
 kubectl apply -f "$MANIFESTS/article/virtual-service-without-retries.yaml" >/dev/null
-service() { kubectl get --raw "/api/v1/namespaces/istio-system/services/$1/proxy$2"; }
-counted() {
-  service prometheus:9090 "/api/v1/query?query=sum(istio_requests_total%7Breporter%3D%22destination%22%7D)" |
-    jq -r '.data.result[0].value[1] // "0"'
-}
-for _ in $(seq 20); do get / >/dev/null; done
-until [ "$(counted)" -ge 20 ]; do :; done
-kubectl apply -f "$MANIFESTS/addons/tracing.yaml" >/dev/null
-traced() { service jaeger-query:16686 "/api/traces?service=test.test-namespace" | jq '.data | length'; }
+until [ "$(counted destination)" -ge 1 ]; do :; done
+before=$(counted destination)
+requests /
+requests /nothing
+until [ "$(counted destination)" -ge $((before + 40)) ]; do :; done
 drawn() {
   service kiali:20001 "/kiali/api/namespaces/graph?namespaces=istio-system,test-namespace&graphType=workload&duration=10s&injectServiceNodes=false" |
     jq '.elements.edges | length'
 }
-until get / >/dev/null && [ "$(traced)" -ge 1 ]; do :; done
+before=$(traced test.test-namespace)
+requests /
+until [ "$(traced test.test-namespace)" -ge $((before + 20)) ]; do :; done
 until get / >/dev/null && [ "$(drawn)" -ge 1 ]; do :; done
 get "/?mark=$name" >/dev/null
 logged() { kubectl -n "$1" logs "$2" -c "$3" | grep -q "mark=$name"; }

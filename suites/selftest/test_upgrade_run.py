@@ -29,7 +29,7 @@ class Acting:
                 raise self.fails[name]
 
     def rehearse(self, protocol: Protocol) -> None:
-        """Nothing is restarted."""
+        self._phase(protocol, "rehearsal-workloads")
 
     def forward(self, protocol: Protocol) -> None:
         self._phase(protocol, "control-plane")
@@ -95,7 +95,7 @@ def test_the_way_forward_and_back_with_a_look_at_each_end(begun: Callable[..., R
     run = begun()
     assert phases(run) == [
         "before",
-        "rehearsal",
+        "rehearsal-workloads",
         "control-plane",
         "after",
         "rollback-control-plane",
@@ -108,7 +108,7 @@ def test_the_way_forward_and_back_with_a_look_at_each_end(begun: Callable[..., R
 
 
 def test_with_the_meshs_retries_it_goes_forward_only(begun: Callable[..., Run]) -> None:
-    assert phases(begun(mesh_retries=True)) == ["before", "rehearsal", "control-plane", "after"]
+    assert phases(begun(mesh_retries=True)) == ["before", "rehearsal-workloads", "control-plane", "after"]
 
 
 def test_an_upgrade_that_fails_by_itself_is_taken_back(acting: Acting, begun: Callable[..., Run]) -> None:
@@ -116,7 +116,13 @@ def test_an_upgrade_that_fails_by_itself_is_taken_back(acting: Acting, begun: Ca
     run = begun()
     assert run.death is not None
     assert (run.death.phase, run.death.from_outside, run.death.taken_back) == ("control-plane", False, True)
-    assert phases(run) == ["before", "rehearsal", "control-plane", "rollback-control-plane", "after-rollback"]
+    assert phases(run) == [
+        "before",
+        "rehearsal-workloads",
+        "control-plane",
+        "rollback-control-plane",
+        "after-rollback",
+    ]
     assert "pod Pending" in str(run.death)
 
 

@@ -1,0 +1,57 @@
+"""What the generator writes never holds up what it sends."""
+
+import asyncio
+import io
+import threading
+
+import pytest
+
+from fixtures.traffic.generator import FLUSH_EVERY, Generator
+from fixtures.traffic.plan import Plan
+from fixtures.traffic.records import read
+from suites.selftest.traffic_peers import LOOPBACK, answers, asked, listening, stream
+
+
+class Slow(io.StringIO):
+    """A file that takes nothing until it is told to; only a loop that goes on can tell it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.takes = threading.Event()
+
+    def write(self, text: str) -> int:
+        assert self.takes.wait(10), "the loop that sends was held up"
+        return super().write(text)
+
+
+class Full(io.StringIO):
+    """A file on a disk without room."""
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await asked(reader)
+    answers(writer)
+
+
+async def generated(out: io.StringIO) -> None:
+    async with listening(served) as port:
+        plan = Plan(address=f"http://{LOOPBACK}:{port}", streams=[stream()], seconds=4 * FLUSH_EVERY)
+        if isinstance(out, Slow):
+            asyncio.get_running_loop().call_later(3 * FLUSH_EVERY, out.takes.set)
+        await Generator(plan, out).run()
+
+
+def test_a_slow_reader_holds_up_no_request_and_misses_no_line() -> None:
+    out = Slow()
+    asyncio.run(generated(out))
+    result = read(out.getvalue().splitlines())
+    assert result.summary
+    assert len(result.records) == sum(result.summary.sent.values()) > 0
+
+
+def test_what_can_not_be_written_is_an_error() -> None:
+    with pytest.raises((OSError, ExceptionGroup)):
+        asyncio.run(generated(Full()))
