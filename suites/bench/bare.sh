@@ -69,6 +69,8 @@ before=$(counted destination)
 requests /
 requests /nothing
 until [ "$(counted destination)" -ge $((before + 40)) ]; do :; done
+measured() { asked "sum(istio_request_duration_milliseconds_count%7Breporter%3D%22destination%22%7D)"; }
+until [ "$(measured)" = "$(counted destination)" ]; do :; done
 drawn() {
   service kiali:20001 "/kiali/api/namespaces/graph?namespaces=istio-system,test-namespace&graphType=workload&duration=10s&injectServiceNodes=false" |
     jq '.elements.edges | length'

@@ -1,6 +1,8 @@
 """The dashboards' queries: found, substituted, and judged by what Prometheus answers."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,20 @@ def test_the_queries_of_every_dashboard_are_answered(tmp_path: Path) -> None:
         ("Rate", 1, ""),
         ("Old", 1, ""),
     ]
+
+
+@pytest.mark.parametrize(("values", "times"), [([[1, "2"]], 1), ([[1, "NaN"]], 2)], ids=["data", "none"])
+def test_only_a_query_without_data_is_asked_again(tmp_path: Path, values: list[Any], times: int) -> None:
+    answer = {"status": "success", "data": {"result": [{"metric": {}, "values": values}]}}
+    asked: list[str] = []
+
+    def read(_path: str, query: Mapping[str, str]) -> str:
+        asked.append(query["query"])
+        return json.dumps(answer)
+
+    mine = replace(dashboards(tmp_path, answer), prometheus=Prometheus(read))
+    assert [each.series for each in mine.answers()] == [each.series for each in mine.answers()]
+    assert asked == ["x[30s]", "up"] * times
 
 
 def test_a_refusal_is_kept_with_its_query(tmp_path: Path) -> None:
