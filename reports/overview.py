@@ -19,6 +19,8 @@ _PLAIN = frozenset(f"{_SVG}{tag}" for tag in ("svg", "title", "rect", "path", "t
 _ACTIVE = re.compile(r"^on|href|style", re.IGNORECASE)
 _STAND_IN = re.compile(r"^stand-in \d+: ")
 _GLOBALS = "*-globals.json"
+#: What a reader has come for: it stands first, and unfolded.
+VERDICT = "verdict"
 #: Characters of a text that the head of the page shows; the whole is among the attachments.
 LONGEST = 4000
 _STYLE = """<style>
@@ -43,7 +45,7 @@ class Given:
 
 
 def given(results: Path) -> list[Given]:
-    """All of them as they were attached, those of the same moment by name; KeyError in a strange file."""
+    """The verdict, then all others in the order of their time; KeyError in a strange file."""
     return [Given(each["name"], results / each["source"], each["type"]) for each in _in_order(results)]
 
 
@@ -64,7 +66,10 @@ def prepared(results: Path, folder: Path) -> Path:
 
 
 def head(every: Sequence[Given]) -> str:
-    """One folded line for each picture, for each text, and for all stand-ins; "" where there is nothing."""
+    """One folded line for each picture, for each text, and for all stand-ins; "" where there is nothing.
+
+    Only the verdict is unfolded.
+    """
     stand_ins = [each for each in every if _STAND_IN.match(each.name)]
     parts = [_folded(each.name, _shown(each)) for each in every if each not in stand_ins]
     if stand_ins:
@@ -84,7 +89,9 @@ def _bookkeeping(step: Mapping[str, str]) -> bool:
 
 def _in_order(results: Path) -> list[Mapping[str, str]]:
     every = [each for path in results.glob(_GLOBALS) for each in json.loads(path.read_text())["attachments"]]
-    return sorted(every, key=lambda each: (each["timestamp"], _by_number(each["name"])))
+    return sorted(
+        every, key=lambda each: (each["name"] != VERDICT, each["timestamp"], _by_number(each["name"]))
+    )
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
@@ -93,7 +100,9 @@ def _by_number(name: str) -> list[tuple[int, str]]:
 
 
 def _folded(name: str, content: str) -> str:
-    return f"<details><summary>{html.escape(name[:1].upper() + name[1:])}</summary>{content}</details>"
+    unfolded = " open" if name == VERDICT else ""
+    title = html.escape(name[:1].upper() + name[1:])
+    return f"<details{unfolded}><summary>{title}</summary>{content}</details>"
 
 
 def _shown(each: Given) -> str:

@@ -102,3 +102,12 @@ def test_the_head_is_the_first_of_the_body() -> None:
     assert page.with_head("<html><body><p>", "<b>") == "<html><body><b><p>"
     with pytest.raises(page.ReportError, match="no body"):
         page.with_head("<html>", "<b>")
+
+
+def test_the_verdict_stands_first_and_unfolded(results: Path) -> None:
+    attach(results, overview.VERDICT, "verdict: safe", at=9)
+    every = overview.given(results)
+    assert every[0].name == overview.VERDICT
+    head = overview.head(every)
+    assert head.count("<details open>") == 1
+    assert "<details open><summary>Verdict</summary><pre>verdict: safe" in head
