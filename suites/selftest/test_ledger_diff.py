@@ -65,6 +65,11 @@ def test_a_new_filter_is_told_once_and_not_by_the_order_of_names_too() -> None:
     assert between({"f": before}, {"f": after}) == [Change("+", ("f", "fault"), new={"@type": "f"})]
 
 
+def test_a_second_filter_is_told_without_the_order_that_it_brings() -> None:
+    before, after = {"router": {}}, {ORDER: ["fault", "router"], "fault": {}, "router": {}}
+    assert between({"f": before}, {"f": after}) == [Change("+", ("f", "fault"), new={})]
+
+
 def clusters(**settings: Any) -> dict[str, Any]:
     names = ("inbound|80||", "outbound|8000||subject", "PassthroughCluster")
     return {

@@ -105,6 +105,13 @@ def test_a_word_that_both_know_is_not_enough() -> None:
     assert len(found.unmentioned) == 1
 
 
+def test_a_word_that_left_a_list_is_enough_though_others_have_it() -> None:
+    before = {"pods": {"istiod": ["GOMEMLIMIT", "POD_NAME"], "sidecar": ["GOMEMLIMIT"]}}
+    after = {"pods": {"istiod": ["POD_NAME"], "sidecar": ["GOMEMLIMIT"]}}
+    found = compared(before, after, note("istiod sets `GOMEMLIMIT` itself"))
+    assert [words for _, words in found.notes[0].changes] == [("GOMEMLIMIT",)]
+
+
 def test_two_words_at_once_are_enough() -> None:
     before = {"commands": {"istioctl tag": ["--wait"], "istioctl waypoint status": []}}
     after = {"commands": {"istioctl tag": ["--wait"], "istioctl waypoint status": ["--wait"]}}

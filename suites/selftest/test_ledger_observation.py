@@ -1,9 +1,11 @@
 """What clusters, proxies and istioctl print, and what of it a ledger has."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fixtures.clients.istioctl import Istioctl
 from fixtures.ledger import admission, metrics, pods, words
 from fixtures.ledger.iptables import rules_by_chain
 from fixtures.ledger.proxies import Subject, proxy
@@ -344,3 +346,11 @@ def test_columns_are_what_stands_over_a_table(table: str, names: list[str]) -> N
 def test_places_are_the_fields_of_a_json_value() -> None:
     found = words.places({"meshVersion": [{"Info": {"tag": "1.29.1"}}, {"Component": "pilot"}]})
     assert found == {"meshVersion[].Info.tag", "meshVersion[].Component"}
+
+
+def test_what_istioctl_complains_of_is_in_one_order_whatever_it_printed_first(tmp_path: Path) -> None:
+    program = tmp_path / "istioctl"
+    program.write_text('#!/bin/sh\necho "b\n\na"\necho "second\nfirst" >&2\n')
+    program.chmod(0o755)
+    istioctl = Istioctl(program=program, kubeconfig=Path("kc"), environment={}, timeout=5)
+    assert words.said(istioctl, "analyze") == ["b", "a", "first", "second"]
