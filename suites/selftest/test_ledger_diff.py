@@ -66,7 +66,8 @@ def test_a_new_filter_is_told_once_and_not_by_the_order_of_names_too() -> None:
 
 
 def test_a_second_filter_is_told_without_the_order_that_it_brings() -> None:
-    before, after = {"router": {}}, {ORDER: ["fault", "router"], "fault": {}, "router": {}}
+    before: dict[str, Any] = {"router": {}}
+    after: dict[str, Any] = {ORDER: ["fault", "router"], "fault": {}, "router": {}}
     assert between({"f": before}, {"f": after}) == [Change("+", ("f", "fault"), new={})]
 
 

@@ -348,9 +348,10 @@ def test_places_are_the_fields_of_a_json_value() -> None:
     assert found == {"meshVersion[].Info.tag", "meshVersion[].Component"}
 
 
-def test_what_istioctl_complains_of_is_in_one_order_whatever_it_printed_first(tmp_path: Path) -> None:
+def test_what_istioctl_logs_is_in_one_order_and_what_it_says_in_its_own(tmp_path: Path) -> None:
     program = tmp_path / "istioctl"
-    program.write_text('#!/bin/sh\necho "b\n\na"\necho "second\nfirst" >&2\n')
+    later, sooner = "2026-11-24T18:07:22.2Z\terror\ta", "2026-11-24T18:07:22.1Z\terror\tb"
+    program.write_text(f"#!/bin/sh\nprintf '%s\\n' '{sooner}' '{later}' z\necho y >&2\necho x >&2\n")
     program.chmod(0o755)
     istioctl = Istioctl(program=program, kubeconfig=Path("kc"), environment={}, timeout=5)
-    assert words.said(istioctl, "analyze") == ["b", "a", "first", "second"]
+    assert words.said(istioctl, "analyze") == [later, sooner, "z", "y", "x"]
