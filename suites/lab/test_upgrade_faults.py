@@ -79,7 +79,7 @@ def test_an_upgrade_that_dies_is_named_by_its_phase_and_taken_back(tmp_path: Pat
         kill("istioctl", " upgrade ")
         assert run.wait(ENDING) == 11, output.read_text()[-3000:]
     told = output.read_text()
-    assert "it died in the phase control-plane, and was taken back" in told
+    assert "it died in the phase control-plane, and was taken back" in told, told[-6000:]
     assert "  after-rollback: " in told
     assert told.splitlines()[-1].startswith("verdict: not enough evidence (exit 11)")
 

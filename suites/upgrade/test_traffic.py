@@ -41,6 +41,8 @@ def test_nothing_is_retried_by_the_mesh(
 def test_old_sidecars_are_served(strategy: str, judged: Outcome) -> None:
     """In the phase in which only the control plane is new, every request is answered as it should be."""
     counts = judged.account.of_phase("control-plane")
+    if judged.run.death and not counts.sent:
+        pytest.skip(f"not reached: {judged.run.death}")
     assert counts.sent, "no request was sent in the phase control-plane"
     failed = [each.describe() for each in judged.account.failed if each.phase == "control-plane"]
     check_none(failed, f"of {counts.sent} requests to old sidecars failed")
