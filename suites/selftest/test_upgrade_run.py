@@ -140,7 +140,7 @@ def test_one_that_can_not_be_taken_back_says_so(acting: Acting, begun: Callable[
     acting.fails |= {name: RuntimeError(name) for name in ("control-plane", "rollback-control-plane")}
     run = begun()
     assert run.death is not None
-    assert "could NOT be taken back" in str(run.death)
+    assert "could NOT be taken back (rollback-control-plane)" in str(run.death)
 
 
 def test_without_traffic_there_is_no_way_back_to_watch(

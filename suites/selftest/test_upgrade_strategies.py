@@ -101,8 +101,17 @@ def test_in_place_istioctl_goes_before_the_workloads(actor: Recorded, protocol: 
 def test_in_place_the_way_back_is_an_install_of_the_old_version(actor: Recorded, protocol: Protocol) -> None:
     in_place(actor).back(protocol)
     assert actor.done == ["install 1.28.2", "restart the workloads"]
+    assert "the old gateways end" in [step.what for step in protocol.steps]
     names = ["rollback-control-plane", "rollback-gateway", "rollback-workloads"]
     assert [phase.name for phase in protocol.phases] == names
+
+
+def test_the_way_back_awaits_no_gateway_that_the_upgrade_never_came_to(
+    actor: Recorded, protocol: Protocol
+) -> None:
+    actor.generations = iter([7] * 10)
+    in_place(actor).back(protocol)
+    assert "the old gateways end" not in [step.what for step in protocol.steps]
 
 
 def test_an_a_a_run_restarts_what_an_upgrade_would(actor: Recorded, protocol: Protocol) -> None:
