@@ -1,4 +1,4 @@
-"""`python -m suites.bench [warm|notice|cold|traffic ...]`: prints ratios and medians with their spread."""
+"""`python -m suites.bench [NAME ...]`: prints ratios and medians with their spread."""
 
 import argparse
 import json
@@ -20,6 +20,7 @@ from lab.progress import readable
 from lab.sources import versions_of
 from reports.page import tool
 from suites.bench.traffic import traffic
+from suites.bench.upgrades import same, upgrade
 
 #: The goals of the project, seconds and ratio, printed beside what was measured.
 WARM_GOAL, RATIO_GOAL, COLD_GOAL, COLD_LIMIT = 150.0, 1.15, 18 * 60.0, 25 * 60.0
@@ -117,8 +118,18 @@ def notice() -> None:
     subprocess.run(command, cwd=PROJECT, check=False)
 
 
+def _upgrades(which: str, runs: int, logs: Path | None) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = logs or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        if which == "upgrade":
+            upgrade(runs, folder)
+        else:
+            same(versions_of("istio")[-1], runs, folder)
+
+
 #: Name to benchmark; the cold one takes a quarter of an hour and is asked for by name.
-BENCHMARKS = ("warm", "notice", "cold", "traffic")
+BENCHMARKS = ("warm", "notice", "cold", "traffic", "upgrade", "same")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -131,6 +142,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--phase", type=float, default=10, help="seconds of each phase of the traffic (default 10)"
     )
+    parser.add_argument("--runs", type=int, default=1, help="upgrades, or A/A runs (default 1)")
+    parser.add_argument(
+        "--logs",
+        type=Path,
+        default=None,
+        help="a folder that keeps what each upgrade printed (default: none)",
+    )
     chosen = parser.parse_args(arguments)
     try:
         for which in chosen.which or ["warm", "notice"]:
@@ -140,6 +158,8 @@ def main(arguments: Sequence[str]) -> int:
                 notice()
             elif which == "traffic":
                 traffic(chosen.phase)
+            elif which in ("upgrade", "same"):
+                _upgrades(which, chosen.runs, chosen.logs)
             else:
                 cold()
     except LabError as error:

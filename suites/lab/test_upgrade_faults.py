@@ -1,6 +1,7 @@
 """An upgrade that dies half-way, traffic that stops, the same version twice: told as what they are."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from fixtures import waits
-from fixtures.settings import ISTIO_VERSION
+from fixtures.settings import ISTIO_VERSION, MANIFESTS
+from fixtures.traffic.budgets import BUDGETS
 from lab.paths import PROJECT
 
 pytestmark = [pytest.mark.lab, pytest.mark.full]
@@ -26,6 +28,7 @@ PYTEST = [
     "no:cacheprovider",
     f"--cluster-name={NAME}",
 ]
+BROKEN = Path(__file__).parent / "broken"
 #: Seconds until a run has come to a phase, and until it has ended after a fault.
 COMING, ENDING = 240, 300
 
@@ -103,3 +106,22 @@ def test_the_same_version_twice_misses_no_budget(tmp_path: Path) -> None:
         status = run.wait(ENDING)
     assert status in (0, 11), output.read_text()[-3000:]
     assert "MISSED" not in output.read_text()
+
+
+def test_each_budget_is_missed_by_a_version_that_is_worse(tmp_path: Path) -> None:
+    """The new version's sidecars fail, delay, double, let through and break off; one pod gets none."""
+    output, overlay = tmp_path / "output", tmp_path / "manifests"
+    (overlay / "upgrade").mkdir(parents=True)
+    worse = (BROKEN / "worse-version.yaml").read_text()
+    line = ISTIO_VERSION.rpartition(".")[0]
+    policy = (MANIFESTS / "upgrade" / "denied.yaml").read_text()
+    (overlay / "upgrade" / "denied.yaml").write_text(
+        f"{policy}---\n{worse.replace('VERSION', line.replace('.', '[.]'))}"
+    )
+    (overlay / "upgrade" / "probe.yaml").write_text((BROKEN / "probe-without-sidecar.yaml").read_text())
+    with upgrading(output, "before", f"--manifests={overlay}") as run:
+        status = run.wait(ENDING)
+    told = output.read_text()
+    assert status == 10, told[-3000:]
+    met = [each.name for each in BUDGETS if not re.search(rf"MISSED +{each.name} ", told)]
+    assert not met, f"not missed: {met}\n{told[-6000:]}"

@@ -1,0 +1,101 @@
+"""Whole upgrades, timed, and the same version twice, which must raise no alarm."""
+
+import os
+import re
+import statistics
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.paths import PROJECT
+from lab.progress import readable
+
+#: The goal for both strategies with their way back in quick mode, in seconds.
+QUICK_GOAL = 6 * 60.0
+#: The strategies, taken in turn where one is run at a time.
+STRATEGIES = ("in-place", "canary")
+
+_VERDICT = re.compile(r"^verdict: (?P<word>[a-z ]+) \(exit \d+\)", re.MULTILINE)
+_MISSED = re.compile(r"^ +MISSED +(?P<budget>\S+)", re.MULTILINE)
+_STREAM = re.compile(r"^ +\S+ .+? (?P<sent>[\d,]+) sent, (?P<failed>[\d,]+) failed,", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One `make upgrade`: wall seconds, the verdict's word, budgets that were missed, requests in them."""
+
+    seconds: float
+    word: str
+    missed: tuple[str, ...]
+    sent: int
+    failed: int
+
+    def describe(self) -> str:
+        """The run in one line."""
+        missed = f", MISSED: {', '.join(self.missed)}" if self.missed else ""
+        return (
+            f"{readable(self.seconds)}, {self.word}, {self.failed} of {self.sent:,} requests failed{missed}"
+        )
+
+
+def parsed(seconds: float, text: str) -> Ran:
+    """What a run printed; LabError with the end of it where it came to no verdict."""
+    verdict = _VERDICT.search(text)
+    if verdict is None:
+        raise LabError(f"an upgrade ended without a verdict:\n{text[-2000:]}")
+    streams = [(found["sent"], found["failed"]) for found in _STREAM.finditer(text)]
+    return Ran(
+        seconds,
+        verdict["word"],
+        tuple(found["budget"] for found in _MISSED.finditer(text)),
+        sum(int(sent.replace(",", "")) for sent, _ in streams),
+        sum(int(failed.replace(",", "")) for _, failed in streams),
+    )
+
+
+def upgrade(runs: int, folder: Path) -> None:
+    """From the older version to the newer one, both strategies, so many times."""
+    ran = [_run(f"upgrade {number}", folder) for number in range(1, runs + 1)]
+    safe = sum(each.word == "safe" for each in ran)
+    median = statistics.median(each.seconds for each in ran)
+    print(f"upgrade, quick, both strategies   median {readable(median)}; goal {readable(QUICK_GOAL)}")
+    print(f"verdict safe                      {safe} of {runs} runs")
+
+
+def same(version: str, runs: int, folder: Path) -> None:
+    """A version to itself, the strategies in turn: whatever is missed in it is a false alarm."""
+    ran = []
+    for number in range(1, runs + 1):
+        strategy = STRATEGIES[(number - 1) % len(STRATEGIES)]
+        ran.append(
+            _run(
+                f"{version} twice {number}, {strategy}",
+                folder,
+                f"FROM={version}",
+                f"TO={version}",
+                f"STRATEGY={strategy}",
+            )
+        )
+    alarms = sum(bool(each.missed) or each.word == "unsafe" for each in ran)
+    unproven = sum(each.word == "not enough evidence" for each in ran)
+    print(f"false alarms                      {alarms} of {runs} runs; goal 0")
+    print(f"not enough evidence               {unproven} of {runs} runs")
+
+
+def _run(title: str, folder: Path, *arguments: str) -> Ran:
+    log, begun = folder / f"{title.replace(' ', '-')}.log", time.monotonic()
+    with log.open("wb") as stream:
+        # Its status says what it found, which is what is counted here.
+        subprocess.run(
+            ["make", "upgrade", *arguments],
+            cwd=PROJECT,
+            env=dict(os.environ),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    ran = parsed(time.monotonic() - begun, log.read_text(errors="replace"))
+    print(f"{title}: {ran.describe()}", flush=True)
+    return ran
