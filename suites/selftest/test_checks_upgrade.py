@@ -80,6 +80,18 @@ def test_what_is_of_a_revision_is_found_by_label_annotation_and_name() -> None:
         check_nothing_of_revision(found, "1-28-2")
 
 
+def test_a_revision_whose_name_is_a_part_of_anothers_is_told_from_it() -> None:
+    resources = [
+        resource("istiod-1-29-1", metadata={"labels": {"istio.io/rev": "1-29-1"}}),
+        resource("istiod-1-29-1-again", metadata={"labels": {"istio.io/rev": "1-29-1-again"}}),
+        resource("istio-reader-1-29-1-istio-system"),
+        resource("istio-reader-1-29-1-again-istio-system"),
+    ]
+    mine = ["Service n/istio-reader-1-29-1-istio-system", "Service n/istiod-1-29-1"]
+    assert of_revision(resources, "1-29-1") == mine
+    assert len(of_revision(resources, "1-29-1-again")) == 2
+
+
 def test_a_long_list_is_cut_short() -> None:
     check_none([], "failures")
     with pytest.raises(AssertionError, match=r"(?s)25 failures:\s+0\s.*19\s+\.\.\. and 5 more"):
