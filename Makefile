@@ -54,17 +54,21 @@ upgrade: $(READY) ## an upgrade under traffic, both strategies with their way ba
 	@PYTHON=$(PYTHON) .ci/stages upgrade $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) \
 	  $(if $(MODE),--mode $(MODE)) $(if $(STRATEGY),--strategy $(STRATEGY)) $(ARGS)
 
-test: ## check, run, then the lab's own promises on a real engine: what CI does
+# The requests of the upgrade have no leeway here; its latencies and its generator's lag do, since neighbours on the
+# same machine make them, and what is tested is the suite.
+BUSY := --unproven-passes --budget latency-p50=5 --budget latency-p99=20
+
+test: ## check, run, the lab's own promises on a real engine, an upgrade in quick mode: what CI does
 	@rm -f $(PHASES)
 	@$(MAKE) check
 	@echo check >> $(PHASES)
 	@$(MAKE) run
 	@$(PYTEST) suites/lab -m 'not full'
 	@echo promises >> $(PHASES)
+	@$(MAKE) upgrade ARGS='$(BUSY)'
 
-test-full: test ## test, and what takes longer: stages alone, causes, faults, an upgrade in quick mode
+test-full: test ## test, and what takes longer: stages alone, causes, faults of a run and of an upgrade
 	@$(PYTEST) suites/lab -m full
-	@$(MAKE) upgrade
 
 ledger: $(READY) ## whether the installed Istio does what its kept ledger says: one cluster, two minutes
 	@$(PYTEST) suites/ledger $(if $(ISTIO),--istio-version $(ISTIO)) $(ARGS)

@@ -1,5 +1,6 @@
 """What an upgrade is judged to have cost, and how it is told."""
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -135,6 +136,23 @@ def test_the_verdict_is_one_line_with_its_exit_code() -> None:
     assert line.startswith("verdict: unsafe (exit 10): 1.28.2 to 1.29.1: canary unsafe: failed 1 (limit 0)")
     assert "not kept: test_a; changed: 2 removed; not covered: " in line
     assert "\n" not in line
+
+
+def test_a_run_that_lacks_only_evidence_passes_where_that_is_allowed() -> None:
+    lenient = replace(UPGRADE, unproven_passes=True)
+    short = judged(sent(records()))
+    killed = judged(
+        sent(records()), Death("control-plane", "CommandFailed: -9", from_outside=True, taken_back=True)
+    )
+    failed = judged(sent(records("north-south get new")))
+    assert told.exit_code(UPGRADE, [short], [], []) == 11
+    assert told.exit_code(lenient, [short], [], []) == 0
+    assert "verdict: not enough evidence (exit 0)" in told.verdict_line(lenient, [short])
+    assert told.exit_code(lenient, [], [], []) == 11
+    assert told.exit_code(lenient, [short], [], ["test_a"]) == 11
+    assert told.exit_code(lenient, [short, killed], [], []) == 11
+    assert told.exit_code(lenient, [short], ["test_a"], []) == 10
+    assert told.exit_code(lenient, [failed], [], []) == 10
 
 
 @pytest.mark.parametrize(
