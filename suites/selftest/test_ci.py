@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+PHASES = ("check", "lab", "stages", "promises", "upgrade")
 RUN = Path(__file__).resolve().parents[2] / ".ci" / "run"
 
 
@@ -39,6 +40,6 @@ def test_a_run_past_its_limit_is_stopped_and_names_what_it_did_not_reach(tmp_pat
 @pytest.mark.parametrize("reached", ["", "check", "check lab"])
 def test_a_failed_run_names_the_phases_that_are_missing(tmp_path: Path, reached: str) -> None:
     done = ci(tmp_path, f"for phase in {reached}; do echo $$phase >> reports/phases; done; false")
-    missing = [phase for phase in ("check", "lab", "stages", "promises", "upgrade") if phase not in reached.split()]
+    missing = [phase for phase in PHASES if phase not in reached.split()]
     assert done.returncode != 0
     assert f"not green: {' '.join(missing)}\n" in done.stderr
