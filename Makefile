@@ -21,7 +21,7 @@ STRATEGY ?=
 # Each finished phase of `make test` is written here, so that .ci/run can name what was not reached.
 PHASES := reports/phases
 
-.PHONY: help check run upgrade test test-full ledger clean bench lab pins actionlint
+.PHONY: help check selftests lint run upgrade test test-full ledger clean bench lab pins actionlint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -31,13 +31,18 @@ $(READY): requirements.txt
 	@touch $@
 
 check: $(READY) ## format, lint, types, layers, YAML, workflows, selftests, collection: no cluster, under a minute
+	@$(MAKE) -j2 --output-sync=target selftests lint
+
+selftests: $(READY)
+	@$(PYTEST) suites/selftest -m 'not lab' --quiet
+
+lint: $(READY)
 	@$(PYTHON) -m ruff format --check --quiet $(CODE)
 	@$(PYTHON) -m ruff check --quiet $(CODE)
 	@$(PYTHON) -m mypy
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(PYTHON) -m yamllint --strict .github manifests suites
 	@.ci/actionlint
-	@$(PYTEST) suites/selftest -m 'not lab' --quiet
 	@$(PYTEST) suites/article suites/ledger --collect-only --quiet
 	@$(PYTEST) suites/article --setup-plan --quiet
 	@$(PYTEST) suites/upgrade --setup-plan --quiet
