@@ -84,3 +84,8 @@ def test_streams_of_different_speed_count_alike() -> None:
 def test_too_few_are_not_compared() -> None:
     assert ratio([latencies(1)], [latencies(2, 150)], 99) is None
     assert ratio([], [latencies(2)], 99) is None
+
+
+def test_a_range_that_says_nothing_is_not_told_in_figures() -> None:
+    assert Ratio(1, 2, 1.5, 2.5).spread() == "between 1.50 and 2.50"
+    assert Ratio(1, 2, 0.001, 2_000).spread() == "known to no better than a factor of 100"

@@ -85,7 +85,7 @@ def test_a_sound_run_meets_every_budget_and_says_what_it_proves() -> None:
     assert missed(found) == []
     assert found["failed"].upper_bound == pytest.approx(1 - 0.05 ** (1 / 2000))
     assert found["failed"].describe() == (
-        "met     failed: 0 of at most 0 requests; at most 0.150% with 95% confidence; among 2,000"
+        "met          failed: 0 of at most 0 requests; at most 0.150% with 95% confidence; among 2,000"
     )
     assert found["wrongly-allowed"].upper_bound == pytest.approx(1 - 0.05 ** (1 / 400))
 
@@ -292,6 +292,7 @@ def test_a_ratio_above_its_limit_that_may_be_chance_is_said() -> None:
     assert found.word == "safe"
     assert found.not_covered[0].startswith("latency-p99 ")
     assert "may be chance: gateway, north-south: 500.0 ms" in found.not_covered[0]
+    assert "latency-p99 156.2 may be chance (limit 1.1)" in found.line()
 
 
 def test_gate_promises_ten_times_what_quick_does() -> None:
