@@ -9,7 +9,7 @@ import pytest
 from fixtures import waits
 from fixtures.clients.background import Background, background
 from fixtures.clients.command import Completed
-from fixtures.values.upgrade.logs import SCRIPT, contents
+from fixtures.values.upgrade.logs import SCRIPT, contents, logs_in
 
 NAME = "upgrade_web_uid@app@0"
 
@@ -50,6 +50,22 @@ def test_a_log_is_kept_though_its_pod_goes(tmp_path: Path, log: Path, keeping: B
         shutil.rmtree(log.parents[1])
         more.write("three\n")
     assert (tmp_path / "kept" / NAME).read_text() == "one\ntwo\nthree\n"
+
+
+def test_a_log_that_is_begun_anew_is_kept_whole(tmp_path: Path, log: Path, keeping: Background) -> None:
+    def kept(what: str) -> None:
+        assert what in keeping.printed()
+
+    waits.eventually(lambda: kept(f"{NAME} 4"), "the first file is kept", 5)
+    with log.open("w") as first:
+        first.write("t stdout F one\nt stdout P two, ")
+    log.rename(log.with_name("0.log.20260101-000000"))
+    log.write_text("t stdout F cut\n")
+    waits.eventually(lambda: kept(f"{NAME}.1 15"), "the second file is kept", 5)
+    log.with_name("0.log.20260101-000000").unlink()
+    (found,) = logs_in(tmp_path / "kept")
+    assert (found.pod, found.container) == ("web", "app")
+    assert [*found.lines()] == ["one", "two, cut"]
 
 
 def test_it_ends_when_it_is_told_to(tmp_path: Path, keeping: Background) -> None:

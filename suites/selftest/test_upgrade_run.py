@@ -40,6 +40,11 @@ class Acting:
     def clean_up(self, protocol: Protocol) -> None:
         self._phase(protocol, "clean-up")
 
+    def look(self, moment: str) -> Any:
+        if f"look: {moment}" in self.fails:
+            raise self.fails[f"look: {moment}"]
+        return moment
+
 
 class Flowing:
     """Traffic that flows until it is told to have stopped."""
@@ -78,7 +83,7 @@ def begun(acting: Acting, flowing: Flowing) -> Callable[..., Run]:
             acting=cast("Strategic", acting),
             protocol=Protocol(minima={}, check_flowing=flowing.check_flowing, tell=lambda _: None),
             traffic=cast("Traffic", flowing),
-            look=lambda moment: cast("Any", moment),
+            look=acting.look,
             remains=lambda revision: [f"left of {revision}"],
         )
         run.carry_out()
@@ -124,6 +129,14 @@ def test_an_upgrade_that_fails_by_itself_is_taken_back(acting: Acting, begun: Ca
         "after-rollback",
     ]
     assert "pod Pending" in str(run.death)
+
+
+def test_what_has_been_taken_back_is_not_taken_back_again(acting: Acting, begun: Callable[..., Run]) -> None:
+    acting.fails["look: after-rollback"] = NotReady("it is logged", elapsed=30, tries=9, last="0 lines")
+    run = begun()
+    assert run.death is not None
+    assert (run.death.phase, run.death.taken_back) == ("after-rollback", True)
+    assert phases(run)[-2:] == ["rollback-control-plane", "after-rollback"]
 
 
 def test_an_upgrade_whose_istioctl_was_killed_ended_from_outside(
