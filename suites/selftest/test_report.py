@@ -247,3 +247,28 @@ def test_a_run_that_looks_at_no_mesh_has_no_picture_of_it(run: Path) -> None:
 )
 def test_the_summary_tells_each_stage(run: Path, line: str) -> None:
     assert re.search(f"^{line}$", (run / "output").read_text(), re.MULTILINE)
+
+
+STRATEGIES = """
+    import pytest
+
+    @pytest.fixture(scope="session", params=["first", "second"])
+    def strategy(request): return request.param
+
+    @pytest.fixture(scope="session")
+    def mesh(strategy): pass
+
+    def test_it(mesh): pass
+"""
+
+
+def test_the_time_left_is_told_for_each_strategy_by_runs_of_the_same_kind(tmp_path: Path) -> None:
+    """What a strategy sets up anew has its own seconds; those of other suites and modes are not in it."""
+    seconds = tmp_path / ".pytest_cache" / "v" / "istio-conformance"
+    seconds.mkdir(parents=True)
+    mine = {"mesh, first": 30.0, "mesh, second": 12.0}
+    (seconds / f"seconds {tmp_path.name}").write_text(json.dumps(mine))
+    (seconds / "seconds article").write_text(json.dumps({"cluster": 99.0}))
+    told = (ran(tmp_path, "", STRATEGIES) / "output").read_text()
+    assert "mesh, first: 30 s last time, 42 s of set-up left" in told
+    assert "mesh, second: 12 s last time, 12 s of set-up left" in told
