@@ -65,7 +65,7 @@ def _in_words(points: int, failed: Failures, held: Sequence[Held], seconds: floa
         told += f", {failed.left_out:,} of them without a mark of their own"
     if held:
         broke = sum(each.broke for each in held)
-        told += f"; of {len(held)} held connections {broke or 'none'} broke"
+        told += f"; of {len(held)} held connections {broke or 'none'} ended before it"
     return told
 
 

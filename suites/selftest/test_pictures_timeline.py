@@ -101,7 +101,7 @@ def test_a_broken_connection_ends_where_it_broke_and_comes_first() -> None:
     shown = drawing(timeline(bands(60), [*sent(60)], held=held))
     rows = [each.text for each in shown.words if each.text in {"events", "websocket", "open", "0:42 reset"}]
     assert rows == ["websocket", "0:42 reset", "events", "open"]
-    assert "of 2 held connections 1 broke" in shown.text
+    assert "of 2 held connections 1 ended before it" in shown.text
 
 
 @pytest.mark.parametrize(
