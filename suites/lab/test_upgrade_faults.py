@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fixtures import waits
 from fixtures.settings import ISTIO_VERSION, MANIFESTS
@@ -29,6 +30,7 @@ PYTEST = [
     f"--cluster-name={NAME}",
 ]
 BROKEN = Path(__file__).parent / "broken"
+ROUTES = "routes-with-retries.yaml"
 IN_PLACE, CANARY = "--strategy=in-place", "--strategy=canary"
 #: Streams that have budgets, and fewer second tries than one in a hundred of 20,000 requests bring.
 STREAMS, FEWEST_RETRIES = 8, 50
@@ -126,6 +128,11 @@ def test_each_budget_is_missed_by_a_version_that_is_worse(tmp_path: Path) -> Non
 def test_the_meshs_own_retries_hide_failures_and_are_counted(tmp_path: Path) -> None:
     """The app's sidecars answer with 503 now and then: no request fails, and each second try is counted."""
     output, overlay = tmp_path / "output", overlaid(tmp_path, "failing-sidecars.yaml")
+    routes = [*yaml.safe_load_all((MANIFESTS / "upgrade" / ROUTES).read_text())]
+    # What Istio retries without being asked leaves out a 503 of the app, which may have served it.
+    for route in (each for spec in routes for each in spec["spec"].get("http", ())):
+        route["retries"] = {"attempts": 2, "retryOn": "5xx"}
+    (overlay / ROUTES).write_text(yaml.safe_dump_all(routes))
     options = (CANARY, "--mesh-retries", f"--manifests={overlay.parent}")
     with upgrading(output, "before", *options) as run:
         status = run.wait(ENDING)
@@ -148,7 +155,8 @@ def test_a_control_plane_of_the_users_values_that_has_no_second_place_is_refused
         command = [*PYTEST, CANARY, f"--istio-values={values}"]
         done = subprocess.run(command, cwd=PROJECT, stdout=log, stderr=log, check=False, timeout=ENDING)
     told = output.read_text()
-    assert done.returncode == 11, told[-6000:]
+    # A promise that is not kept: that nothing stands against the upgrade.
+    assert done.returncode == 10, told[-6000:]
     assert re.search(r"nothing was changed, mend this first:\s.*needs \d+ m CPU more", told, re.DOTALL), told
     assert "  before: " not in told
 
