@@ -9,7 +9,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from lab.paths import LABEL, PROJECT
 from lab.progress import readable
 from lab.sources import versions_of
 from reports.page import tool
+from suites.bench.timed import timed
 from suites.bench.traffic import traffic
 from suites.bench.upgrades import same, upgrade
 
@@ -28,13 +28,8 @@ WARM_GOAL, RATIO_GOAL, COLD_GOAL, COLD_LIMIT = 150.0, 1.15, 18 * 60.0, 25 * 60.0
 
 def _timed(command: Sequence[str], environment: Mapping[str, str], log: Path) -> float:
     """Wall seconds of one command; LabError with the end of its output where it fails."""
-    begun = time.monotonic()
-    with log.open("wb") as stream:
-        ran = subprocess.run(
-            command, cwd=PROJECT, env=dict(environment), stdout=stream, stderr=subprocess.STDOUT, check=False
-        )
-    took = time.monotonic() - begun
-    if ran.returncode:
+    took, status = timed(command, environment, log)
+    if status:
         tail = log.read_text(errors="replace")[-2000:]
         raise LabError(f"`{' '.join(command)}` failed after {readable(took)} (whole output: {log}):\n{tail}")
     return took

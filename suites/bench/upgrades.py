@@ -3,19 +3,16 @@
 import os
 import re
 import statistics
-import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from fixtures.values.upgrade.asked import STRATEGIES
 from lab.errors import LabError
-from lab.paths import PROJECT
 from lab.progress import readable
+from suites.bench.timed import timed
 
 #: The goal for both strategies with their way back in quick mode, in seconds.
 QUICK_GOAL = 6 * 60.0
-#: The strategies, taken in turn where one is run at a time.
-STRATEGIES = ("in-place", "canary")
 
 _VERDICT = re.compile(r"^verdict: (?P<word>[a-z ]+) \(exit \d+\)", re.MULTILINE)
 _MISSED = re.compile(r"^ +MISSED +(?P<budget>\S+)", re.MULTILINE)
@@ -85,17 +82,9 @@ def same(version: str, runs: int, folder: Path) -> None:
 
 
 def _run(title: str, folder: Path, *arguments: str) -> Ran:
-    log, begun = folder / f"{title.replace(' ', '-')}.log", time.monotonic()
-    with log.open("wb") as stream:
-        # Its status says what it found, which is what is counted here.
-        subprocess.run(
-            ["make", "upgrade", *arguments],
-            cwd=PROJECT,
-            env=dict(os.environ),
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    ran = parsed(time.monotonic() - begun, log.read_text(errors="replace"))
+    log = folder / f"{title.replace(' ', '-')}.log"
+    # Its status says what it found, which is what is counted here.
+    seconds, _ = timed(["make", "upgrade", *arguments], os.environ, log)
+    ran = parsed(seconds, log.read_text(errors="replace"))
     print(f"{title}: {ran.describe()}", flush=True)
     return ran

@@ -1,4 +1,4 @@
-"""An upgrade that dies half-way, traffic that stops, the same version twice: told as what they are."""
+"""Faults of an upgrade, of its traffic, of a new version, of what is asked for: each told as what it is."""
 
 import os
 import re
