@@ -1,0 +1,16 @@
+"""Commands that the benchmarks time are not told the options of the benchmark."""
+
+from pathlib import Path
+
+from suites.bench.timed import timed
+
+
+def test_a_timed_command_takes_no_options_of_an_outer_make(tmp_path: Path) -> None:
+    """`make bench ARGS=...` puts ARGS into the environment of every make below it."""
+    outer = {"PATH": "/usr/bin:/bin", "ARGS": "same --runs 2", "MAKEFLAGS": " -- ARGS=same", "MODE": "gate"}
+    seconds, status = timed(["env"], outer, tmp_path / "log")
+    told = (tmp_path / "log").read_text()
+    assert seconds > 0
+    assert status == 0
+    assert "MODE=gate" in told
+    assert "same" not in told
