@@ -34,6 +34,9 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     importing = commands.add_parser("import", help="take a lab from an archive that `export` wrote")
     for command in (exporting, importing):
         command.add_argument("file", type=Path)
+    importing.add_argument(
+        "--sha256", metavar="DIGEST", help="what the file's SHA-256 must be, as `export` printed it"
+    )
     cleaning = commands.add_parser(
         "clean", help="remove clusters, networks, the lab's engine; the cache stays"
     )
@@ -69,9 +72,9 @@ def _run(chosen: argparse.Namespace) -> None:
     elif chosen.command == "export":
         archive.export_to(chosen.file, say)
     elif chosen.command == "import":
-        archive.import_from(chosen.file, say)
+        archive.import_from(chosen.file, say, chosen.sha256)
     else:
-        clean.clean(say, cache=chosen.cache)
+        clean.clean(say, built=chosen.cache)
 
 
 if __name__ == "__main__":

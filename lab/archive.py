@@ -1,82 +1,292 @@
-"""The built lab as one archive, for a site that reaches no registry at all."""
+"""The built lab as one archive, for a site that reaches no registry at all.
 
+An archive comes from elsewhere and is unpacked as root, so nothing of it reaches the cache before it is
+checked: its members by their names and kinds, before a byte is written; then each file by a hash. Wheels,
+npm packages and Debian packages have hashes that this checkout, or Debian's signature, vouches for. What
+was compiled has no such hash: its place is named by this checkout's committed inputs, and its files by the
+archive's own manifest. Who does not trust the way that an archive came compares its SHA-256, which `export`
+prints and `import` takes.
+"""
+
+import contextlib
+import hashlib
+import re
+import secrets
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tarfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
-from lab import engine, host
-from lab.build import plan
+from lab import allure, engine, environment, folders, host, packages, runtime, scratch
+from lab.build import NODE_ARCHIVE, Plan, plan
+from lab.cache import GLANCE, MANIFEST, USERS, Entry, file_digest, locked
 from lab.errors import LabError
 from lab.paths import PROJECT, cache_root
 
 Say = Callable[[str], None]
 
-#: Folders of the cache that a run without registries needs beside the lab's own entries: Debian packages for
-#: the engine, wheels for the suite, the report's generator, the bounded runtime.
-COMPANIONS = ("debs", "wheels", "allure-*", "runc-bounded")
+WHEELS = "wheels"
+REQUIREMENTS = PROJECT / "requirements.txt"
+#: Members beside the entries of the cache: Debian packages with their indexes, wheels, npm packages.
+_COMPANIONS = re.compile(
+    rf"{packages.FOLDER}/[^/]+\.deb"
+    rf"|{packages.FOLDER}/{packages.INDEX}/[\w.-]+/(InRelease|[\w.-]+/binary-\w+/Packages)"
+    rf"|{WHEELS}/[^/]+\.(whl|tar\.gz|zip)|{allure.FOLDER}/[0-9a-f]{{128}}\.tgz"
+)
+#: Suffix of a folder that an import unpacks into; its name is known to lab.folders.
+_STAGING = "import-{}.part"
+_CHUNK = 1 << 20
 
 
 def export_to(file: Path, say: Say) -> None:
     """Write all that a run needs to `file`, a tar; LabError where the lab isn't built or the file exists."""
     root = cache_root()
     wanted = plan(root)
+    _check_can_export(wanted, file)
+    part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
+    try:
+        with scratch.folder("export") as made, part.open("xb") as stream:
+            _collect(made, say)
+            with tarfile.open(fileobj=stream, mode="w", dereference=True) as tar:
+                for entry in _entries(wanted):
+                    if entry.damage() is None:
+                        tar.add(entry.path, str(entry.path.relative_to(root)), filter=_plain)
+                for companion in sorted(made.iterdir()):
+                    tar.add(companion, companion.name, filter=_plain)
+        file.hardlink_to(part)
+    except FileExistsError:
+        raise LabError(f"{file} has come into being meanwhile; name a new file or remove it") from None
+    except OSError as error:
+        raise LabError(f"the archive could not be written: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    say(f"wrote {file} ({file.stat().st_size / 1e6:.0f} MB), SHA-256 {file_digest(file)}")
+
+
+def _check_can_export(wanted: Plan, file: Path) -> None:
+    if damage := wanted.node.damage():
+        raise LabError(f"the lab is not built, or damaged ({damage}); run `python -m lab build` first")
     if not wanted.built():
         raise LabError("the lab is not built; run `python -m lab build` first")
-    if damage := wanted.node.damage():
-        raise LabError(f"the node image is damaged ({damage}); run `python -m lab build` first")
     if file.exists():
         raise LabError(f"{file} exists; name a new file or remove it")
     if not file.absolute().parent.is_dir():
         raise LabError(f"{file.absolute().parent} is no folder; make it first")
-    _collect(root, say)
-    entries = [wanted.node, *(wanted.programs[source.name] for source in wanted.sources if source.tools)]
-    members = [str(entry.path.relative_to(root)) for entry in entries]
-    members += [path.name for pattern in COMPANIONS for path in sorted(root.glob(pattern))]
-    part = file.with_name(file.name + ".part")
-    ran = subprocess.run(
-        ["tar", "-C", str(root), "-cf", str(part), *members], text=True, capture_output=True, check=False
-    )
-    if ran.returncode:
-        part.unlink(missing_ok=True)
-        raise LabError(f"the archive could not be written: {ran.stderr.strip()}")
-    part.rename(file)
-    say(f"wrote {file} ({file.stat().st_size / 1e6:.0f} MB): {', '.join(members)}")
 
 
-def import_from(file: Path, say: Say) -> None:
-    """Take the lab from `file` into the cache; LabError where it is no such archive or does not fit."""
+def import_from(file: Path, say: Say, sha256: str | None = None) -> None:
+    """Take the lab from `file` into the cache; LabError where it is no such archive or does not fit.
+
+    Nothing of it is left then, and the cache is as it was. `sha256` is what the file's digest must be.
+    """
     if not file.is_file():
         raise LabError(f"{file} is no file; `python -m lab export FILE` on a built machine writes one")
-    root = cache_root()
-    root.mkdir(parents=True, exist_ok=True)
-    listed = subprocess.run(["tar", "-tf", str(file)], text=True, capture_output=True, check=False)
-    names = listed.stdout.splitlines()
-    if listed.returncode or not any(name.startswith("node/") for name in names):
-        raise LabError(f"{file} is not an archive that `python -m lab export` wrote, or it is cut short")
-    if any(name.startswith("/") or ".." in name.split("/") for name in names):
-        raise LabError(f"{file} names places outside the cache; it was not written by `python -m lab export`")
-    subprocess.run(["tar", "-C", str(root), "-xf", str(file)], check=True)
+    if sha256 is not None and file_digest(file) != sha256.lower():
+        raise LabError(f"{file} does not have the SHA-256 {sha256}: it is damaged or another archive")
+    root = folders.cache_place().claim()
     wanted = plan(root)
-    if damage := wanted.node.damage():
-        raise LabError(
-            f"{file} was taken in but does not fit this checkout ({damage}): it was exported from another "
-            "version of the project, or is cut short; export it again from this one"
-        )
+    members = _checked(file, wanted)
+    host.check_room(sum(member.size for member in members) / host.GIB + 1, 0, (root,))
+    staging = root / _STAGING.format(secrets.token_hex(8))
+    with locked(root / "locks" / "import"), contextlib.ExitStack() as undo:
+        staging.mkdir(mode=0o700)
+        undo.callback(shutil.rmtree, staging, ignore_errors=True)
+        say(f"unpacking {len(members)} files and checking each by its hash")
+        digests = _unpack(file, members, staging)
+        _check_hashes(digests, _entries(wanted), staging, say)
+        _move_in([*_entries(wanted), allure.entry(root)], staging, root)
     say("taken in and whole; `python -m lab build` now needs no registry")
 
 
-def _collect(root: Path, say: Say) -> None:
-    """Fetch what the machine that imports will install: the engine's packages and the suite's wheels."""
+def _entries(wanted: Plan) -> list[Entry]:
+    """What a run needs of the cache's entries; the bounded runtime only where the machine does."""
+    programs = [wanted.programs[source.name] for source in wanted.sources if source.tools]
+    return [wanted.node, *programs, runtime.entry(wanted.root)]
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """A file or folder of root's, without what a cache keeps of its users; what is neither stays behind."""
+    if not (member.isfile() or member.isdir()) or Path(member.name).name in (USERS, GLANCE):
+        return None
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    member.mode &= 0o755
+    return member
+
+
+def _checked(file: Path, wanted: Plan) -> list[tarfile.TarInfo]:
+    """The files of the archive; LabError for any member that no export writes. Nothing is unpacked."""
     try:
-        say(f"{len(host.save_packages(engine.PACKAGES, root / 'debs'))} Debian packages for the engine")
-    except LabError as error:
-        say(f"without Debian packages for the engine: {error}")
-    requirements = PROJECT / "requirements.txt"
+        with tarfile.open(file, "r:") as tar:
+            members = tar.getmembers()
+    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        raise LabError(
+            f"{file} is not an archive that `python -m lab export` wrote, or it is cut short ({error})"
+        ) from None
+    entries = [f"{entry.kind}/{entry.key[:16]}" for entry in _entries(wanted)]
+    seen: set[str] = set()
+    for member in members:
+        if refusal := _refusal(member, entries, seen):
+            raise LabError(f"{file}: {refusal}; nothing was taken from it")
+        seen.add(member.name)
+    files = [member for member in members if member.isfile()]
+    if not any(member.name == f"{entries[0]}/{NODE_ARCHIVE}" for member in files):
+        raise LabError(f"{file} is not an archive that `python -m lab export` wrote, or it is cut short")
+    return files
+
+
+def _refusal(member: tarfile.TarInfo, entries: list[str], seen: set[str]) -> str | None:
+    name = member.name
+    if not (member.isfile() or member.isdir()) or member.sparse:
+        return f"{name} is a link, a device or a sparse file"
+    if member.mode & 0o7022:
+        return f"{name} has a mode that no export writes ({member.mode:o})"
+    if name.startswith("/") or any(part in ("", ".", "..") for part in name.split("/")):
+        return f"{name} leads outside the cache"
+    return f"{name} is in it twice" if name in seen else _unknown(member, entries)
+
+
+def _unknown(member: tarfile.TarInfo, entries: list[str]) -> str | None:
+    name = member.name
+    kind, _, rest = name.partition("/")
+    if any(name == entry or name.startswith(f"{entry}/") for entry in entries):
+        return None if member.isdir() or Path(name).name not in (USERS, GLANCE) else f"{name} is not expected"
+    if kind in {entry.partition("/")[0] for entry in entries} and re.match(r"[0-9a-f]{16}(/|$)", rest):
+        return f"{name} does not fit this checkout: it was exported from another version of the project"
+    if member.isfile() and not _COMPANIONS.fullmatch(name):
+        return f"{name} is not a name that an export writes"
+    if member.isdir() and not re.fullmatch(rf"({packages.FOLDER}|{WHEELS}|{allure.FOLDER})(/[\w.-]+)*", name):
+        return f"{name} is not a folder that an export writes"
+    return None
+
+
+def _unpack(file: Path, members: list[tarfile.TarInfo], staging: Path) -> dict[str, str]:
+    """Write the files below `staging`, as root's and for root to write; the SHA-256 of each, by its name."""
+    digests = {}
+    with tarfile.open(file, "r:") as tar:
+        for member in members:
+            target = staging / member.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            content = tar.extractfile(member)
+            if content is None:
+                raise LabError(f"{file}: {member.name} has no content; nothing was taken from it")
+            with content, target.open("xb") as out:
+                digests[member.name] = _copy(content, out)
+            target.chmod(0o755 if member.mode & 0o100 else 0o644)
+    return digests
+
+
+def _copy(content: IO[bytes], out: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while chunk := content.read(_CHUNK):
+        digest.update(chunk)
+        out.write(chunk)
+    return digest.hexdigest()
+
+
+def _check_hashes(digests: dict[str, str], entries: list[Entry], staging: Path, say: Say) -> None:
+    for entry in entries:
+        if (staging / entry.kind).is_dir():
+            _check_entry(Entry(staging, entry.kind, entry.key), digests)
+    pinned = set(re.findall(r"--hash=sha256:([0-9a-f]{64})", REQUIREMENTS.read_text()))
+    for name, digest in digests.items():
+        if name.startswith(f"{WHEELS}/") and digest not in pinned:
+            raise LabError(f"{name} is not a file that requirements.txt pins; nothing was taken in")
+    if (staging / allure.FOLDER).is_dir():
+        allure.entry(staging).make(lambda folder: allure.install(staging / allure.FOLDER, folder), say)
+    debs = staging / packages.FOLDER
+    if debs.is_dir() and shutil.which("apt-get") is None:
+        say("left out: the Debian packages, since this machine has no apt-get")
+        shutil.rmtree(debs)
+    elif debs.is_dir():
+        packages.verify(debs)
+
+
+def _check_entry(entry: Entry, digests: dict[str, str]) -> None:
+    """LabError unless the entry has its manifest, and every file in it is listed there with its digest."""
+    manifest = entry.manifest()
+    prefix = f"{entry.path.relative_to(entry.root)}/"
+    held = {name.removeprefix(prefix): value for name, value in digests.items() if name.startswith(prefix)}
+    held.pop(MANIFEST, None)
+    if manifest is None or held != manifest:
+        wrong = sorted(set(held.items()) ^ set((manifest or {}).items()))
+        raise LabError(
+            f"{prefix}{wrong[0][0] if wrong else MANIFEST} is not what was built; nothing was taken in"
+        )
+
+
+def _move_in(entries: list[Entry], staging: Path, root: Path) -> None:
+    for entry in entries:
+        new = staging / entry.path.relative_to(root)
+        if not new.is_dir():
+            continue
+        with locked(root / "locks" / f"{entry.kind}-{entry.key[:16]}"):
+            if entry.damage() is None:
+                continue
+            if entry.path.exists():
+                shutil.rmtree(entry.path)
+            entry.path.parent.mkdir(exist_ok=True)
+            new.rename(entry.path)
+    for name in (packages.FOLDER, WHEELS):
+        if (staging / name).is_dir():
+            if (root / name).exists():
+                shutil.rmtree(root / name)
+            (staging / name).rename(root / name)
+
+
+def _collect(folder: Path, say: Say) -> None:
+    """Fetch what the machine that imports will install: the engine's packages, wheels, Allure."""
+    for what, collect in (
+        ("Debian packages for the engine", _collect_packages),
+        ("wheels for the suite", _collect_wheels),
+        ("packages of Allure", _collect_allure),
+    ):
+        try:
+            say(f"{collect(folder)} {what}")
+        except LabError as error:
+            say(f"without {what}: {error}")
+
+
+def _collect_packages(folder: Path) -> int:
+    with _whole(folder / packages.FOLDER) as target:
+        return len(packages.save(engine.PACKAGES, target))
+
+
+def _collect_wheels(folder: Path) -> int:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    options = ["--require-hashes", "--dest", str(root / "wheels"), "--requirement", str(requirements)]
-    ran = subprocess.run([*command, *options], text=True, capture_output=True, check=False)
-    if ran.returncode:
-        say(f"without wheels for the suite: {ran.stderr.strip()[-300:]}")
-    else:
-        say(f"{len(list((root / 'wheels').iterdir()))} wheels for the suite")
+    with _whole(folder / WHEELS) as target:
+        options = [
+            "--require-hashes",
+            "--dest",
+            str(target),
+            "--requirement",
+            str(PROJECT / "requirements.txt"),
+        ]
+        ran = subprocess.run(
+            [*command, *options],
+            env=environment.for_registries(),
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        if ran.returncode:
+            raise LabError(ran.stderr.strip()[-300:])
+        return len(list(target.iterdir()))
+
+
+def _collect_allure(folder: Path) -> int:
+    with _whole(folder / allure.FOLDER) as target, scratch.folder("npm") as made:
+        return allure.download(target, made)
+
+
+@contextlib.contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """The folder, gone again if the block fails: a part of it is of no use."""
+    try:
+        yield folder
+    except LabError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise

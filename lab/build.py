@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lab import engine, host, node, programs, rootfs
+from lab import engine, folders, host, node, packages, programs, rootfs
 from lab.cache import Entry, locked, prune
 from lab.engine import Engine
-from lab.errors import LabError
 from lab.paths import cache_root
 from lab.progress import Progress
 from lab.sources import Source, all_sources
@@ -29,6 +28,9 @@ GUESSES = {
     "node": 60.0,
     "load": 12.0,
 }
+
+#: The node image in its entry of the cache.
+NODE_ARCHIVE = "node.tar"
 
 #: Builds of one part that stay in the cache and the engine: this one and two more, for a step back.
 KEPT = 3
@@ -74,7 +76,12 @@ class Plan:
             for source in self.sources
             if (names := [name for group in source.tools.values() for name in group])
         )
-        return tools_whole and self.node.manifest() is not None
+        return tools_whole and self.node.damage_at_a_glance(NODE_ARCHIVE) is None
+
+    def use(self) -> None:
+        """Keep every part from being pruned until this process ends."""
+        for entry in (*self.programs.values(), self.rootfs, self.node):
+            entry.use()
 
 
 def plan(root: Path | None = None) -> Plan:
@@ -91,11 +98,15 @@ def build() -> Plan:
     Raises LabError for what a person can mend: too little room, no root, a registry that does not answer, a
     program that does not compile.
     """
+    folders.check()
     wanted = plan()
+    folders.cache_place().claim()
+    wanted.use()
     progress = Progress(wanted.root / "times.json")
     if not wanted.built():
         host.check_room(NEEDED_DISK, NEEDED_MEMORY)
         _build_missing(wanted, progress)
+        wanted.use()
     running = engine.ensure(progress.say)
     _load(wanted, running, progress)
     return wanted
@@ -111,7 +122,7 @@ def _build_missing(wanted: Plan, progress: Progress) -> None:
         if not there:
             steps[name] = GUESSES[name]
     progress.expect(steps)
-    host.ensure_packages(list(BUILD_PACKAGES), progress.say)
+    packages.ensure(list(BUILD_PACKAGES), progress.say)
     # The root file system waits for the network and the compiler for the processor: side by side. The engine
     # comes first, so that a machine that can't run one is told before minutes of building.
     running = engine.ensure(progress.say)
@@ -145,20 +156,15 @@ def _build_programs(wanted: Plan, missing: Sequence[Source], progress: Progress)
 
 def _load(wanted: Plan, running: Engine, progress: Progress) -> None:
     """Put the node image into the engine unless it is there."""
-    with locked(wanted.root / "locks" / "load"):
-        if (
-            running.docker("image", "inspect", "--format", "{{.Id}}", wanted.image, check=False).returncode
-            == 0
-        ):
-            return
-        damage = wanted.node.damage("node.tar")
-        if damage is not None:
-            raise LabError(f"the cached node image is damaged ({damage}); run `python -m lab build` again")
+
+    def load_archive() -> None:
+        if damage := wanted.node.damage(NODE_ARCHIVE):
+            progress.say(f"the cached node image is damaged ({damage}); building it again")
+            wanted.node.forget()
+            _build_missing(wanted, progress)
         with progress.step("load", "node image into the engine"):
-            running.docker("load", "--quiet", "--input", str(wanted.node.path / "node.tar"))
-        # Newest first, as the engine lists them; an image that a node still runs on is left to it.
-        for old in running.docker(
-            "images", "--format", "{{.Repository}}:{{.Tag}}", node.REPOSITORY
-        ).stdout.split():
-            if old != wanted.image and not (wanted.root / "node" / old.rpartition(":")[2]).exists():
-                running.docker("image", "rm", old, check=False)
+            running.docker("load", "--quiet", "--input", str(wanted.node.path / NODE_ARCHIVE))
+
+    with locked(wanted.root / "locks" / "load"):
+        node.load(wanted.node, running, load_archive)
+        node.remove_tags(running, keep=lambda key: (wanted.root / "node" / key).exists())

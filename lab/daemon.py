@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import hashlib
 import os
+import re
 import select
 import shutil
 import signal
@@ -18,11 +19,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.folders import mounts_below
 from lab.paths import state_root
 
 #: Seconds for a daemon to say that it is ready, and to end after it was asked to.
 _READY = 60.0
 _ENDING = 20.0
+
+#: Where an engine mounts, below its place: storage drivers' layers, containers' shared memory, network
+#: namespaces, and the root file systems of containerd's tasks. Seen with Docker 20.10 and 28.
+_ENGINES_MOUNT = re.compile(
+    r"data/overlay2(/[^/]+/merged)?|data/(fuse-overlayfs|btrfs|zfs|vfs|aufs|devicemapper)(/.+)?"
+    r"|data/containers/[^/]+/mounts/[^/]+|exec/netns/[^/]+|data/plugins/[^/]+/.+"
+    r"|containerd-run/io\.containerd\.[^/]+/[^/]+/[^/]+/rootfs|containerd/io\.containerd\.snapshotter\..+"
+)
 
 _LONGEST_SOCKET = 107
 _MNT_DETACH = 2
@@ -144,9 +154,9 @@ def end(where: Place, sign: signal.Signals = signal.SIGTERM) -> None:
 
 
 def sweep(where: Place) -> None:
-    """Unmount what is mounted below this place; remove its control groups and sockets; idempotent.
+    """Unmount what the engine mounted; remove its control groups and sockets; idempotent.
 
-    Only for a place whose daemons have ended.
+    Only for a place whose daemons have ended. What somebody else mounted below the place stays mounted.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     for mounted in reversed(_mounts(where)):
@@ -263,11 +273,20 @@ def _cgroups(where: Place) -> list[Path]:
     return [*root.glob(where.cgroup), *root.glob(f"*/{where.cgroup}")]
 
 
-def _mounts(where: Place) -> list[str]:
-    """Mount points below the place, in the order in which they were made."""
-    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    points = [line.split()[4].encode().decode("unicode_escape") for line in lines]
-    return [point for point in points if Path(point).is_relative_to(where.root)]
+def foreign_mounts(where: Place) -> list[Path]:
+    """Mount points below the place that no engine makes."""
+    return [point for point in mounts_below(where.root) if point not in _mounts(where)]
+
+
+def _mounts(where: Place) -> list[Path]:
+    """Mount points that an engine makes below the place, in the order in which they were made."""
+    return [
+        point
+        for point in mounts_below(where.root)
+        if _ENGINES_MOUNT.fullmatch(str(point.relative_to(where.root)))
+        # The engine mounts its data on itself; a disk that somebody mounted there is another device.
+        or (point == where.root / "data" and point.stat().st_dev == where.root.stat().st_dev)
+    ]
 
 
 def _path() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import engine, proxies
+from lab import engine, folders, node, proxies
 from lab.build import Plan, plan
 from lab.errors import LabError
 from lab.sources import versions_of
@@ -85,6 +85,7 @@ def describe(istio_version: str, envoy_version: str | None = None) -> LabDescrip
 
     LabError for an unknown version, or a lab not ready.
     """
+    folders.check()
     wanted = plan()
     releases = releases_of(wanted, envoy_version)
     if istio_version not in releases:
@@ -96,10 +97,11 @@ def describe(istio_version: str, envoy_version: str | None = None) -> LabDescrip
         raise LabError(
             "no container engine is running; run `python -m lab build`, which starts the lab's own"
         )
-    if running.docker("image", "inspect", wanted.image, check=False).returncode:
+    if not node.has(running, wanted.image):
         raise LabError(
             "the node image is not in the engine; run `python -m lab build`, which loads it from the cache"
         )
+    wanted.use()
     tools = wanted.tools()
     versions: dict[str, str] = {}
     for source in wanted.sources:
@@ -177,7 +179,7 @@ def status() -> list[str]:
         return [*lines, "engine         none runs; `python -m lab build` starts the lab's own"]
     whose = "the lab's own" if running.own else "was there before"
     lines.append(f"engine         {running.version} at {running.host} ({whose})")
-    there = running.docker("image", "inspect", wanted.image, check=False).returncode == 0
+    there = node.has(running, wanted.image)
     lines.append(f"node image     {wanted.image} {'loaded' if there else 'not loaded'}")
     nodes = running.docker(
         "ps", "--format", "{{.Names}}", "--filter", "label=io.x-k8s.kind.cluster"

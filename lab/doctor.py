@@ -5,14 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from lab import build, engine, firewall, host, runtime
+from lab import build, engine, environment, firewall, host, runtime, scratch
 from lab.paths import SOURCES, cache_root, state_root
 from lab.sources import versions_of
 
@@ -223,9 +222,12 @@ def _built() -> bool:
 
 def _answers(command: Sequence[str]) -> bool:
     """Whether the look-up succeeds; what the client says may name a site's own hosts and is not shown."""
-    with tempfile.TemporaryDirectory(prefix="istio-lab-doctor-") as folder:
+    with scratch.folder("doctor") as folder:
         try:
-            done = subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=_PATIENCE)
+            done = subprocess.run(
+                command, cwd=folder, env=environment.for_registries(), capture_output=True, check=False,
+                timeout=_PATIENCE,
+            )  # fmt: skip
         except (FileNotFoundError, subprocess.TimeoutExpired):
             return False
     return done.returncode == 0

@@ -8,18 +8,18 @@ import os
 import platform
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import daemon, firewall, runtime
+from lab import daemon, environment, firewall, folders, packages, runtime, scratch
 from lab.errors import LabError
-from lab.host import Report, check_room, ensure_packages, require_root
-from lab.paths import LABEL
+from lab.host import Report, check_room, require_root
+from lab.paths import LABEL, OWNER_LABEL, owner
 
 #: Debian's packages for an engine of the lab's own; the firewall rules of lab.network need the last two.
 PACKAGES = ("docker.io", "iptables", "iproute2")
@@ -51,18 +51,19 @@ class Engine:
     client: Path
 
     def environment(self) -> dict[str, str]:
-        """A whole environment in which `docker` is this client and talks to this engine alone."""
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "BUILDX_"))
+        """A whole environment in which `docker` is this client and talks to this engine alone.
+
+        Nothing else of the caller's is in it, see `lab.environment`. Neither is the user's Docker
+        configuration: the client hands the proxies that it names on to each container, passwords included.
+        """
+        inherited = environment.needed()
+        return {
+            **inherited,
+            "PATH": f"{self.client.parent}:{inherited.get('PATH', '')}:/usr/sbin:/sbin",
+            "DOCKER_HOST": self.host,
+            # Without a file in it the client takes its defaults; only the lab's own engine has the folder.
+            "DOCKER_CONFIG": str(daemon.place().root / "config"),
         }
-        kept["PATH"] = f"{self.client.parent}:{kept.get('PATH', '')}:/usr/sbin:/sbin"
-        kept["DOCKER_HOST"] = self.host
-        if self.own:
-            # The user's client configuration may name proxies, which would end up in the containers.
-            kept["DOCKER_CONFIG"] = str(daemon.place().root / "config")
-        elif configured := os.environ.get("DOCKER_CONFIG"):
-            kept["DOCKER_CONFIG"] = configured
-        return kept
 
     def docker(
         self,
@@ -107,9 +108,30 @@ def survey(*, prove: bool = True) -> Iterator[tuple[Engine | None, str | None]]:
     """
     for host in _hosts():
         engine, refusal = _answering(host)
-        if engine is not None and prove:
-            refusal = _refusal(engine)
+        if engine is not None:
+            refusal = elsewhere(engine) or (_refusal(engine) if prove else None)
         yield engine, refusal
+
+
+def elsewhere(engine: Engine) -> str | None:
+    """Why the engine's networks are out of reach: it runs in another network namespace. None if it does not.
+
+    A socket is found by its path, also from a network namespace of one's own, and its clusters then are not.
+    None too where the engine's process can't be looked at: a proxy, another user, another PID namespace.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX) as asked:
+            asked.settimeout(_ANSWER)
+            asked.connect(engine.host.removeprefix("unix://"))
+            peer = asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        namespaces = [
+            Path(f"/proc/{pid}/ns/net").readlink() for pid in (struct.unpack("3i", peer)[0], "self")
+        ]
+    except OSError:
+        return None
+    if namespaces[0] == namespaces[1]:
+        return None
+    return f"the engine at {engine.host} runs in another network namespace: its clusters are out of reach"
 
 
 def ensure(report: Report) -> Engine:
@@ -126,12 +148,15 @@ def start_own(report: Report) -> Engine:
     require_root("start a Docker engine of the lab's own (no running engine can run a privileged container)")
     where = daemon.place()
     check_room(*_ROOM, (where.root,))
+    folders.state_place().claim()
     with _locked(where):
         engine, _ = _answering(f"unix://{where.socket}")
+        if engine and (away := elsewhere(engine)):
+            raise LabError(f"{away}: run `make clean` there, or set ISTIO_LAB_STATE to a folder of its own")
         if engine and _refusal(engine) is None:
             return engine
         if shutil.which("dockerd", path=_sbin()) is None:
-            ensure_packages(PACKAGES, report)
+            packages.ensure(PACKAGES, report)
         version = _installed_version()
         bounded = runtime.is_needed(version)
         if bounded:
@@ -153,16 +178,23 @@ def start_own(report: Report) -> Engine:
 
 
 def stop_own(report: Report) -> None:
-    """End the lab's own engine and remove all that it holds; does nothing where there is none."""
-    where = daemon.place()
-    if not where.root.exists():
+    """End the lab's own engine and remove all that it holds; does nothing where there is none.
+
+    LabError, with nothing ended, for a state folder that the lab did not make, and for one with somebody
+    else's mount in it.
+    """
+    where, folder = daemon.place(), folders.state_place()
+    if not where.root.exists() or folder.is_empty():
         return
+    folder.claim()
     require_root("end the lab's own Docker engine")
     with _locked(where):
+        if foreign := daemon.foreign_mounts(where):
+            raise folders.not_ours(foreign[0], folder)
         report(f"ending the lab's own Docker engine and removing {where.root}")
         daemon.end(where, signal.SIGKILL)
         daemon.sweep(where)
-        shutil.rmtree(where.root)
+        folder.remove(report)
         firewall.sweep()
 
 
@@ -212,15 +244,19 @@ def _refusal(engine: Engine) -> str | None:
     """Why the engine cannot run a privileged container, None if it can: one made here is run on it."""
     name = f"istio-lab-proof:{os.getpid()}"
     try:
-        with tempfile.NamedTemporaryFile(prefix="istio-lab-", suffix=".tar") as archive:
-            Path(archive.name).write_bytes(_proof_archive())
-            engine.docker("import", "-c", 'ENTRYPOINT ["/exit"]', "-c", f"LABEL {PROOF}", archive.name, name)
-        engine.docker("run", "--rm", "--privileged", "--network=none", f"--label={PROOF}", name, timeout=60)
+        with scratch.folder("proof") as made:
+            archive = made / "proof.tar"
+            archive.write_bytes(_proof_archive())
+            marks = [f"LABEL {PROOF}", f"LABEL {OWNER_LABEL}={owner()}"]
+            changes = [word for mark in ('ENTRYPOINT ["/exit"]', *marks) for word in ("-c", mark)]
+            engine.docker("import", *changes, str(archive), name)
+        labels = [f"--label={PROOF}", f"--label={OWNER_LABEL}={owner()}"]
+        engine.docker("run", "--rm", "--privileged", "--network=none", *labels, name, timeout=60)
     except LabError as error:
         return str(error)
     finally:
         with contextlib.suppress(LabError):
-            engine.docker("rmi", "-f", name, check=False, timeout=_ANSWER)
+            engine.docker("rmi", name, check=False, timeout=_ANSWER)
     return None
 
 

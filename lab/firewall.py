@@ -17,12 +17,16 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.host import require_root
-from lab.paths import LABEL, state_root
+from lab.paths import LABEL, scope
 
 Range = ipaddress.IPv4Network
 
 #: Routing protocol number of the lab's routes; nothing in iproute2's rt_protos uses it.
 ROUTE_PROTOCOL = 173
+
+#: The chain of what is forwarded, and the one that Docker asks before its own rules. Source: Docker's manual,
+#: "Packet filtering and firewalls".
+_CHAIN, _USERS_CHAIN = "FORWARD", "DOCKER-USER"
 
 _PREFIX = "ilab"
 _LAST_RESORT = 4_000_000_000
@@ -31,23 +35,42 @@ _RESOLVER_FILES = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")
 _SBIN = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
-def scope() -> int:
-    """A 16-bit number that stands for this lab's state folder."""
-    return int(hashlib.sha256(str(state_root().resolve()).encode()).hexdigest()[:4], 16)
-
-
 def bridge_name(run: str) -> str:
     """The name of a run's bridge: the kernel's 15 characters, the scope among them."""
     return f"{_PREFIX}{scope():04x}{hashlib.sha256(run.encode()).hexdigest()[:7]}"
 
 
 def reject(bridge: str, run: str) -> None:
-    """Reject all that the bridge would forward to anywhere but itself, IPv6 where the machine has it."""
+    """Reject all that the bridge would forward to anywhere but itself, IPv6 where the machine has it.
+
+    The rule stands first: an engine with firewall rules of its own puts one that accepts before what is
+    there when it makes a network. Where it keeps a chain for others, which it always asks first, the rule
+    is there too.
+    """
     for tables in _firewalls():
-        comment = ["-m", "comment", "--comment", _comment(run)]
-        rule = ["FORWARD", "-i", bridge, "!", "-o", bridge, *comment, "-j", "REJECT"]
-        if _call([tables, "-w", "-C", *rule], check=False).returncode:
-            _call([tables, "-w", "-I", *rule])
+        rules = _rules(tables)
+        chains = [_CHAIN, *([_USERS_CHAIN] if ["-N", _USERS_CHAIN] in rules else [])]
+        for chain in chains:
+            rule = [
+                "-i",
+                bridge,
+                "!",
+                "-o",
+                bridge,
+                "-m",
+                "comment",
+                "--comment",
+                _comment(run),
+                "-j",
+                "REJECT",
+            ]
+            held = [words[2:] for words in rules if words[:2] == ["-A", chain]]
+            places = [place for place, words in enumerate(held, 1) if _comment(run) in words]
+            if places == [1]:
+                continue
+            _call([tables, "-w", "-I", chain, *rule])
+            for place in reversed(places):
+                _call([tables, "-w", "-D", chain, str(place + 1)])
 
 
 def blackhole(subnet: str) -> None:
@@ -78,9 +101,10 @@ def remove_rules(run: str | None = None) -> None:
         return
     comment = _comment(run or "")
     for tables in _firewalls():
-        for rule in _call([tables, "-w", "-S", "FORWARD"]).stdout.splitlines():
-            words = [word.strip('"') for word in rule.split()]
-            if any(word == comment or (run is None and word.startswith(comment)) for word in words):
+        for words in _rules(tables):
+            if words[0] == "-A" and any(
+                word == comment or (run is None and word.startswith(comment)) for word in words
+            ):
                 _call([tables, "-w", "-D", *words[1:]])
 
 
@@ -108,6 +132,13 @@ def _ours() -> list[str]:
 
 def _comment(run: str) -> str:
     return f"{LABEL}={scope():04x}/{run}"
+
+
+def _rules(tables: str) -> list[list[str]]:
+    """Every rule and chain of the filter table, as the words that make it."""
+    return [
+        [word.strip('"') for word in rule.split()] for rule in _call([tables, "-w", "-S"]).stdout.splitlines()
+    ]
 
 
 def _firewalls() -> list[str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from lab import firewall, freezer
@@ -10,7 +10,7 @@ from lab.engine import PROOF, Engine
 from lab.errors import LabError
 from lab.firewall import Range
 from lab.host import Report, require_root
-from lab.paths import LABEL
+from lab.paths import LABEL, OWNER_LABEL, owner, scope
 
 #: The lab's networks are cut from these, one of 256 addresses each.
 _POOLS = tuple(Range(pool) for pool in ("10.213.0.0/16", "172.29.0.0/16", "192.168.128.0/17"))
@@ -19,6 +19,9 @@ _POOLS = tuple(Range(pool) for pool in ("10.213.0.0/16", "172.29.0.0/16", "192.1
 _TRIED = 8
 
 _PREFIX = "istio-lab-"
+
+#: kind's label on each node's container; its value is the cluster's name.
+KIND_LABEL = "io.x-k8s.kind.cluster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +36,19 @@ class Network:
 def create_network(engine: Engine, run: str) -> Network:
     """Make the run's network, on addresses that no route, resolver or other network of this machine uses.
 
-    Its packets are kept on the machine from the start. What was left under the run's name is removed first.
-    Raises LabError without root or where nothing is free.
+    Its packets are kept on the machine from the start. What this checkout left under the run's name is
+    removed first. Raises LabError without root, where nothing is free, and where the name belongs to
+    somebody else.
     """
     require_root("make a network that nothing leaves")
     name, bridge = _PREFIX + run, firewall.bridge_name(run)
+    _refuse_others(engine, name)
     remove_network(engine, Network(name, "", bridge))
     taken = [*firewall.in_use(), *_docker_ranges(engine)]
     free = [one for one in _candidates(run) if not any(one.overlaps(other) for other in taken)]
     firewall.reject(bridge, run)
     for subnet in free[:_TRIED]:
-        options = [f"--subnet={subnet}", f"--label={LABEL}={run}"]
+        options = [f"--subnet={subnet}", f"--label={LABEL}={run}", f"--label={OWNER_LABEL}={owner()}"]
         options += ["--driver=bridge", f"--opt=com.docker.network.bridge.name={bridge}"]
         made = engine.docker("network", "create", *options, name, check=False)
         if made.returncode == 0:
@@ -90,29 +95,48 @@ def guard(engine: Engine, network: Network, pod_subnet: str, service_subnet: str
 
 
 def remove_network(engine: Engine, network: Network) -> None:
-    """Remove the network with every container on it, and its guard; idempotent.
+    """Remove the network with the run's containers on it, and its guard; idempotent.
 
-    Routes for the pod and service ranges stay while another of the lab's networks is there: they share them.
+    A container on it that neither kind nor the lab made is taken off the network and stays. Routes for the
+    pod and service ranges stay while another network of this state folder is there: they share them. A
+    network of another checkout's is left alone.
     """
+    if _owner_of(engine, network.name) not in (None, owner()):
+        return
     _remove_docker(engine, network.name)
     firewall.remove_rules(network.name.removeprefix(_PREFIX))
-    if not _labelled(engine):
+    if not any(whose.startswith(f"{scope():04x}-") for whose in networks(engine).values()):
         firewall.remove_routes()
     elif network.subnet:
         firewall.remove_routes([network.subnet])
 
 
-def remove_all(engine: Engine | None, report: Report) -> None:
-    """Remove every network of the lab, with containers, bridges, rules and routes; idempotent.
+def remove_all(engine: Engine | None, report: Report, *, keep: Collection[str] = ()) -> None:
+    """Remove every network of this checkout's, with containers, bridges, rules and routes; idempotent.
 
-    ``engine`` is None if none is running: what it left on the machine is removed all the same.
+    ``keep`` are runs that go on. ``engine`` is None if none is running: what it left on the machine is
+    removed all the same.
     """
+    others = False
     if engine is not None:
-        for name in _labelled(engine):
-            report(f"removing the network {name} and the containers on it")
-            _remove_docker(engine, name)
-        engine.docker("image", "prune", "--all", "--force", f"--filter=label={PROOF}")
-    firewall.sweep()
+        for name, whose in networks(engine).items():
+            if whose == owner() and name.removeprefix(_PREFIX) not in keep:
+                report(f"removing the network {name} and the containers on it")
+                remove_network(engine, Network(name, "", ""))
+        engine.docker(
+            "image", "prune", "--all", "--force", f"--filter=label={PROOF}",
+            f"--filter=label={OWNER_LABEL}={owner()}",
+        )  # fmt: skip
+        others = any(whose.startswith(f"{scope():04x}-") for whose in networks(engine).values())
+    if not others:
+        firewall.sweep()
+
+
+def networks(engine: Engine) -> dict[str, str]:
+    """The label of the owner of each network that a lab made, by the network's name; "" without one."""
+    columns = f'{{{{.Name}}}}\t{{{{.Label "{OWNER_LABEL}"}}}}'
+    listed = engine.docker("network", "ls", f"--filter=label={LABEL}", f"--format={columns}").stdout
+    return dict(line.split("\t") for line in listed.splitlines() if "\t" in line)
 
 
 def _candidates(run: str) -> Iterator[Range]:
@@ -130,22 +154,44 @@ def _docker_ranges(engine: Engine) -> list[Range]:
     return [Range(subnet) for subnet in subnets if "." in subnet]
 
 
-def _labelled(engine: Engine) -> list[str]:
-    return engine.docker("network", "ls", f"--filter=label={LABEL}", "--format={{.Name}}").stdout.split()
+def _owner_of(engine: Engine, name: str) -> str | None:
+    """The owner's label of a network, "" where it has none, None where there is no such network."""
+    columns = f'{{{{.Name}}}}\t{{{{.Label "{OWNER_LABEL}"}}}}'
+    listed = engine.docker("network", "ls", f"--filter=name={name}", f"--format={columns}").stdout
+    found = dict(line.split("\t") for line in listed.splitlines() if "\t" in line)
+    return found.get(name)
 
 
-def _on(engine: Engine, network: str) -> list[str]:
+def _refuse_others(engine: Engine, name: str) -> None:
+    if _owner_of(engine, name) not in (None, owner()):
+        raise LabError(
+            f"the network {name} is in the engine already and this checkout did not make it: choose another "
+            "cluster name, or remove it where it was made (`make clean` there)"
+        )
+
+
+def _on(engine: Engine, network: str, *filters: str) -> list[str]:
     """The containers on a network, by their whole ids."""
-    return engine.docker("ps", "-aq", "--no-trunc", f"--filter=network={network}").stdout.split()
+    wanted = [f"--filter={one}" for one in (f"network={network}", *filters)]
+    return engine.docker("ps", "-aq", "--no-trunc", *wanted).stdout.split()
+
+
+def _of_the_run(engine: Engine, network: str) -> list[str]:
+    """The containers on a network that kind or the lab made for the run."""
+    run = network.removeprefix(_PREFIX)
+    labels = (f"{KIND_LABEL}={run}", LABEL)
+    return sorted({container for one in labels for container in _on(engine, network, f"label={one}")})
 
 
 def _remove_docker(engine: Engine, name: str) -> None:
     if name not in engine.docker("network", "ls", "--format={{.Name}}").stdout.split():
         return
-    if containers := _on(engine, name):
+    if containers := _of_the_run(engine, name):
         engine.docker("rm", "-f", "-v", *containers, check=False, timeout=120)
-    if left := _on(engine, name):
+    if left := _of_the_run(engine, name):
         for container in left:
             freezer.thaw(container)
         engine.docker("rm", "-f", "-v", *left, timeout=120)
+    for container in _on(engine, name):
+        engine.docker("network", "disconnect", "--force", name, container)
     engine.docker("network", "rm", name)

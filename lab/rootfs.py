@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from lab import environment
 from lab.cache import Entry, digest
 from lab.errors import LabError
 
@@ -53,16 +54,21 @@ def build(folder: Path) -> None:
     excluded = [
         f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info", "i18n")
     ]
+    scratch = folder / "scratch"
+    scratch.mkdir()
     ran = subprocess.run(
-        [
+        environment.ending_with_us([
             "mmdebstrap", "--variant=minbase", "--mode=root", "--format=tar",
             "--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Languages \"none\"",
             "--dpkgopt=force-unsafe-io", *excluded, f"--include={','.join(PACKAGES)}",
             f"--customize-hook=sh {hook} \"$1\"", SUITE, str(folder / "rootfs.tar"),
-        ],
+        ]),
+        # Its chroot lies in the cache entry in the making, so that a kill leaves nothing elsewhere.
+        env=environment.for_registries() | {"TMPDIR": str(scratch)},
         text=True, capture_output=True, check=False,
     )  # fmt: skip
     hook.unlink()
+    shutil.rmtree(scratch)
     if ran.returncode:
         raise LabError(f"Debian's packages for the node can't be had:\n{ran.stderr[-2000:]}")
     with (folder / "packages.txt").open("wb") as recorded:

@@ -5,15 +5,19 @@ lacks one. The wrapper (``lab/sources/runc-bounded``) takes those out; it is Go,
 every container start and exec.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
+from lab import environment
+from lab.cache import Entry, digest
 from lab.errors import LabError
 from lab.host import Report
 from lab.paths import SOURCES, cache_root
+
+#: The wrapper's name, and its source folder's.
+NAME = "runc-bounded"
 
 #: First engine that asks the kernel which capabilities there are.
 _ASKS_THE_KERNEL = 23
@@ -37,23 +41,24 @@ def is_needed(engine_version: str) -> bool:
     return int(engine_version.split(".", 1)[0]) < _ASKS_THE_KERNEL and lacks_capability()
 
 
+def entry(root: Path | None = None) -> Entry:
+    """The wrapper's place in the cache, keyed by its source."""
+    folder = SOURCES / NAME
+    sources = [(folder / source).read_bytes() for source in ("go.mod", "main.go")]
+    return Entry(root or cache_root(), NAME, digest(*sources))
+
+
 def built() -> Path:
     """Where the wrapper is in the cache once built; the name follows from its source."""
-    folder = SOURCES / "runc-bounded"
-    digest = hashlib.sha256()
-    for source in ("go.mod", "main.go"):
-        digest.update((folder / source).read_bytes())
-    return cache_root() / "runc-bounded" / digest.hexdigest()[:16] / "runc-bounded"
+    return entry().path / NAME
 
 
 def install(target: Path, report: Report) -> Path:
-    """Put the wrapper at ``target``, building it (10 s) if the cache lacks it; returns ``target``.
+    """Put the wrapper at ``target``, building it (10 s) if the cache lacks it or has it damaged.
 
-    Raises LabError if it has to be built and Go is missing or fails.
+    Returns ``target``. Raises LabError if it has to be built and Go is missing or fails.
     """
-    program = built()
-    if not program.exists():
-        _build(program, report)
+    program = entry().make(lambda folder: _build(folder / NAME, report), report, NAME) / NAME
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_suffix(f".{os.getpid()}")
     shutil.copy2(program, fresh)
@@ -67,13 +72,11 @@ def _build(program: Path, report: Report) -> None:
             "Go is missing: install Go 1.25 or later, or import a built lab (python -m lab import FILE)"
         )
     report("building the bounded runtime (about 10 s)")
-    program.parent.mkdir(parents=True, exist_ok=True)
-    fresh = program.with_suffix(f".{os.getpid()}")
-    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-    command = ["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", str(fresh), "."]
+    settings = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    command = ["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", str(program), "."]
     done = subprocess.run(
-        command, cwd=SOURCES / "runc-bounded", env=environment, capture_output=True, text=True, check=False
-    )
+        environment.ending_with_us(command), cwd=SOURCES / NAME, env=environment.for_registries() | settings,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     if done.returncode:
         raise LabError(f"the bounded runtime did not build:\n{done.stderr.strip()[-1500:]}")
-    fresh.replace(program)

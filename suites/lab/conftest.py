@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import daemon, engine, firewall, network
-from lab.paths import PROJECT
+from lab import daemon, engine, network, paths
+from lab.paths import LABEL, PROJECT
 
 #: Programs of this machine that the test image is made of, with the libraries that they load.
 PROGRAMS = ("/bin/bash", "/bin/cat", "/bin/sleep", "/usr/bin/perl")
@@ -72,7 +72,13 @@ def guarded(own_engine: engine.Engine) -> Iterator[network.Network]:
 @pytest.fixture
 def container(own_engine: engine.Engine, image: str, guarded: network.Network) -> str:
     """A privileged container on the guarded network; it goes with the network."""
-    options = ["--detach", "--privileged", "--name=probe", f"--network={guarded.name}"]
+    options = [
+        "--detach",
+        "--privileged",
+        "--name=probe",
+        f"--network={guarded.name}",
+        f"--label={LABEL}=probe",
+    ]
     own_engine.docker("run", *options, image, "/bin/sleep", "600")
     return "probe"
 
@@ -88,7 +94,7 @@ def left_on_machine() -> str:
     """What of this lab's firewall rules, routes and bridges the machine has, as its own tools list them."""
     commands = (["iptables-save"], ["ip", "route"], ["ip", "-brief", "link"])
     listed = [_output(*command) for command in commands]
-    scope = firewall.scope()
+    scope = paths.scope()
     marks = (f"={scope:04x}/", str(4_000_000_000 + scope), f"ilab{scope:04x}")
     lines = [line for text in listed for line in text.splitlines()]
     return "\n".join(line for line in lines if any(mark in line for mark in marks))

@@ -3,9 +3,13 @@
 import multiprocessing
 import os
 import signal
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-from lab.cache import Entry, digest, prune, tree_digest
+import pytest
+
+from lab import cache
+from lab.cache import OWNERS, USERS, Entry, digest, prune, tree_digest
 
 
 def _entry(root: Path) -> Entry:
@@ -105,3 +109,73 @@ def test_old_entries_go_and_the_newest_stay(tmp_path: Path) -> None:
     gone = prune(tmp_path, "node", keep=2)
     assert {path.name for path in gone} == {digest("0")[:16], digest("1")[:16]}
     assert Entry(tmp_path, "node", digest("3")).damage() is None
+
+
+def _kept(root: Path, count: int, users: dict[int, Path]) -> list[Entry]:
+    """As many whole entries, the first the oldest; those named used by the checkout at this path alone."""
+    entries = [Entry(root, "node", digest(str(number))) for number in range(count)]
+    (root / OWNERS).mkdir()
+    for number, entry in enumerate(entries):
+        path = entry.make(_one_file, _silent)
+        if number in users:
+            (path / USERS).mkdir()
+            (path / USERS / f"user{number}").touch()
+            (root / OWNERS / f"user{number}").write_text(str(users[number]))
+        os.utime(path / "manifest.json", (number, number))
+    return entries
+
+
+def test_an_entry_that_another_checkout_has_used_is_not_pruned(tmp_path: Path) -> None:
+    entries = _kept(tmp_path, 4, {0: tmp_path})
+    assert prune(tmp_path, "node", keep=1) == [entries[2].path, entries[1].path]
+    assert entries[0].damage() is None
+
+
+def test_an_entry_of_a_checkout_that_is_gone_is_pruned(tmp_path: Path) -> None:
+    entries = _kept(tmp_path, 2, {0: tmp_path / "gone"})
+    assert prune(tmp_path, "node", keep=1) == [entries[0].path]
+
+
+def _use_until_told(entry: Entry, told: Connection) -> None:
+    entry.use()
+    told.send("in use")
+    told.recv()
+
+
+def test_an_entry_that_a_run_is_using_is_not_pruned(tmp_path: Path) -> None:
+    entries = _kept(tmp_path, 2, {})
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    run = context.Process(target=_use_until_told, args=(entries[0], there))
+    run.start()
+    assert here.recv() == "in use"
+    os.utime(entries[0].path / "manifest.json", (0, 0))
+    assert prune(tmp_path, "node", keep=1) == []
+    here.send("end")
+    run.join(30)
+    assert prune(tmp_path, "node", keep=1) == [entries[0].path]
+
+
+def test_a_damaged_file_is_noticed_at_a_glance_and_a_whole_one_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = _entry(tmp_path)
+    path = entry.make(_one_file, _silent)
+    assert entry.damage_at_a_glance("x") is None
+    with monkeypatch.context() as patched:
+        patched.setattr(cache, "file_digest", pytest.fail)
+        assert entry.damage_at_a_glance("x") is None
+    (path / "x").write_text("22")
+    assert entry.damage_at_a_glance("x") == "x is not what was built"
+    (path / "x").unlink()
+    assert "x can't be read" in str(entry.damage_at_a_glance("x"))
+
+
+def test_what_a_killed_build_left_is_removed_and_what_is_being_made_stays(tmp_path: Path) -> None:
+    for name in ("programs/0123456789abcdef.part", "node/0123456789abcdef.part", "import-ab.part"):
+        (tmp_path / name).mkdir(parents=True)
+    with cache.locked(tmp_path / "locks" / "node-0123456789abcdef"):
+        gone = cache.remove_parts(tmp_path)
+    assert {path.name for path in gone} == {"import-ab.part", "0123456789abcdef.part"}
+    assert (tmp_path / "node" / "0123456789abcdef.part").is_dir()
+    assert not (tmp_path / "programs").exists()

@@ -14,7 +14,7 @@ CLIENT = """#!/bin/sh
 case "$1" in
 version) echo 20.10.24 ;;
 context) echo "unix://$PWD/none.sock" ;;
-run) echo "unable to apply caps: operation not permitted" >&2; exit ${REFUSES:-0} ;;
+run) [ ! -e "$0.refuses" ] || { echo "unable to apply caps: operation not permitted" >&2; exit 1; } ;;
 slow) exec sleep 60 ;;
 broken) echo "broken for good" >&2; exit 3 ;;
 environment) env ;;
@@ -51,10 +51,8 @@ def test_engine_that_runs_a_privileged_container_is_used(listening: str, client:
     assert engine.find() == engine.Engine(listening, own=False, version="20.10.24", client=client)
 
 
-def test_engine_that_refuses_privileges_is_passed_over(
-    listening: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REFUSES", "1")
+def test_engine_that_refuses_privileges_is_passed_over(listening: str, client: Path) -> None:
+    client.with_suffix(".refuses").touch()
     assert engine.find() is None
     refusals = [refusal for _, refusal in engine.survey()]
     assert "unable to apply caps" in str(refusals[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import host
+from lab import host, packages
 from lab.errors import LabError
 
 
@@ -37,8 +37,8 @@ def apt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Apt:
     """A Debian machine with root, on which `there` is installed and nothing else."""
     made = Apt()
     monkeypatch.setenv("ISTIO_LAB_CACHE", str(tmp_path))
-    monkeypatch.setattr(host, "_run", made.run)
-    monkeypatch.setattr(host, "_installed", lambda name: name == "there")
+    monkeypatch.setattr(packages, "run", made.run)
+    monkeypatch.setattr(packages, "_installed", lambda name: name == "there")
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     return made
@@ -76,13 +76,13 @@ def test_without_root_the_purpose_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_installed_packages_are_left_alone(apt: Apt) -> None:
-    host.ensure_packages(["there"], pytest.fail)
+    packages.ensure(["there"], pytest.fail)
     assert apt.ran == []
 
 
 def test_missing_packages_are_named_before_they_are_installed(apt: Apt) -> None:
     said: list[str] = []
-    host.ensure_packages(["there", "lacking", "other"], lambda text: said.append(f"{len(apt.ran)} {text}"))
+    packages.ensure(["there", "lacking", "other"], lambda text: said.append(f"{len(apt.ran)} {text}"))
     assert said[0].startswith(
         "0 installing the Debian packages lacking, other from the configured Debian mirror"
     )
@@ -97,7 +97,7 @@ def test_missing_packages_are_named_before_they_are_installed(apt: Apt) -> None:
 )
 def test_lists_are_updated_only_where_they_do_not_do(apt: Apt, failing: str, actions: list[str]) -> None:
     apt.failing = failing
-    host.ensure_packages(["lacking"], lambda _: None)
+    packages.ensure(["lacking"], lambda _: None)
     assert apt.actions() == actions
 
 
@@ -106,7 +106,7 @@ def test_imported_packages_need_no_mirror(apt: Apt, tmp_path: Path) -> None:
     for name in ("lacking_1.0_all", "its-library_2.0_all"):
         (tmp_path / "debs" / f"{name}.deb").write_bytes(b"archive")
     said: list[str] = []
-    host.ensure_packages(["lacking"], said.append)
+    packages.ensure(["lacking"], said.append)
     assert "from the lab's cache" in said[0]
     assert apt.actions() == ["update", "install"]
     for command in apt.ran[-2:]:
@@ -114,7 +114,7 @@ def test_imported_packages_need_no_mirror(apt: Apt, tmp_path: Path) -> None:
 
 
 def test_nothing_is_started_and_nothing_is_left() -> None:
-    with host._nothing_started() as options:
+    with packages._nothing_started() as options:
         folder = Path(options[1].removeprefix("DPkg::Path=").split(":")[0])
         for starter in ("invoke-rc.d", "deb-systemd-invoke"):
             assert subprocess.run([folder / starter, "docker", "start"], check=False).returncode == 0
@@ -123,4 +123,4 @@ def test_nothing_is_started_and_nothing_is_left() -> None:
 
 def test_failed_installation_shows_its_last_lines() -> None:
     with pytest.raises(LabError, match=r"sh -c .* failed \(4\); its last lines:\nno room"):
-        host._run(["sh", "-c", "echo no room; exit 4"])
+        packages.run(["sh", "-c", "echo no room; exit 4"])

@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from lab import engine, firewall, network, outside
+from lab import engine, firewall, network, outside, paths
 from lab.errors import LabError
 from lab.firewall import Range
 
@@ -52,7 +52,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
         {"dst": "192.0.2.0/24", "protocol": "kernel"},
         {"dst": "10.244.0.0/16", "protocol": "173", "metric": 1},
     ]
-    mine = f"io.istio-conformance.lab={firewall.scope():04x}/"
+    mine = f"io.istio-conformance.lab={paths.scope():04x}/"
     answers = {"ip -json -4 route": json.dumps(routes), "iptables -w -S": RULES.format(mine=mine)}
     answers["docker network create"] = "made"
     made = Machine(answers)

@@ -1,0 +1,211 @@
+"""The lab's two folders, cache and state: marked when the lab makes them, and removed by known names only.
+
+Both places can be named by the user (``ISTIO_LAB_CACHE``, ``ISTIO_LAB_STATE``), so a wrong name may lead to
+somebody's home. A mark in the folder says that the lab made it. A folder without the mark that holds
+anything, or a marked one that holds anything else, is refused at its first use. Removal goes by the names
+below, never by the folder as a whole, and never crosses a mount.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import paths
+from lab.errors import LabError
+
+#: The file that marks a folder as the lab's own.
+MARK = ".istio-conformance-lab.json"
+
+Say = Callable[[str], None]
+
+#: What the engine keeps in the state folder (lab.daemon), and the folder of the runs.
+ENGINE_NAMES = ("bin", "config", "containerd", "containerd-run", "data", "exec", "log", "run")
+RUNS = "runs"
+
+#: A file system that was just made holds this folder and is empty all the same.
+_OF_AN_EMPTY_DISK = "lost+found"
+
+_CACHE_FILES = re.compile(r"times\.(json|new)|allure\.lock")
+#: The last of these is where an earlier version kept Allure.
+_CACHE_FOLDERS = re.compile(r"locks|owners|debs|wheels|import-[0-9a-f]+\.part|allure-[0-9a-f]{16}(\.new)?")
+#: An entry of the cache (lab.cache.Entry): the first 16 hex digits of its key.
+_ENTRY = re.compile(r"[0-9a-f]{16}(\.part)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One of the lab's folders: where it is, what it holds ("cache" or "state"), the variable that names it.
+
+    `usual` is the place that the lab takes where the variable is not set.
+    """
+
+    path: Path
+    kind: str
+    variable: str
+    usual: Path
+
+    @property
+    def mark(self) -> Path:
+        return self.path / MARK
+
+    def is_ours(self) -> bool:
+        """Whether the folder carries the mark of this kind."""
+        return self._mark().get("kind") == self.kind
+
+    def foreign(self) -> list[str]:
+        """Names in the folder that the lab doesn't use, sorted."""
+        known = _is_of_cache if self.kind == "cache" else _is_of_state
+        return sorted(
+            entry.name
+            for entry in self.path.iterdir()
+            if entry.name not in (MARK, _OF_AN_EMPTY_DISK) and not known(entry)
+        )
+
+    def check(self) -> None:
+        """LabError if the lab must not use the folder; nothing is made or changed."""
+        self._check_place()
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise LabError(f"{self._named()} is not a folder; {self._advice()}")
+        held = self._mark().get("kind")
+        if held not in (None, self.kind):
+            raise LabError(f"{self._named()} is the lab's {held} folder already; {self._advice()}")
+        foreign = self.foreign()
+        if foreign:
+            shown = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
+            raise LabError(f"{self._named()} holds what the lab did not make ({shown}); {self._advice()}")
+        if held is None and self.path != self.usual and not self.is_empty():
+            raise LabError(f"{self._named()} is not empty and the lab did not make it; {self._advice()}")
+
+    def claim(self) -> Path:
+        """Make and mark the folder where it is not; LabError as in `check`, OSError if it can't be made."""
+        self.check()
+        made = not self.path.exists() or (self.path == self.usual and not self.is_empty())
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not self.mark.exists():
+            fresh = self.mark.with_suffix(".new")
+            fresh.write_text(json.dumps({"kind": self.kind, "made": made}), encoding="ascii")
+            fresh.replace(self.mark)
+        return self.path
+
+    def remove(self, say: Say) -> None:
+        """Remove what the lab made in the folder, then the folder itself if the lab made that.
+
+        What it did not make stays, and is named. LabError, with nothing removed, for a folder without the
+        mark and for one with something mounted below it.
+        """
+        self._check_place()
+        if not self.path.exists():
+            return
+        self._check_removable()
+        foreign = self.foreign()
+        for entry in list(self.path.iterdir()):
+            if entry.name not in (*foreign, MARK, _OF_AN_EMPTY_DISK):
+                _remove(entry)
+        made = self._mark().get("made") is True
+        self.mark.unlink()
+        if foreign:
+            say(f"left in {self.path}, since the lab did not make it: {', '.join(foreign)}")
+        elif made and not any(self.path.iterdir()):
+            self.path.rmdir()
+
+    def _check_removable(self) -> None:
+        if not self.is_ours():
+            raise LabError(
+                f"{self._named()} has no mark of the lab, so nothing in it was removed; if it is the lab's, "
+                "remove it by hand"
+            )
+        if mounted := mounts_below(self.path):
+            raise not_ours(mounted[0], self)
+
+    def _mark(self) -> dict[str, object]:
+        try:
+            read = json.loads(self.mark.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return {}
+        return read if isinstance(read, dict) else {}
+
+    def is_empty(self) -> bool:
+        """Whether nothing is in the folder, the mark and what a new file system holds aside."""
+        return all(entry.name in (MARK, _OF_AN_EMPTY_DISK) for entry in self.path.iterdir())
+
+    def _check_place(self) -> None:
+        if not self.path.is_absolute():
+            raise LabError(f"{self._named()} is a relative path; {self._advice('an absolute path of ')}")
+        for other in (cache_place(), state_place()):
+            if other.kind != self.kind and (self.path in (other.path, *other.path.parents)):
+                raise LabError(
+                    f"{self._named()} contains the lab's {other.kind} folder {other.path}; {self._advice()}"
+                )
+
+    def _named(self) -> str:
+        return str(self.path) if self.path == self.usual else f"{self.variable}={self.path}"
+
+    def _advice(self, which: str = "") -> str:
+        return f"set {self.variable} to {which}a new or empty folder of its own (nothing was changed)"
+
+
+def cache_place() -> Folder:
+    """The folder of what was built, as the environment names it; nothing is checked or made."""
+    return Folder(_resolved(paths.cache_root()), "cache", "ISTIO_LAB_CACHE", _resolved(paths.usual_cache()))
+
+
+def state_place() -> Folder:
+    """The folder of what runs, as the environment names it; nothing is checked or made."""
+    return Folder(_resolved(paths.state_root()), "state", "ISTIO_LAB_STATE", _resolved(paths.USUAL_STATE))
+
+
+def check() -> None:
+    """LabError if either folder must not be used; nothing is made or changed."""
+    cache_place().check()
+    state_place().check()
+
+
+def not_ours(mount: Path, folder: Folder) -> LabError:
+    """The error for a mount in a folder of the lab's that the lab did not make."""
+    return LabError(
+        f"{mount} is a mount that the lab did not make, so nothing of {folder.path} was removed; unmount it, "
+        "then run the same command again"
+    )
+
+
+def mounts_below(folder: Path) -> list[Path]:
+    """Mount points strictly below a folder, in the order in which they were made."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    points = [Path(line.split()[4].encode().decode("unicode_escape")) for line in lines]
+    return [point for point in points if point != folder and point.is_relative_to(folder)]
+
+
+def _resolved(path: Path) -> Path:
+    return path.resolve() if path.is_absolute() else path
+
+
+def _remove(entry: Path) -> None:
+    if _is_folder(entry):
+        shutil.rmtree(entry)
+    else:
+        entry.unlink()
+
+
+def _is_of_state(entry: Path) -> bool:
+    return entry.name in (*ENGINE_NAMES, RUNS) and _is_folder(entry)
+
+
+def _is_of_cache(entry: Path) -> bool:
+    if entry.is_symlink():
+        return False
+    if not entry.is_dir():
+        return _CACHE_FILES.fullmatch(entry.name) is not None
+    if _CACHE_FOLDERS.fullmatch(entry.name):
+        return True
+    inside = list(entry.iterdir())
+    entries = [each for each in inside if _ENTRY.fullmatch(each.name) and _is_folder(each)]
+    return bool(inside) and entries == inside
+
+
+def _is_folder(entry: Path) -> bool:
+    return entry.is_dir() and not entry.is_symlink()

@@ -1,0 +1,86 @@
+"""Nothing of the caller's environment reaches the lab's programs but what they need."""
+
+import os
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab import environment
+from lab.engine import Engine
+from lab.paths import PROJECT
+from lab.programs import go_environment
+
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": "cloud-key",
+    "GITHUB_TOKEN": "code-host-token",
+    "DATABASE_URL": "postgres://user:database-password@db/app",
+    "KUBECONFIG": "/users/kubeconfig",
+    "DOCKER_AUTH_CONFIG": "registry-credentials",
+    "DOCKER_CONFIG": "/users/docker",
+    "KIND_EXPERIMENTAL_PROVIDER": "podman",
+    "LD_PRELOAD": "/users/library.so",
+    "PYTHONPATH": "/users/modules",
+}
+PROXY = "http://user:proxy-password@proxy.invalid:3128"
+
+
+@pytest.fixture
+def caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller with secrets and a proxy in the environment."""
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    for name in ("http_proxy", "HTTPS_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, PROXY)
+
+
+def environments() -> dict[str, dict[str, str]]:
+    engine = Engine("unix:///nowhere.sock", own=False, version="28.0", client=Path("/usr/bin/docker"))
+    return {
+        "engine": engine.environment(),
+        "needed": environment.needed(),
+        "registries": environment.for_registries(),
+        "go": go_environment(),
+    }
+
+
+@pytest.mark.parametrize("which", ["engine", "needed", "registries", "go"])
+def test_secrets_of_the_callers_are_not_handed_on(caller: None, which: str) -> None:
+    values = environments()[which].values()
+    assert not set(SECRETS.values()) & set(values)
+
+
+@pytest.mark.parametrize("which", ["engine", "needed"])
+def test_a_proxy_is_not_handed_on_where_no_registry_is_asked(caller: None, which: str) -> None:
+    """kind hands a proxy on to each node, and the control plane's manifests then have it."""
+    assert not any("proxy-password" in value for value in environments()[which].values())
+
+
+@pytest.mark.parametrize("which", ["registries", "go"])
+def test_the_clients_of_the_registries_get_proxy_and_settings(
+    caller: None, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    monkeypatch.setenv("GOPROXY", "https://modules.invalid")
+    given = environments()[which]
+    assert (given["HTTPS_PROXY"], given["GOPROXY"]) == (PROXY, "https://modules.invalid")
+
+
+BUILD = """
+import subprocess
+from lab.environment import ending_with_us
+
+with subprocess.Popen(ending_with_us(["sh", "-c", "echo $$; exec sleep 60"])):
+    pass
+"""
+
+
+def test_a_build_ends_when_its_caller_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", BUILD], stdout=subprocess.PIPE, cwd=PROJECT) as caller:
+        assert caller.stdout is not None
+        build = os.pidfd_open(int(caller.stdout.readline()))
+        caller.kill()
+        ended, _, _ = select.select([build], [], [], 10)
+        os.close(build)
+    assert ended, "it outlives its caller"

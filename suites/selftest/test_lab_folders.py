@@ -1,0 +1,167 @@
+"""The lab's folders: marked when made, refused when foreign, removed without foreign files and mounts."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab import clean, engine, folders
+from lab.errors import LabError
+from lab.folders import MARK, cache_place, state_place
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the user's, with files, in which both of the lab's folders can be named."""
+    (tmp_path / "thesis.txt").write_text("years of work")
+    monkeypatch.setenv("ISTIO_LAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ISTIO_LAB_STATE", str(tmp_path / "state"))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setattr(engine, "survey", lambda **_: iter(()))
+    return tmp_path
+
+
+def contents(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def test_a_new_folder_is_made_marked_and_removed_whole(home: Path) -> None:
+    place = state_place()
+    assert place.claim() == home / "state"
+    (home / "state" / "runs" / "mine").mkdir(parents=True)
+    (home / "state" / "data").mkdir()
+    place.remove(pytest.fail)
+    assert contents(home) == {"thesis.txt"}
+
+
+def test_an_empty_folder_of_the_users_is_used_and_stays(home: Path) -> None:
+    (home / "cache").mkdir()
+    cache_place().claim()
+    (home / "cache" / "locks").mkdir()
+    cache_place().remove(pytest.fail)
+    assert contents(home) == {"thesis.txt", "cache"}
+
+
+@pytest.mark.parametrize("variable", ["ISTIO_LAB_CACHE", "ISTIO_LAB_STATE"])
+@pytest.mark.parametrize("use", ["claim", "remove", "clean"])
+def test_a_folder_with_files_of_the_users_is_refused_and_left_alone(
+    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, use: str
+) -> None:
+    users = home / "users"
+    # Names that the lab uses too prove nothing without the mark.
+    for name in ("data", "runs", "node", "documents"):
+        (users / name).mkdir(parents=True)
+        (users / name / "mine").write_text("mine")
+    monkeypatch.setenv(variable, str(users))
+    before = contents(home)
+    place = cache_place() if variable == "ISTIO_LAB_CACHE" else state_place()
+    uses: dict[str, Callable[[], object]] = {
+        "claim": place.claim,
+        "remove": lambda: place.remove(print),
+        "clean": lambda: clean.clean(print, built=True),
+    }
+    with pytest.raises(LabError, match=f"{variable}={users}"):
+        uses[use]()
+    assert contents(home) == before
+
+
+def test_a_file_put_into_a_folder_of_the_labs_is_refused_at_its_next_use(home: Path) -> None:
+    state_place().claim()
+    (home / "state" / "notes.txt").write_text("mine")
+    with pytest.raises(
+        LabError, match=r"holds what the lab did not make \(notes\.txt\); set ISTIO_LAB_STATE to"
+    ):
+        state_place().claim()
+
+
+def test_a_file_put_into_a_folder_of_the_labs_outlives_it(home: Path) -> None:
+    state_place().claim()
+    for name in ("runs", "photos"):
+        (home / "state" / name).mkdir()
+    said: list[str] = []
+    state_place().remove(said.append)
+    assert contents(home) == {"thesis.txt", "state", "state/photos"}
+    assert said == [f"left in {home / 'state'}, since the lab did not make it: photos"]
+
+
+@pytest.mark.parametrize("name", ["data", "runs"])
+def test_a_link_of_the_users_under_a_name_of_the_labs_is_refused(home: Path, name: str) -> None:
+    state_place().claim()
+    (home / "elsewhere").mkdir()
+    (home / "elsewhere" / "mine").write_text("mine")
+    (home / "state" / name).symlink_to(home / "elsewhere")
+    with pytest.raises(LabError, match="holds what the lab did not make"):
+        state_place().check()
+    state_place().remove(print)
+    assert (home / "elsewhere" / "mine").read_text() == "mine"
+
+
+def test_a_folder_that_only_sounds_like_the_caches_is_not_the_caches(home: Path) -> None:
+    cache_place().claim()
+    for name in ("node/0123456789abcdef", "core", "photos/2026"):
+        (home / "cache" / name).mkdir(parents=True)
+    assert cache_place().foreign() == ["core", "photos"]
+
+
+def test_a_folder_with_a_mount_in_it_is_not_removed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state_place().claim()
+    (home / "state" / "runs" / "disk").mkdir(parents=True)
+    monkeypatch.setattr(folders, "mounts_below", lambda folder: [folder / "runs" / "disk"])
+    with pytest.raises(LabError, match=r"disk is a mount that the lab did not make, .*unmount it"):
+        state_place().remove(print)
+    assert (home / "state" / "runs" / "disk").is_dir()
+
+
+@pytest.mark.parametrize("place", ["relative/folder", "~/lab"])
+def test_a_relative_path_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.setenv("ISTIO_LAB_STATE", place)
+    with pytest.raises(LabError, match="is a relative path; set ISTIO_LAB_STATE to an absolute path"):
+        state_place().check()
+
+
+def test_one_folder_for_both_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISTIO_LAB_STATE", str(home / "cache"))
+    with pytest.raises(LabError, match="contains the lab's state folder"):
+        folders.check()
+
+
+def test_a_folder_that_holds_the_other_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISTIO_LAB_STATE", str(home / "cache" / "state"))
+    with pytest.raises(LabError, match="contains the lab's state folder"):
+        folders.check()
+
+
+def test_a_file_in_the_folders_place_is_refused(home: Path) -> None:
+    (home / "state").write_text("a file")
+    with pytest.raises(LabError, match="is not a folder"):
+        state_place().check()
+
+
+def test_the_mark_of_the_other_kind_is_no_mark(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache_place().claim()
+    monkeypatch.setenv("ISTIO_LAB_STATE", str(home / "cache"))
+    monkeypatch.setenv("ISTIO_LAB_CACHE", str(home / "other"))
+    with pytest.raises(LabError, match="is the lab's cache folder already"):
+        state_place().check()
+
+
+def test_a_torn_mark_counts_as_none(home: Path) -> None:
+    (home / "state" / "runs").mkdir(parents=True)
+    (home / "state" / MARK).write_text('{"kind": "sta')
+    with pytest.raises(LabError, match="is not empty and the lab did not make it"):
+        state_place().check()
+
+
+def test_the_usual_folder_of_an_earlier_version_is_taken_over(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before there were marks the lab made its usual folder too, and nothing but its own is in it."""
+    monkeypatch.delenv("ISTIO_LAB_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+    usual = home / "istio-conformance-lab"
+    (usual / "node" / "0123456789abcdef").mkdir(parents=True)
+    assert json.loads((cache_place().claim() / MARK).read_text()) == {"kind": "cache", "made": True}
+    (usual / "letters").mkdir()
+    with pytest.raises(LabError, match="letters"):
+        cache_place().check()

@@ -1,0 +1,208 @@
+"""What `lab import` takes in and what it refuses: archives made by hand, small, of the right names."""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import allure, archive
+from lab.archive import import_from
+from lab.build import plan
+from lab.errors import LabError
+
+#: A member that a bad archive has beside the good ones, or that changes one of them.
+Change = Callable[[tarfile.TarInfo], None]
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with an empty cache and a file of the user's beside it."""
+    monkeypatch.setenv("ISTIO_LAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ISTIO_LAB_STATE", str(tmp_path / "state"))
+    (tmp_path / "mine").write_text("mine")
+    return tmp_path
+
+
+def whole(root: Path) -> dict[str, bytes]:
+    """The files of a small archive that fits this checkout, by name."""
+    members: dict[str, bytes] = {}
+    for entry in archive._entries(plan(root)):
+        place = f"{entry.kind}/{entry.key[:16]}"
+        names = ("node.tar",) if entry.kind == "node" else ("program",)
+        held = {name: f"{place} {name}".encode() for name in names}
+        files = {name: hashlib.sha256(content).hexdigest() for name, content in held.items()}
+        members |= {f"{place}/{name}": content for name, content in held.items()}
+        members[f"{place}/manifest.json"] = json.dumps({"key": entry.key, "files": files}).encode()
+    return members
+
+
+def written(file: Path, members: dict[str, bytes], *more: tarfile.TarInfo) -> Path:
+    with tarfile.open(file, "w") as tar:
+        for extra in more:
+            tar.addfile(extra, io.BytesIO(b"x" * extra.size))
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return file
+
+
+def special(
+    name: str, kind: bytes = tarfile.REGTYPE, *, link: str = "", mode: int = 0o644, size: int = 0
+) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname, member.mode, member.size = kind, link, mode, size
+    return member
+
+
+def left(site: Path) -> set[str]:
+    """Everything on the site but the mark, the locks and the archive itself."""
+    found = {str(path.relative_to(site)) for path in site.rglob("*")}
+    return {name for name in found if not name.startswith("cache/") and name != "lab.tar"} | {
+        name
+        for name in found
+        if name.startswith("cache/") and not name.startswith(("cache/locks", "cache/.istio-conformance"))
+    }
+
+
+def test_a_whole_archive_is_taken_in(site: Path) -> None:
+    members = whole(site / "cache")
+    import_from(written(site / "lab.tar", members), print)
+    for name, content in members.items():
+        assert (site / "cache" / name).read_bytes() == content
+    assert not list((site / "cache").glob("import-*"))
+
+
+def bad_members() -> Iterator[object]:
+    node = "node/0123456789abcdef"
+    links = {"symbolic": (tarfile.SYMTYPE, "/etc"), "hard": (tarfile.LNKTYPE, "node/x")}
+    for name, (kind, target) in links.items():
+        yield pytest.param(special("wheels/a.whl", kind, link=target), "is a link", id=f"{name}-link")
+    for name, kind in (("device", tarfile.CHRTYPE), ("block", tarfile.BLKTYPE), ("fifo", tarfile.FIFOTYPE)):
+        yield pytest.param(special("debs/a.deb", kind), "is a link, a device", id=name)
+    for name, mode in (("setuid", 0o4755), ("setgid", 0o2755), ("sticky", 0o1755), ("world-writable", 0o666)):
+        yield pytest.param(special("debs/a.deb", mode=mode), "has a mode that no export writes", id=name)
+    for path in ("/etc/cron.d/x", "../mine", "wheels/../../mine.whl", "debs/./x.deb", "wheels//x.whl"):
+        yield pytest.param(special(path), "leads outside the cache", id=path)
+    for path in (
+        "etc/passwd",
+        ".bashrc",
+        "locks/load",
+        "owners/abc",
+        "times.json",
+        "wheels/x.sh",
+        "debs/index/x",
+    ):
+        yield pytest.param(special(path), "is not a name that an export writes", id=path)
+    yield pytest.param(special("bin", tarfile.DIRTYPE), "is not a folder that an export writes", id="folder")
+    yield pytest.param(special(f"{node}/node.tar"), "exported from another version", id="other-key")
+
+
+@pytest.mark.parametrize(("member", "refusal"), [*bad_members()])
+def test_an_archive_with_a_member_that_no_export_writes_is_refused(
+    site: Path, member: tarfile.TarInfo, refusal: str
+) -> None:
+    written(site / "lab.tar", whole(site / "cache"), member)
+    with pytest.raises(LabError, match=refusal):
+        import_from(site / "lab.tar", pytest.fail)
+    assert left(site) == {"mine", "cache"}
+
+
+def test_a_second_archive_does_not_write_through_the_first_ones_link(site: Path) -> None:
+    written(site / "lab.tar", {}, special("wheels", tarfile.SYMTYPE, link=str(site)))
+    for _ in range(2):
+        with pytest.raises(LabError, match="is a link"):
+            import_from(site / "lab.tar", pytest.fail)
+        written(site / "lab.tar", whole(site / "cache"), special("wheels", tarfile.SYMTYPE, link=str(site)))
+    assert left(site) == {"mine", "cache"}
+
+
+def test_a_file_that_is_not_what_was_built_is_refused(site: Path) -> None:
+    members = whole(site / "cache")
+    name = next(name for name in members if name.endswith("node.tar"))
+    written(site / "lab.tar", members | {name: b"other"})
+    with pytest.raises(LabError, match=r"node\.tar is not what was built; nothing was taken in"):
+        import_from(site / "lab.tar", print)
+    assert left(site) == {"mine", "cache"}
+
+
+def test_a_file_that_no_manifest_names_is_refused(site: Path) -> None:
+    members = whole(site / "cache")
+    place = next(iter(members)).rpartition("/")[0]
+    written(site / "lab.tar", members | {f"{place}/more": b"more"})
+    with pytest.raises(LabError, match="more is not what was built"):
+        import_from(site / "lab.tar", print)
+
+
+def test_a_wheel_that_is_not_pinned_is_refused(site: Path) -> None:
+    written(site / "lab.tar", whole(site / "cache") | {"wheels/pytest-9.0.0-py3-none-any.whl": b"not pytest"})
+    with pytest.raises(LabError, match=r"wheels/pytest-.* is not a file that requirements\.txt pins"):
+        import_from(site / "lab.tar", print)
+    assert left(site) == {"mine", "cache"}
+
+
+def test_an_npm_package_that_is_not_pinned_is_refused(site: Path) -> None:
+    content = b"not allure"
+    name = f"npm/{hashlib.sha512(content).hexdigest()}.tgz"
+    written(site / "lab.tar", whole(site / "cache") | {name: content})
+    with pytest.raises(LabError, match=r"is not a package that reports/package-lock\.json pins"):
+        import_from(site / "lab.tar", print)
+
+
+def test_an_npm_package_under_the_name_of_a_pinned_one_is_refused(site: Path) -> None:
+    pinned = next(iter(allure.pinned().values()))
+    written(site / "lab.tar", whole(site / "cache") | {f"npm/{pinned}.tgz": b"not allure"})
+    with pytest.raises(LabError, match="is not a package that"):
+        import_from(site / "lab.tar", print)
+
+
+def test_a_debian_package_without_a_signed_index_is_refused(site: Path) -> None:
+    written(site / "lab.tar", whole(site / "cache") | {"debs/docker.io_1_amd64.deb": b"not docker"})
+    with pytest.raises(LabError, match=r"docker\.io_1_amd64\.deb is not the package that Debian has signed"):
+        import_from(site / "lab.tar", print)
+    assert left(site) == {"mine", "cache"}
+
+
+@pytest.mark.parametrize("name", ["wheels/a.whl", "node/x"])
+def test_a_member_that_is_in_it_twice_is_refused(site: Path, name: str) -> None:
+    members = whole(site / "cache")
+    twice = next(iter(members))
+    written(site / "lab.tar", members, special(twice))
+    with pytest.raises(LabError, match="is in it twice"):
+        import_from(site / "lab.tar", print)
+
+
+def test_an_archive_that_is_cut_short_is_refused(site: Path) -> None:
+    file = written(site / "lab.tar", whole(site / "cache") | {"debs/a_1_all.deb": b"x" * 100_000})
+    with file.open("r+b") as stream:
+        stream.truncate(20_000)
+    with pytest.raises(
+        LabError, match="is not an archive that `python -m lab export` wrote, or it is cut short"
+    ):
+        import_from(file, print)
+    assert left(site) == {"mine", "cache"}
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_the_digest_of_the_file_is_compared_before_it_is_read(site: Path, *, right: bool) -> None:
+    file = written(site / "lab.tar", whole(site / "cache"))
+    digest = hashlib.sha256(file.read_bytes() if right else b"another").hexdigest()
+    if right:
+        import_from(file, print, digest.upper())
+        return
+    with pytest.raises(LabError, match="does not have the SHA-256"):
+        import_from(file, print, digest)
+    assert left(site) == {"mine"}
+
+
+def test_what_is_whole_already_is_not_replaced(site: Path) -> None:
+    file = written(site / "lab.tar", whole(site / "cache"))
+    import_from(file, print)
+    before = {path: path.stat().st_ino for path in (site / "cache").rglob("*") if "locks" not in str(path)}
+    import_from(file, print)
+    after = {path: path.stat().st_ino for path in (site / "cache").rglob("*") if "locks" not in str(path)}
+    assert after == before
