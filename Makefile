@@ -86,7 +86,9 @@ bench: $(READY) ## the figures: warm and cold runs, noticing lag
 
 clean: $(READY) ## remove every cluster, network and engine that runs left behind, and the generated folders
 	@$(PYTHON) -m lab clean
-	rm -rf reports/results reports/results-upgrade reports/html $(PHASES) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -f reports/html/index.html reports/html/upgrade.html $(PHASES)
+	@rmdir reports/html 2>/dev/null || true
+	rm -rf reports/results reports/results-upgrade .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 pins: $(READY) ## resolve requirements.in into requirements.txt
 	@$(PYTHON) -m venv $(VENV)/pins

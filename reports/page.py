@@ -1,24 +1,26 @@
 """The page that a person opens: Allure 3 from npm, kept in the cache, makes one file of the results."""
 
-import fcntl
-import hashlib
 import json
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
+from lab import allure, folders, scratch
+from lab import environment as environments
+from lab.errors import LabError
 from lab.paths import cache_root
 from reports import environment, overview
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 PAGE = HERE / "html" / "index.html"
-#: What pins Allure and everything below it; a change of either installs it anew.
-PINS = (HERE / "package.json", HERE / "package-lock.json")
+_PROGRAM = Path("node_modules", "allure", "cli.js")
 INSTALL_SECONDS = 600
 GENERATE_SECONDS = 120
+
+# In each page, by which a file that may be replaced is known.
+_MADE_BY_US = "<!-- report of istio-conformance -->"
 
 # Allure's page would report each opening of it to an analytics service.
 _ANALYTICS = re.compile(
@@ -32,31 +34,29 @@ class ReportError(RuntimeError):
 
 def tool() -> Path:
     """Where this version of Allure's program is, or would be, in the cache."""
-    key = hashlib.sha256(b"".join(pin.read_bytes() for pin in PINS)).hexdigest()[:16]
-    return cache_root() / f"allure-{key}" / "node_modules" / "allure" / "cli.js"
+    return allure.entry(cache_root()).path / _PROGRAM
 
 
 def install() -> Path:
     """Allure's program: the first call installs it, later ones need no network; ReportError if npm fails."""
-    program = tool()
-    folder = program.parents[2]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / "allure.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if program.is_file():
-            return program
-        _need_npm()
-        print("[report] installing Allure from npm (about 10 s, once)", flush=True)
-        fresh = folder.with_suffix(".new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir()
-        for pin in PINS:
-            shutil.copy(pin, fresh)
-        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        _run(["npm", "ci", *options], fresh, INSTALL_SECONDS, "npm could not install Allure")
-        shutil.rmtree(folder, ignore_errors=True)
-        fresh.rename(folder)
-    return program
+    try:
+        root = folders.cache_place().claim()
+        return allure.entry(root).make(_install, _say) / _PROGRAM
+    except LabError as error:
+        raise ReportError(str(error)) from error
+
+
+def _install(folder: Path) -> None:
+    _need_npm()
+    _say("installing Allure from npm (about 10 s, once)")
+    for pin in allure.PINS:
+        shutil.copy(pin, folder)
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    _run(["npm", "ci", *options], folder, INSTALL_SECONDS, "npm could not install Allure")
+
+
+def _say(text: str) -> None:
+    print(f"[report] {text}", flush=True)
 
 
 def build(results: Path = RESULTS, page: Path = PAGE) -> Path:
@@ -65,15 +65,16 @@ def build(results: Path = RESULTS, page: Path = PAGE) -> Path:
         raise ReportError(
             f"{results} holds no results: nothing ran, or pytest was not given --alluredir {results}"
         )
+    _check_is_a_page(page)
     program = install()
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch.folder("report") as work:
         settings = json.loads((HERE / "allurerc.json").read_text())
         settings["name"] = environment.title(results) or settings["name"]
         settings["categories"] = {"rules": json.loads((HERE / "categories.json").read_text())}
-        config = Path(scratch) / "allurerc.json"
+        config = work / "allurerc.json"
         config.write_text(json.dumps(settings))
-        made = Path(scratch) / "html"
-        ordered = overview.prepared(results, Path(scratch) / "results")
+        made = work / "html"
+        ordered = overview.prepared(results, work / "results")
         command = [
             "node",
             str(program),
@@ -84,11 +85,23 @@ def build(results: Path = RESULTS, page: Path = PAGE) -> Path:
             "-o",
             str(made),
         ]
-        _run(command, Path(scratch), GENERATE_SECONDS, "Allure could not make the page")
+        _run(command, work, GENERATE_SECONDS, "Allure could not make the page")
         page.parent.mkdir(parents=True, exist_ok=True)
         html = without_analytics((made / "index.html").read_text())
-        page.write_text(with_head(html, overview.head(overview.given(results))))
+        page.write_text(with_head(html, overview.head(overview.given(results))) + _MADE_BY_US)
     return page
+
+
+def _check_is_a_page(page: Path) -> None:
+    """ReportError for a file that is there and is no page of ours: it would be lost."""
+    if page.is_dir():
+        raise ReportError(f"{page} is a folder; name the file to make")
+    if (
+        page.parent != PAGE.parent
+        and page.exists()
+        and _MADE_BY_US not in page.read_text(encoding="utf-8", errors="replace")
+    ):
+        raise ReportError(f"{page} is there and is no report of this project; name another file")
 
 
 def with_head(html: str, head: str) -> str:
@@ -127,6 +140,7 @@ def _run(command: list[str], folder: Path, seconds: float, failure: str) -> None
         done = subprocess.run(
             command,
             cwd=folder,
+            env=environments.for_registries(),
             timeout=seconds,
             check=False,
             capture_output=True,

@@ -31,6 +31,26 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
+def test_a_results_folder_with_the_users_files_is_not_cleaned(run: Run, pytester: pytest.Pytester) -> None:
+    users = pytester.mkdir("documents")
+    (users / "thesis.txt").write_text("years of work")
+    options = ("-p", "allure_pytest", f"--alluredir={users}", "--clean-alluredir")
+    result = run(*options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*would remove *documents with thesis.txt in it*name a new folder*"])
+    assert (users / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_results_folder_of_allures_is_cleaned(run: Run, pytester: pytest.Pytester) -> None:
+    run("-p", "allure_pytest", "--alluredir=results")
+    before = {path.name for path in (pytester.path / "results").iterdir()}
+    (pytester.path / "results" / "environment.properties").write_text("distribution=lab")
+    run("-p", "allure_pytest", "--alluredir=results", "--clean-alluredir").assert_outcomes(passed=1)
+    after = {path.name for path in (pytester.path / "results").iterdir()}
+    assert before
+    assert not after & before
+
+
 def test_time_outs_have_names_and_a_factor(run: Run) -> None:
     options = ("--timeout-factor", "2", "--time-out", "injection=7", "--time-out", "request=1.5")
     holds = "(timeouts.injection, timeouts.request, timeouts.command) == (7, 1.5, 120)"

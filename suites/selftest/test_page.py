@@ -54,6 +54,15 @@ def test_a_run_on_a_kept_cluster_says_so_in_the_environment() -> None:
     assert environment.facts(tested, "kept cluster mine")["begun on"] == "kept cluster mine"
 
 
+def test_a_file_that_is_no_report_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "1-result.json").write_text("{}")
+    (tmp_path / "notes.html").write_text("my notes")
+    with pytest.raises(page.ReportError, match=r"notes\.html is there and is no report of this project"):
+        page.build(tmp_path / "results", tmp_path / "notes.html")
+    assert (tmp_path / "notes.html").read_text() == "my notes"
+
+
 def test_a_report_without_an_environment_has_no_name_of_its_own(tmp_path: Path) -> None:
     assert environment.title(tmp_path) == ""
 
