@@ -227,13 +227,13 @@ def _move_in(entries: list[Entry], staging: Path, root: Path) -> None:
             if entry.damage() is None:
                 continue
             if entry.path.exists():
-                shutil.rmtree(entry.path)
+                folders.remove_tree(entry.path)
             entry.path.parent.mkdir(exist_ok=True)
             new.rename(entry.path)
     for name in (packages.FOLDER, WHEELS):
         if (staging / name).is_dir():
             if (root / name).exists():
-                shutil.rmtree(root / name)
+                folders.remove_tree(root / name)
             (staging / name).rename(root / name)
 
 

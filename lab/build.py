@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lab import engine, folders, host, node, packages, programs, rootfs
+from lab import engine, environment, folders, host, node, packages, programs, rootfs
 from lab.cache import Entry, locked, prune
 from lab.engine import Engine
 from lab.paths import cache_root
@@ -129,8 +129,13 @@ def _build_missing(wanted: Plan, progress: Progress) -> None:
     with ThreadPoolExecutor(2) as pool:
         debian = pool.submit(_build_rootfs, wanted, progress)
         compiled = pool.submit(_build_programs, wanted, missing, progress)
-        for part in (debian, compiled):
-            part.result()
+        try:
+            for part in (debian, compiled):
+                part.result()
+        except BaseException:
+            # An interrupt or one half's failure: the other half would be waited for, minutes long.
+            environment.end_children()
+            raise
     with progress.step("node", "node image: containers' images unpacked inside it") as tell:
         folders = {source.name: wanted.programs[source.name].path for source in wanted.sources}
         wanted.node.make(

@@ -10,12 +10,12 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.folders import remove_tree
 from lab.paths import PROJECT, checkout
 
 MANIFEST = "manifest.json"
@@ -156,11 +156,11 @@ class Entry:
                 return self.path
             work = self.path.with_name(self.path.name + PART)
             if work.exists():
-                shutil.rmtree(work)
+                remove_tree(work)
             work.mkdir(parents=True)
             if self.path.exists():
                 say(f"{self.kind}/{self.key[:16]}: {damage}; building it again")
-                shutil.rmtree(self.path)
+                remove_tree(self.path)
             build(work)
             files = {
                 str(path.relative_to(work)): file_digest(path)
@@ -183,7 +183,7 @@ def prune(root: Path, kind: str, keep: int) -> list[Path]:
     gone = []
     for folder in mine[keep:]:
         if not is_locked(root / "locks" / f"{USE}{kind}-{folder.name}"):
-            shutil.rmtree(folder)
+            remove_tree(folder)
             gone.append(folder)
     return gone
 
@@ -196,12 +196,12 @@ def remove_parts(root: Path) -> list[Path]:
     gone = []
     if not is_locked(root / "locks" / "import"):
         for staging in sorted(root.glob(f"import-*{PART}")):
-            shutil.rmtree(staging)
+            remove_tree(staging)
             gone.append(staging)
     for part in sorted(root.glob(f"*/*{PART}")):
         if is_locked(root / "locks" / f"{part.parent.name}-{part.name.removesuffix(PART)}"):
             continue
-        shutil.rmtree(part)
+        remove_tree(part)
         gone.append(part)
         if not any(part.parent.iterdir()):
             part.parent.rmdir()

@@ -1,9 +1,8 @@
 """Finds and removes what this checkout made, also after a kill -9; the cache stays unless asked for."""
 
-import shutil
 from collections.abc import Callable
 
-from lab import cache, engine, folders, network, node, runs, scratch
+from lab import cache, daemon, engine, folders, network, node, runs, scratch
 from lab.paths import LABEL, OWNER_LABEL, owner
 
 Say = Callable[[str], None]
@@ -16,7 +15,7 @@ def clean(say: Say, *, built: bool = False) -> None:
     stays while such a run or another checkout's cluster needs it. An engine that was there before keeps
     running. LabError, with nothing removed, where a folder that the environment names is not the lab's.
     """
-    folders.check()
+    _check_folders()
     busy = sorted(runs.busy())
     for run in busy:
         say(f"left: a run is using the cluster {run} now")
@@ -40,6 +39,13 @@ def clean(say: Say, *, built: bool = False) -> None:
         say("removed what was built")
 
 
+def _check_folders() -> None:
+    folders.check()
+    where = daemon.place()
+    if foreign := daemon.foreign_mounts(where):
+        raise folders.not_ours(foreign[0], where.root)
+
+
 def remove_leftovers(running: engine.Engine, say: Say) -> None:
     """Remove this checkout's networks, kind's nodes on them, and what a build left; LabError if one stays."""
     busy = set(runs.busy())
@@ -54,7 +60,7 @@ def remove_leftovers(running: engine.Engine, say: Say) -> None:
     for folder in runs.known():
         # A kept cluster's folder says that it is kept; without the cluster that is no longer so.
         if folder.name not in busy and runs.is_mine(folder):
-            shutil.rmtree(folder)
+            runs.remove(folder)
 
 
 def _is_building() -> bool:

@@ -190,7 +190,7 @@ def stop_own(report: Report) -> None:
     require_root("end the lab's own Docker engine")
     with _locked(where):
         if foreign := daemon.foreign_mounts(where):
-            raise folders.not_ours(foreign[0], folder)
+            raise folders.not_ours(foreign[0], folder.path)
         report(f"ending the lab's own Docker engine and removing {where.root}")
         daemon.end(where, signal.SIGKILL)
         daemon.sweep(where)

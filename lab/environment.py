@@ -4,9 +4,12 @@ A whole environment holds tokens, passwords and proxies with credentials. kind h
 and from there it reaches the control plane's manifests and the report.
 """
 
+import contextlib
 import os
 import shutil
+import signal
 from collections.abc import Sequence
+from pathlib import Path
 
 _NEEDED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 
@@ -36,6 +39,14 @@ def for_registries() -> dict[str, str]:
     """The same with the settings of the package registries' clients, proxies and certificates among them."""
     prefixed = {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES_OF_CLIENTS)}
     return needed() | {name: os.environ[name] for name in _OF_CLIENTS if name in os.environ} | prefixed
+
+
+def end_children() -> None:
+    """Send SIGTERM to every program that this process has started and that still runs."""
+    for listed in Path("/proc/self/task").glob("*/children"):
+        for pid in listed.read_text(encoding="ascii").split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGTERM)
 
 
 def ending_with_us(command: Sequence[str]) -> list[str]:

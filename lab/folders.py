@@ -105,7 +105,7 @@ class Folder:
         foreign = self.foreign()
         for entry in list(self.path.iterdir()):
             if entry.name not in (*foreign, MARK, _OF_AN_EMPTY_DISK):
-                _remove(entry)
+                remove_tree(entry)
         made = self._mark().get("made") is True
         self.mark.unlink()
         if foreign:
@@ -120,7 +120,7 @@ class Folder:
                 "remove it by hand"
             )
         if mounted := mounts_below(self.path):
-            raise not_ours(mounted[0], self)
+            raise not_ours(mounted[0], self.path)
 
     def _mark(self) -> dict[str, object]:
         try:
@@ -165,30 +165,36 @@ def check() -> None:
     state_place().check()
 
 
-def not_ours(mount: Path, folder: Folder) -> LabError:
+def not_ours(mount: Path, folder: Path) -> LabError:
     """The error for a mount in a folder of the lab's that the lab did not make."""
     return LabError(
-        f"{mount} is a mount that the lab did not make, so nothing of {folder.path} was removed; unmount it, "
+        f"{mount} is a mount that the lab did not make, so nothing of {folder} was removed; unmount it, "
         "then run the same command again"
     )
 
 
 def mounts_below(folder: Path) -> list[Path]:
     """Mount points strictly below a folder, in the order in which they were made."""
+    return [point for point in _mounts() if point != folder and point.is_relative_to(folder)]
+
+
+def _mounts() -> list[Path]:
     lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    points = [Path(line.split()[4].encode().decode("unicode_escape")) for line in lines]
-    return [point for point in points if point != folder and point.is_relative_to(folder)]
+    return [Path(line.split()[4].encode().decode("unicode_escape")) for line in lines]
 
 
 def _resolved(path: Path) -> Path:
     return path.resolve() if path.is_absolute() else path
 
 
-def _remove(entry: Path) -> None:
-    if _is_folder(entry):
-        shutil.rmtree(entry)
-    else:
-        entry.unlink()
+def remove_tree(path: Path) -> None:
+    """Remove a file, a link, or a folder with all in it; LabError, with nothing removed, if it has a mount."""
+    if not _is_folder(path):
+        path.unlink()
+        return
+    if mounted := [point for point in _mounts() if point.is_relative_to(path.absolute())]:
+        raise not_ours(mounted[0], path)
+    shutil.rmtree(path)
 
 
 def _is_of_state(entry: Path) -> bool:

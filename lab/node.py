@@ -79,10 +79,10 @@ def remove_tags(engine: Engine, keep: Callable[[str], bool] | None = None) -> li
     A name that a container was made by stays.
     """
     gone = []
+    used = engine.docker("ps", "--all", "--format", "{{.Image}}").stdout.split()
     for name in _tags(engine):
         key, _, whose = name.removeprefix(f"{REPOSITORY}:").partition("-")
-        used = engine.docker("ps", "--all", "--quiet", f"--filter=ancestor={name}").stdout.strip()
-        if whose == owner() and not (keep and keep(key)) and not used:
+        if whose == owner() and not (keep and keep(key)) and name not in used:
             engine.docker("image", "rm", name, check=False)
             gone.append(name)
     return gone

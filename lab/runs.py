@@ -41,6 +41,11 @@ def is_mine(folder: Path) -> bool:
         return True
 
 
+def remove(folder: Path) -> None:
+    """Remove a run's folder; LabError if something is mounted in it."""
+    folders.remove_tree(folder)
+
+
 def busy() -> Iterator[str]:
     """The names of the runs that go on now, of any checkout: a process holds their lock."""
     yield from (folder.name for folder in known() if is_locked(folder / LOCK))

@@ -2,11 +2,12 @@
 
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from lab.folders import remove_tree
 
 #: What a name begins with, followed by the process that made it.
 PREFIX = "istio-lab-"
@@ -27,9 +28,6 @@ def remove_leftovers() -> list[Path]:
     for path in sorted(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")):
         made_by = _NAME.fullmatch(path.name)
         if made_by and not Path("/proc", made_by[1]).exists() and path.lstat().st_uid == os.geteuid():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+            remove_tree(path)
             gone.append(path)
     return gone

@@ -1,0 +1,78 @@
+"""A build that is ended half-way leaves nothing outside its cache, and `lab clean` does the rest."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.waits import eventually
+from lab import engine
+from lab.cache import PART
+from lab.paths import PROJECT
+
+pytestmark = pytest.mark.lab
+
+#: A shell's background job ignores Ctrl-C and hands that down; a build in a terminal does not.
+BUILD = ["env", "--default-signal=INT", sys.executable, "-m", "lab", "build"]
+#: Seconds for what a build started to end after it.
+ENDING = 20
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder of the user's with a file in it, in which the build has its empty cache."""
+    with tempfile.TemporaryDirectory(prefix="ilab-") as folder:
+        (Path(folder) / "mine").write_text("mine")
+        yield Path(folder)
+
+
+def programs_below(place: Path) -> list[str]:
+    """The command lines of the processes whose command line or environment names the cache there."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = [(process / name).read_text(errors="replace") for name in ("cmdline", "environ")]
+        except OSError:
+            # It has ended, or is ending.
+            continue
+        if int(process.name) != os.getpid() and any(f"{place}/cache" in text for text in words):
+            found.append(words[0].replace("\0", " "))
+    return found
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda sign: sign.name)
+def test_a_build_that_is_ended_leaves_nothing_after_a_clean(
+    own_engine: engine.Engine, place: Path, sign: signal.Signals
+) -> None:
+    """Ended while Go compiles and Debian is unpacked: no process, no temporary folder, no part stays."""
+    environment = {**os.environ, "ISTIO_LAB_CACHE": str(place / "cache")}
+    temporary = {path.name for path in Path(tempfile.gettempdir()).iterdir()}
+    with subprocess.Popen(
+        BUILD, cwd=PROJECT, env=environment, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as build:
+
+        def both_go_on() -> None:
+            running = " ".join(programs_below(place))
+            assert "mmdebstrap" in running, running
+            assert "go build" in running, running
+
+        eventually(both_go_on, "both halves of the build go on", 60)
+        build.send_signal(sign)
+        build.wait(ENDING)
+
+    def nothing_runs() -> None:
+        assert programs_below(place) == []
+
+    eventually(nothing_runs, "what the build started has ended", ENDING)
+    command = [sys.executable, "-m", "lab", "clean"]
+    subprocess.run(command, cwd=PROJECT, env=environment, check=True)
+    assert not list((place / "cache").glob(f"*/*{PART}"))
+    new = {path.name for path in Path(tempfile.gettempdir()).iterdir()} - temporary
+    assert not [name for name in new if name.startswith(("istio-lab-", "mmdebstrap", "go-build", "tmp"))]
+    assert (place / "mine").read_text() == "mine"
+    engine.start_own(print)
