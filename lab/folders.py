@@ -188,7 +188,7 @@ def _resolved(path: Path) -> Path:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a file, a link, or a folder with all in it; LabError, with nothing removed, if it has a mount."""
+    """Remove a file, a link, or a folder with all in it; LabError, nothing removed, if a mount is in it."""
     if not _is_folder(path):
         path.unlink()
         return
