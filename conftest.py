@@ -8,6 +8,7 @@ pytest.register_assert_rewrite("fixtures.checks")
 
 pytest_plugins = [
     "pytester",
+    "fixtures.plugins.signals",
     "fixtures.plugins.options",
     "fixtures.plugins.ladder",
     "fixtures.plugins.report",

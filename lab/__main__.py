@@ -1,9 +1,11 @@
 """`python -m lab`: see `--help`."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from lab import archive, build, clean, description, doctor, progress
 from lab.errors import LabError
@@ -47,6 +49,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> int:
     """Run one command; 0 when done, 1 with the reason on standard error, 130 when interrupted."""
     chosen = _arguments(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         _run(chosen)
     except LabError as error:
@@ -56,6 +59,11 @@ def main(arguments: Sequence[str]) -> int:
         print("\n[lab] interrupted; the same command goes on where this one stopped", file=sys.stderr)
         return 130
     return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Take SIGTERM as Ctrl-C: what was begun is undone, and what was started ends."""
+    raise KeyboardInterrupt
 
 
 def _run(chosen: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 """Finds and removes what this checkout made, also after a kill -9; the cache stays unless asked for."""
 
+import re
 from collections.abc import Callable
 
 from lab import cache, daemon, engine, folders, network, node, runs, scratch
@@ -7,13 +8,17 @@ from lab.paths import LABEL, OWNER_LABEL, owner
 
 Say = Callable[[str], None]
 
+#: The name that an engine gives to a volume that nobody named.
+_ANONYMOUS = re.compile(r"[0-9a-f]{64}")
+
 
 def clean(say: Say, *, built: bool = False) -> None:
     """Remove clusters, networks, images and the lab's engine; then, with `built`, what was built.
 
     Only what this checkout made is removed. A run that goes on keeps its cluster, and the lab's own engine
-    stays while such a run or another checkout's cluster needs it. An engine that was there before keeps
-    running. LabError, with nothing removed, where a folder that the environment names is not the lab's.
+    stays while such a run needs it or something is in it that this checkout did not make. An engine that
+    was there before keeps running. LabError, with nothing removed, where a folder that the environment
+    names is not the lab's.
     """
     _check_folders()
     busy = sorted(runs.busy())
@@ -26,7 +31,7 @@ def clean(say: Say, *, built: bool = False) -> None:
         for image in node.remove_tags(each):
             say(f"removed node image {image}")
         if each.own:
-            others += [name for name, whose in network.networks(each).items() if whose != owner()]
+            others += _of_others(each)
     if not running:
         network.remove_all(None, say)
     if needed := sorted({*busy, *others, *(["a build"] if _is_building() else [])}):
@@ -44,6 +49,19 @@ def _check_folders() -> None:
     where = daemon.place()
     if foreign := daemon.foreign_mounts(where):
         raise folders.not_ours(foreign[0], where.root)
+
+
+def _of_others(running: engine.Engine) -> list[str]:
+    """Names of what this checkout did not make in an engine: networks, containers and volumes."""
+    whose = f'{{{{.Label "{OWNER_LABEL}"}}}}'
+    listings = (
+        ("network", "ls", "--filter=type=custom", f"--format={{{{.Name}}}}\t{whose}"),
+        ("ps", "--all", f"--format={{{{.Names}}}}\t{whose}"),
+        ("volume", "ls", f"--format={{{{.Name}}}}\t{whose}"),
+    )
+    lines = [line for listing in listings for line in running.docker(*listing).stdout.splitlines()]
+    named = [name for name, label in (line.split("\t") for line in lines) if label != owner()]
+    return [name for name in named if not _ANONYMOUS.fullmatch(name)]
 
 
 def remove_leftovers(running: engine.Engine, say: Say) -> None:

@@ -1,0 +1,79 @@
+"""A run that is ended at any stage leaves nothing after `lab clean`, and what is not the lab's stays."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from lab import engine
+from lab.paths import PROJECT
+from suites.lab.conftest import left_of, left_on_machine
+
+pytestmark = pytest.mark.lab
+
+NAME = "istio-conformance-ended"
+#: A shell's background job ignores Ctrl-C and hands that down; a run in a terminal does not.
+RUN = ["env", "--default-signal=INT", sys.executable, "-u", "-m", "pytest", "-p", "no:cacheprovider"]
+#: Seconds for a run to clean up after an interrupt.
+ENDING = 120
+
+#: The file whose first test is being set up when the run is ended, and the signal; the slow ones are for
+#: `make test-full`.
+ENDS = [
+    pytest.param(stage, sign, id=f"{stage}-{sign.name}", marks=() if quick else pytest.mark.full)
+    for stage, sign, quick in (
+        ("cluster", signal.SIGTERM, True),
+        ("control_plane", signal.SIGKILL, True),
+        ("cluster", signal.SIGINT, False),
+        ("cluster", signal.SIGKILL, False),
+        ("control_plane", signal.SIGINT, False),
+        ("control_plane", signal.SIGTERM, False),
+        ("injection", signal.SIGINT, False),
+        ("injection", signal.SIGTERM, False),
+        ("injection", signal.SIGKILL, False),
+    )
+]
+
+
+def names(folder: Path) -> set[str]:
+    """The names in a folder."""
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(("stage", "sign"), ENDS)
+def test_a_run_that_is_ended_leaves_nothing_after_a_clean(
+    running: engine.Engine, tmp_path: Path, stage: str, sign: signal.Signals
+) -> None:
+    """Ended while a stage is set up, then cleaned: no container, rule or file stays, but the user's file does."""
+    users = tmp_path / "kubeconfig"
+    users.write_text("users: own")
+    temporary = names(Path(tempfile.gettempdir()))
+    environment = {**os.environ, "KUBECONFIG": str(users)}
+    command = [*RUN, "suites/article", f"--cluster-name={NAME}"]
+    with subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True, bufsize=0,
+    ) as run:  # fmt: skip
+        assert run.stdout is not None
+        told = b""
+        # pytest names the file before it sets up the first test in it.
+        while f"test_{stage}.py".encode() not in told:
+            piece = run.stdout.read(1)
+            assert piece, told.decode()[-3000:]
+            told += piece
+        run.send_signal(sign)
+        told += run.communicate(timeout=ENDING)[0]
+    if sign is not signal.SIGKILL:
+        assert run.returncode == pytest.ExitCode.INTERRUPTED, told.decode()[-3000:]
+        assert left_of(running, NAME) == []
+    subprocess.run([sys.executable, "-m", "lab", "clean"], cwd=PROJECT, check=True)
+    assert left_on_machine() == ""
+    assert not Path(os.environ["ISTIO_LAB_STATE"]).exists()
+    assert names(Path(tempfile.gettempdir())) <= temporary
+    assert users.read_text() == "users: own"
+    assert names(tmp_path) == {"kubeconfig"}
+    subprocess.run([sys.executable, "-m", "lab", "build"], cwd=PROJECT, check=True)
