@@ -48,7 +48,7 @@ def names(folder: Path) -> set[str]:
 def test_a_run_that_is_ended_leaves_nothing_after_a_clean(
     running: engine.Engine, tmp_path: Path, stage: str, sign: signal.Signals
 ) -> None:
-    """Ended in a set-up, then cleaned: no container, rule or file of the lab stays, and the user's file does."""
+    """Ended in a set-up, then cleaned: nothing of the lab stays, and everything of the user does."""
     users = tmp_path / "kubeconfig"
     users.write_text("users: own")
     temporary = names(Path(tempfile.gettempdir()))
