@@ -36,7 +36,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Prerequisite:
     """One thing that the lab needs: how it stands, what was seen, and what will be or must be done."""
 
     subject: str
@@ -50,9 +50,9 @@ class Finding:
         return f"{line}\n{'':10}{self.action}" if self.action else line
 
 
-def examine() -> list[Finding]:
+def examine() -> list[Prerequisite]:
     """Everything looked at, in the order in which a build would stumble over it; takes 15 s at most."""
-    looks: list[Callable[[], list[Finding]]] = [
+    looks: list[Callable[[], list[Prerequisite]]] = [
         _root,
         _engine,
         _capabilities,
@@ -76,52 +76,58 @@ def print_findings() -> bool:
     return not missing
 
 
-def _root() -> list[Finding]:
+def _root() -> list[Prerequisite]:
     if os.geteuid() == 0:
-        return [Finding("root", State.THERE, "this is root")]
+        return [Prerequisite("root", State.THERE, "this is root")]
     action = "run as root: the firewall rules that keep packets on this machine need it"
-    return [Finding("root", State.MISSING, "this is not root", action)]
+    return [Prerequisite("root", State.MISSING, "this is not root", action)]
 
 
-def _engine() -> list[Finding]:
+def _engine() -> list[Prerequisite]:
     for found, refusal in engine.survey(prove=False):
         if found is not None and refusal is None:
             whose = "the lab's own" if found.own else f"one that was there, at {found.host}"
             seen = f"Docker {found.version} runs, {whose}"
-            return [Finding("engine", State.THERE, seen, "a build first runs one privileged container on it")]
+            return [
+                Prerequisite("engine", State.THERE, seen, "a build first runs one privileged container on it")
+            ]
     installed = shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     place = f"an engine of the lab's own is started below {state_root()}; `python -m lab clean` ends it"
     if installed:
-        return [Finding("engine", State.MENDED, "none runs; dockerd is installed", place)]
+        return [Prerequisite("engine", State.MENDED, "none runs; dockerd is installed", place)]
     action = f"Debian's {', '.join(engine.PACKAGES)} are installed, their services are not started; {place}"
-    return [Finding("engine", State.MENDED, "none runs, none is installed", action)]
+    return [Prerequisite("engine", State.MENDED, "none runs, none is installed", action)]
 
 
-def _capabilities() -> list[Finding]:
+def _capabilities() -> list[Prerequisite]:
     if not runtime.lacks_capability():
-        return [Finding("capabilities", State.THERE, "the bounding set is complete")]
+        return [Prerequisite("capabilities", State.THERE, "the bounding set is complete")]
     seen = f"the bounding set lacks some ({runtime.bounding_set():#x})"
     action = "an engine older than 23 gets the bounded runtime, which asks runc for no more than there is"
-    return [Finding("capabilities", State.MENDED, seen, action)]
+    return [Prerequisite("capabilities", State.MENDED, seen, action)]
 
 
-def _control_groups() -> list[Finding]:
+def _control_groups() -> list[Prerequisite]:
     root = Path("/sys/fs/cgroup")
     if (root / "cgroup.controllers").exists():
-        return [Finding("control groups", State.THERE, "version 2")]
+        return [Prerequisite("control groups", State.THERE, "version 2")]
     needed = {"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"}
     there = {name for entry in root.glob("*") for name in entry.name.split(",")}
     if lacking := sorted(needed - there):
         return [
-            Finding("control groups", State.MISSING, f"version 1 without {', '.join(lacking)}", "mount them")
+            Prerequisite(
+                "control groups", State.MISSING, f"version 1 without {', '.join(lacking)}", "mount them"
+            )
         ]
-    return [Finding("control groups", State.THERE, "version 1, every controller that Kubernetes needs")]
+    return [Prerequisite("control groups", State.THERE, "version 1, every controller that Kubernetes needs")]
 
 
-def _firewall() -> list[Finding]:
+def _firewall() -> list[Prerequisite]:
     if shutil.which("iptables", path="/usr/sbin:/sbin:/usr/bin") is None:
         return [
-            Finding("firewall", State.MENDED, "no iptables", "Debian's package is installed with the engine")
+            Prerequisite(
+                "firewall", State.MENDED, "no iptables", "Debian's package is installed with the engine"
+            )
         ]
     listed = subprocess.run(
         ["/usr/sbin/iptables", "-w", "-S", "FORWARD"], capture_output=True, text=True, check=False
@@ -130,13 +136,17 @@ def _firewall() -> list[Finding]:
         action = (
             "the kernel needs nf_tables with NFT_COMPAT, or the old ip_tables with the filter and nat tables"
         )
-        return [Finding("firewall", State.MISSING, f"iptables fails: {listed.stderr.strip()[-200:]}", action)]
+        return [
+            Prerequisite("firewall", State.MISSING, f"iptables fails: {listed.stderr.strip()[-200:]}", action)
+        ]
     return [
-        Finding("firewall", State.THERE, "iptables works" if not listed.returncode else "iptables is there")
+        Prerequisite(
+            "firewall", State.THERE, "iptables works" if not listed.returncode else "iptables is there"
+        )
     ]
 
 
-def _programs() -> list[Finding]:
+def _programs() -> list[Prerequisite]:
     named = "\n".join(file.read_text(encoding="utf-8") for file in SOURCES.glob("*/go.mod"))
     go = max(
         (tuple(map(int, found)) for found in re.findall(r"^go (\d+)\.(\d+)", named, re.MULTILINE)),
@@ -150,23 +160,23 @@ def _programs() -> list[Finding]:
     ]
     python = sys.version_info[:2]
     state = State.THERE if python >= (3, 11) else State.MISSING
-    return [*findings, Finding("Python", state, f"{python[0]}.{python[1]}")]
+    return [*findings, Prerequisite("Python", state, f"{python[0]}.{python[1]}")]
 
 
-def _program(name: str, command: Sequence[str], least: tuple[int, ...], action: str) -> Finding:
+def _program(name: str, command: Sequence[str], least: tuple[int, ...], action: str) -> Prerequisite:
     wanted = ".".join(map(str, least))
     if shutil.which(command[0]) is None:
-        return Finding(name, State.MISSING, f"not there, {wanted} or later is needed", action)
+        return Prerequisite(name, State.MISSING, f"not there, {wanted} or later is needed", action)
     said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     found = re.search(r"(\d+)\.(\d+)", said)
     version = tuple(map(int, found.groups())) if found else (0, 0)
     shown = ".".join(map(str, version))
     if version < least:
-        return Finding(name, State.MISSING, f"{shown}, {wanted} or later is needed", action)
-    return Finding(name, State.THERE, shown)
+        return Prerequisite(name, State.MISSING, f"{shown}, {wanted} or later is needed", action)
+    return Prerequisite(name, State.THERE, shown)
 
 
-def _room() -> list[Finding]:
+def _room() -> list[Prerequisite]:
     disk_gib, memory_gib = (0.0, 4.0) if _built() else (build.NEEDED_DISK, build.NEEDED_MEMORY)
     places = {"cache": (cache_root(), "ISTIO_LAB_CACHE"), "engine's data": (state_root(), "ISTIO_LAB_STATE")}
     findings = []
@@ -176,44 +186,48 @@ def _room() -> list[Finding]:
         action = (
             "" if state is State.THERE else f"{disk_gib:.0f} GiB are needed: make room, or set {variable}"
         )
-        findings.append(Finding(f"disk for the {name}", state, f"{free:.0f} GiB free at {folder}", action))
+        findings.append(
+            Prerequisite(f"disk for the {name}", state, f"{free:.0f} GiB free at {folder}", action)
+        )
     memory = host.free_memory() / host.GIB
     enough = memory >= memory_gib
     action = (
         "" if enough else f"{memory_gib:.0f} GiB are needed: end other programs, or take a larger machine"
     )
     state = State.THERE if enough else State.MISSING
-    return [*findings, Finding("memory", state, f"{memory:.1f} GiB available", action)]
+    return [*findings, Prerequisite("memory", state, f"{memory:.1f} GiB available", action)]
 
 
-def _resolver() -> list[Finding]:
+def _resolver() -> list[Prerequisite]:
     addresses = ", ".join(str(one.network_address) for one in firewall.resolvers()) or "none"
     clash = [span for span in firewall.in_use() if span.overlaps(firewall.Range("10.244.0.0/16"))]
     seen = f"{addresses}; the lab's networks keep clear of it"
     if clash:
         seen += f"; the pods' usual range is in use here ({clash[0]}), it gets no blackhole route"
-    return [Finding("resolver", State.THERE, seen)]
+    return [Prerequisite("resolver", State.THERE, seen)]
 
 
-def _registries() -> list[Finding]:
+def _registries() -> list[Prerequisite]:
     with ThreadPoolExecutor(len(_LOOKUPS)) as pool:
         answers = dict(zip(_LOOKUPS, pool.map(_answers, _LOOKUPS.values()), strict=True))
     action = "a first build needs it, a built or imported lab does not; see the client's own configuration"
     return [
-        Finding(f"registry for {name}", State.THERE, "answers")
+        Prerequisite(f"registry for {name}", State.THERE, "answers")
         if answered
-        else Finding(f"registry for {name}", State.MISSING, f"no answer within {_PATIENCE:.0f} s", action)
+        else Prerequisite(
+            f"registry for {name}", State.MISSING, f"no answer within {_PATIENCE:.0f} s", action
+        )
         for name, answered in answers.items()
     ]
 
 
-def _lab() -> list[Finding]:
+def _lab() -> list[Prerequisite]:
     if _built():
-        return [Finding("lab", State.THERE, f"built, with Istio {', '.join(versions_of('istio'))}")]
+        return [Prerequisite("lab", State.THERE, f"built, with Istio {', '.join(versions_of('istio'))}")]
     action = (
         "`make run` and `python -m lab build` build it; `python -m lab import FILE` takes one built elsewhere"
     )
-    return [Finding("lab", State.MENDED, "not built on this machine", action)]
+    return [Prerequisite("lab", State.MENDED, "not built on this machine", action)]
 
 
 def _built() -> bool:

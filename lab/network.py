@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from lab import firewall, freezer
+from lab import cgroups, firewall
 from lab.engine import PROOF, Engine
 from lab.errors import LabError
 from lab.firewall import Range
@@ -190,7 +190,7 @@ def _remove_docker(engine: Engine, name: str) -> None:
         engine.docker("rm", "-f", "-v", *containers, check=False, timeout=120)
     if left := _of_the_run(engine, name):
         for container in left:
-            freezer.thaw(container)
+            cgroups.thaw(container)
         engine.docker("rm", "-f", "-v", *left, timeout=120)
     for container in _on(engine, name):
         engine.docker("network", "disconnect", "--force", name, container)

@@ -20,7 +20,7 @@ from reports.pictures.canvas import (
     Place,
     folded,
 )
-from reports.pictures.scene import Edge, Node
+from reports.pictures.scene import Edge, SceneNode
 
 #: A node's widest and narrowest, its height, and the room between two in a column.
 WIDEST, NARROWEST, HIGH, ROW_GAP = 170.0, 112.0, 106.0, 22.0
@@ -32,7 +32,7 @@ _BADGE_UP, _BADGE = 44, 19
 class Graph:
     """Nodes by their keys, edges between them, and the columns that the nodes stand in."""
 
-    nodes: Mapping[str, Node]
+    nodes: Mapping[str, SceneNode]
     edges: Sequence[Edge]
     columns: Sequence[Sequence[str]]
 
@@ -98,7 +98,7 @@ def _ports(pairs: set[tuple[str, str]], corners: Mapping[str, Place]) -> dict[tu
     }
 
 
-def _box(canvas: Canvas, node: Node, corner: Place, wide: float) -> None:
+def _box(canvas: Canvas, node: SceneNode, corner: Place, wide: float) -> None:
     outside = node.kind == "outside"
     canvas.rect(
         corner,
@@ -125,7 +125,7 @@ def _box(canvas: Canvas, node: Node, corner: Place, wide: float) -> None:
         canvas.text((middle, corner[1] + HIGH - 8), words, size=_LABEL, anchor="middle", fill=colour)
 
 
-def _badge(canvas: Canvas, node: Node, corner: Place, wide: float) -> None:
+def _badge(canvas: Canvas, node: SceneNode, corner: Place, wide: float) -> None:
     words = "gateway" if node.kind == "gateway" else _SIDECAR[node.sidecar]
     colour, fill = (PAPER, BLUE) if _proxied(node) else (INK, PAPER)
     dash = "" if _proxied(node) else "3 3"
@@ -138,7 +138,7 @@ def _badge(canvas: Canvas, node: Node, corner: Place, wide: float) -> None:
 _SIDECAR = {True: "sidecar", False: "no sidecar", None: "sidecar?"}
 
 
-def _proxied(node: Node) -> bool:
+def _proxied(node: SceneNode) -> bool:
     return bool(node.sidecar) or node.kind == "gateway"
 
 

@@ -8,7 +8,7 @@ from reports.pictures.arrows import legend
 from reports.pictures.canvas import FAINT, HEADING, INK, MARGIN, SMALL, TEXT, WIDTH, Canvas, folded
 from reports.pictures.columns import columns
 from reports.pictures.graph import Graph
-from reports.pictures.scene import Node, Scene
+from reports.pictures.scene import Scene, SceneNode
 
 TITLE = "The mesh before and after injection"
 #: Columns that a graph can have and still stand beside another one.
@@ -45,7 +45,7 @@ def _graph(scene: Scene) -> Graph | None:
     if scene.missing or not asked:
         return None
     known = {node.key: node for node in scene.nodes}
-    nodes = {key: known.get(key, Node(name=key)) for key in sorted(asked)}
+    nodes = {key: known.get(key, SceneNode(name=key)) for key in sorted(asked)}
     return Graph(nodes, scene.edges, columns(nodes, [(edge.source, edge.target) for edge in scene.edges]))
 
 
@@ -80,6 +80,6 @@ def _told(scene: Scene, graph: Graph | None) -> Iterator[tuple[str, float, str]]
         yield note, SMALL, FAINT
 
 
-def _state(node: Node) -> str:
+def _state(node: SceneNode) -> str:
     said = [word for word, so in (("sidecar", node.sidecar), ("not ready", node.ready is False)) if so]
     return f" ({', '.join(said)})" if said else ""

@@ -20,7 +20,7 @@ from reports.pictures.canvas import (
 )
 from reports.pictures.marks import SHAPES, mark
 from reports.pictures.scales import Scale, clock, lasting, latencies, ticks
-from reports.pictures.series import Bin, Failures, Held, Point, direction
+from reports.pictures.series import Bin, Failures, Lifeline, Point, direction
 from reports.pictures.sheet import LEFT, RIGHT, Sheet
 
 #: Colours of the directions, in their order.
@@ -92,7 +92,7 @@ def draw_failures(sheet: Sheet, failed: Failures, colours: Colours) -> None:
         sheet.canvas.text((_BESIDE, middle + 5), shown, size=SMALL, room=_room())
 
 
-def draw_held(sheet: Sheet, held: Sequence[Held]) -> None:
+def draw_held(sheet: Sheet, held: Sequence[Lifeline]) -> None:
     """A line for each connection that was held, as long as it lived; those that broke come first."""
     if not held:
         return

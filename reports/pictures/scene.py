@@ -11,7 +11,7 @@ NO_ANSWER = "0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class SceneNode:
     """A workload, or whoever asks from outside; what was not observed is None."""
 
     name: str
@@ -64,7 +64,7 @@ class Edge:
 class Scene:
     """Nodes, and the requests that were seen between them."""
 
-    nodes: tuple[Node, ...] = ()
+    nodes: tuple[SceneNode, ...] = ()
     edges: tuple[Edge, ...] = ()
     #: What else was seen, a sentence each.
     notes: tuple[str, ...] = ()

@@ -40,7 +40,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Lifeline:
     """A connection that was to be held throughout."""
 
     name: str

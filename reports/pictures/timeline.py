@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from reports.pictures.canvas import FAINT, HEADING, MARGIN, SMALL, WIDTH, Canvas, sentence
 from reports.pictures.panels import COLOURS, draw_failures, draw_held, draw_latencies, draw_rates
 from reports.pictures.scales import Scale, clock
-from reports.pictures.series import Band, Failures, Held, Point, bins, failures
+from reports.pictures.series import Band, Failures, Lifeline, Point, bins, failures
 from reports.pictures.sheet import LEFT, RIGHT, Sheet
 
-__all__ = ["Band", "Held", "Point", "timeline"]
+__all__ = ["Band", "Lifeline", "Point", "timeline"]
 
 TITLE = "The upgrade, second by second"
 
 
 def timeline(
-    phases: Sequence[Band], points: Sequence[Point], *, held: Sequence[Held] = (), title: str = TITLE
+    phases: Sequence[Band], points: Sequence[Point], *, held: Sequence[Lifeline] = (), title: str = TITLE
 ) -> str:
     """The picture as SVG, of bounded size however many points there are.
 
@@ -44,7 +44,7 @@ def timeline(
     return canvas.finish(sheet.foot + MARGIN)
 
 
-def _span(phases: Sequence[Band], points: Sequence[Point], held: Sequence[Held]) -> tuple[float, float]:
+def _span(phases: Sequence[Band], points: Sequence[Point], held: Sequence[Lifeline]) -> tuple[float, float]:
     begun = [phase.begun for phase in phases] + [each.begun for each in held]
     ended = [phase.ended for phase in phases] + [each.ended for each in held if each.ended is not None]
     if points:
@@ -54,7 +54,7 @@ def _span(phases: Sequence[Band], points: Sequence[Point], held: Sequence[Held])
     return first, max([*ended, first + 1])
 
 
-def _in_words(points: int, failed: Failures, held: Sequence[Held], seconds: float) -> str:
+def _in_words(points: int, failed: Failures, held: Sequence[Lifeline], seconds: float) -> str:
     count = sum(failed.counted.values())
     if not points:
         told = f"No request was sent in {clock(seconds)}"

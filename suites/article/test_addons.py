@@ -11,22 +11,22 @@ from fixtures.clients.jaeger import Jaeger
 from fixtures.clients.kiali import Kiali
 from fixtures.clients.kube import Kube, Resource
 from fixtures.clients.prometheus import Prometheus
-from fixtures.values import Observed
-from fixtures.values.app import App
-from fixtures.values.counters import CountedRequests
-from fixtures.values.ingress import Ingress
-from fixtures.values.onlooker import BEFORE, Onlooker
-from fixtures.values.patience import Patience
+from fixtures.clusters.cluster_waits import ClusterWaits
+from fixtures.mesh.ingress import Ingress
+from fixtures.mesh.snapshot import BEFORE, MeshSnapshots
+from fixtures.stages import Observed
+from fixtures.workloads.app import App
+from fixtures.workloads.request_counters import CountedRequests
 
 pytestmark = pytest.mark.stage("add-ons")
 
 
 @allure.title("Prometheus scrapes every pod that asks for it")
 def test_every_scrape_target_is_up(
-    prometheus: Prometheus, kube: Kube, patience: Patience, observed: Observed
+    prometheus: Prometheus, kube: Kube, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
     """Prometheus runs: each pod annotated for scraping is one target, up, and there is no other."""
-    patience.counted(
+    cluster_waits.counted(
         lambda: check_scraped(prometheus.targets(), kube.get_all("v1/Pod")),
         "every pod that asks for it is scraped",
     )
@@ -34,9 +34,9 @@ def test_every_scrape_target_is_up(
 
 
 @allure.title("Kiali calls the workload out of mesh")
-def test_kiali_calls_the_workload_out_of_mesh(kiali: Kiali, app: App, patience: Patience) -> None:
+def test_kiali_calls_the_workload_out_of_mesh(kiali: Kiali, app: App, cluster_waits: ClusterWaits) -> None:
     """The app's pod has no sidecar yet: Kiali lists the workload without one."""
-    patience.counted(
+    cluster_waits.counted(
         lambda: check_out_of_mesh(kiali.workloads(app.names.namespace), app.names.deployment),
         "Kiali calls the workload out of mesh",
     )
@@ -46,20 +46,20 @@ def test_kiali_calls_the_workload_out_of_mesh(kiali: Kiali, app: App, patience: 
 def test_gateway_counts_requests_to_an_app_without_sidecar(
     requests_before_injection: CountedRequests,
     app: App,
-    patience: Patience,
+    cluster_waits: ClusterWaits,
     observed: Observed,
-    onlooker: Onlooker,
+    mesh_snapshots: MeshSnapshots,
 ) -> None:
     """N requests went through the ingress to the app without sidecar: the gateway's counter grew by N."""
     requests = requests_before_injection
-    patience.counted(
+    cluster_waits.counted(
         lambda: check_growth(
             requests.growth(), requests.sent, reporter="source", destination_service=app.host
         ),
         "the gateway has counted each request once",
     )
     observed(f"{sum(requests.sent.values())} requests, counted by the gateway alone")
-    onlooker.look(BEFORE, lambda: requests)
+    mesh_snapshots.look(BEFORE, lambda: requests)
 
 
 @allure.title("Nothing is counted on the app's side")
@@ -72,11 +72,11 @@ def test_nothing_is_counted_on_the_side_of_an_app_without_sidecar(
 
 @allure.title("Jaeger has no trace yet")
 def test_nothing_is_traced_before_it_is_asked_for(
-    virtual_service: list[Resource], ingress: Ingress, jaeger: Jaeger, app: App, patience: Patience
+    virtual_service: list[Resource], ingress: Ingress, jaeger: Jaeger, app: App, cluster_waits: ClusterWaits
 ) -> None:
     """Requests go through the gateway, and no Telemetry asks for traces: no proxy has sent a span."""
-    patience.served(lambda: check_status(ingress.get(), 200), "the app is served")
-    for _ in range(patience.thresholds.traced_requests):
+    cluster_waits.served(lambda: check_status(ingress.get(), 200), "the app is served")
+    for _ in range(cluster_waits.thresholds.traced_requests):
         check_status(ingress.get(), 200)
     senders = [name for name in jaeger.services() if name in app.senders_of_spans()]
     assert not senders, f"spans were sent by {senders}"

@@ -8,12 +8,12 @@ from fixtures.checks.iptables import check_no_istio_chains
 from fixtures.checks.pods import check_containers
 from fixtures.checks.responses import check_page
 from fixtures.clients.kube import Kube
+from fixtures.clusters.cluster_waits import ClusterWaits
+from fixtures.clusters.pod_network import PodNetwork
 from fixtures.settings import Names
-from fixtures.values import Observed
-from fixtures.values.app import App
-from fixtures.values.client import Client
-from fixtures.values.network import PodNetwork
-from fixtures.values.patience import Patience
+from fixtures.stages import Observed
+from fixtures.workloads.app import App
+from fixtures.workloads.probe_pod import ProbePod
 
 pytestmark = pytest.mark.stage("test-app")
 
@@ -25,19 +25,19 @@ def test_pod_has_only_its_own_container(app: App, names: Names) -> None:
 
 
 @allure.title("The client's pod has no sidecar")
-def test_client_has_no_sidecar(app: App, client: Client) -> None:
+def test_client_has_no_sidecar(app: App, probe_pod: ProbePod) -> None:
     """The client stands outside the mesh: its pod's containers are exactly [curl]."""
-    check_containers(client.pod(), ["curl"])
+    check_containers(probe_pod.pod(), ["curl"])
 
 
 @allure.title("The app is served through its Service")
 def test_app_is_served_through_its_service(
-    app: App, client: Client, kube: Kube, names: Names, patience: Patience, observed: Observed
+    app: App, probe_pod: ProbePod, kube: Kube, names: Names, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
     """The app is deployed: a pod without a sidecar gets its page from the Service's cluster IP."""
     address = kube.get("v1/Service", names.service, names.namespace)["spec"]["clusterIP"]
-    served = patience.served(
-        lambda: check_page(client.get(f"http://{address}:{names.port}/"), names.page),
+    served = cluster_waits.served(
+        lambda: check_page(probe_pod.get(f"http://{address}:{names.port}/"), names.page),
         "the app is served through its Service",
         circumstances=CIRCUMSTANCES,
     )

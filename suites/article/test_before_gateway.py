@@ -6,11 +6,11 @@ import pytest
 from fixtures.checks.cluster import check_endpoints
 from fixtures.checks.mesh import check_no_listener
 from fixtures.checks.responses import SILENT_BEHIND_A_PROXY, check_silence, check_status
+from fixtures.mesh.ingress import Ingress
+from fixtures.mesh.installation import Mesh
 from fixtures.settings import Thresholds
-from fixtures.values import Observed
-from fixtures.values.app import App
-from fixtures.values.ingress import Ingress
-from fixtures.values.mesh import Mesh
+from fixtures.stages import Observed
+from fixtures.workloads.app import App
 
 pytestmark = pytest.mark.stage("before-gateway")
 

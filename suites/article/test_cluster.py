@@ -6,9 +6,9 @@ import pytest
 from fixtures.checks.cluster import check_no_istio_pods, check_no_mesh, check_node, mesh_traces
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Kube
+from fixtures.clusters.kind.cluster import Cluster
 from fixtures.settings import Names
-from fixtures.values import Observed
-from fixtures.values.cluster import Cluster
+from fixtures.stages import Observed
 
 pytestmark = pytest.mark.stage("cluster")
 

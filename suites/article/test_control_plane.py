@@ -7,10 +7,10 @@ from fixtures.checks.cluster import check_absent, check_available, check_named, 
 from fixtures.checks.mesh import check_in_sync, check_trusted, check_versions
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Kube
+from fixtures.clusters.cluster_waits import ClusterWaits
+from fixtures.mesh.installation import Mesh
 from fixtures.settings import ISTIO_CRDS, Distribution, Names
-from fixtures.values import Observed
-from fixtures.values.mesh import Mesh
-from fixtures.values.patience import Patience
+from fixtures.stages import Observed
 
 pytestmark = pytest.mark.stage("control-plane")
 
@@ -41,9 +41,11 @@ def test_all_parts_are_of_the_version_asked_for(
 
 
 @allure.title("The proxies are in sync with istiod")
-def test_proxies_are_in_sync_after_install(istio: Mesh, istioctl: Istioctl, patience: Patience) -> None:
+def test_proxies_are_in_sync_after_install(
+    istio: Mesh, istioctl: Istioctl, cluster_waits: ClusterWaits
+) -> None:
     """istioctl install has ended: every proxy has acknowledged all that istiod sent it last."""
-    patience.configured(
+    cluster_waits.configured(
         lambda: check_in_sync(istioctl.sync_status(), istio.proxies()),
         "every proxy is in sync",
         reproduce="istioctl experimental internal-debug syncz --all",

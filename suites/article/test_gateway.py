@@ -7,20 +7,20 @@ from fixtures.causes import INGRESS
 from fixtures.checks.mesh import check_listener
 from fixtures.checks.responses import check_no_route
 from fixtures.clients.kube import Resource
-from fixtures.values import Observed
-from fixtures.values.ingress import Ingress
-from fixtures.values.mesh import Mesh
-from fixtures.values.patience import Patience
+from fixtures.clusters.cluster_waits import ClusterWaits
+from fixtures.mesh.ingress import Ingress
+from fixtures.mesh.installation import Mesh
+from fixtures.stages import Observed
 
 pytestmark = pytest.mark.stage("gateway")
 
 
 @allure.title("The gateway's Envoy listens on the target port")
 def test_listener_appears_after_gateway(
-    gateway: list[Resource], istio: Mesh, ingress: Ingress, patience: Patience
+    gateway: list[Resource], istio: Mesh, ingress: Ingress, cluster_waits: ClusterWaits
 ) -> None:
     """The Gateway is applied: the gateway's Envoy listens on the Service's target port."""
-    patience.configured(
+    cluster_waits.configured(
         lambda: check_listener(istio.listeners(), ingress.target_port()),
         "the gateway listens on the target port",
         circumstances=INGRESS,
@@ -29,10 +29,10 @@ def test_listener_appears_after_gateway(
 
 @allure.title("The gateway answers 404 while no VirtualService routes it")
 def test_gateway_answers_404_without_a_route(
-    gateway: list[Resource], ingress: Ingress, patience: Patience, observed: Observed
+    gateway: list[Resource], ingress: Ingress, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
     """The Gateway is applied, no route yet: GET / is answered 404 by istio-envoy, with an empty body."""
-    answer = patience.served(
+    answer = cluster_waits.served(
         lambda: check_no_route(ingress.get()),
         "the gateway answers that it has no route",
         reproduce=ingress.command(),

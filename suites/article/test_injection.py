@@ -9,13 +9,13 @@ from fixtures.checks.pods import check_all_ready, check_injected, check_runs_as,
 from fixtures.checks.responses import check_page, check_served_by_mesh
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Resource
+from fixtures.clusters.cluster_waits import ClusterWaits
+from fixtures.clusters.kind.cluster import Cluster
+from fixtures.mesh.ingress import Ingress
+from fixtures.mesh.installation import Mesh
 from fixtures.settings import Names, Thresholds
-from fixtures.values import Observed
-from fixtures.values.app import App
-from fixtures.values.cluster import Cluster
-from fixtures.values.ingress import Ingress
-from fixtures.values.mesh import Mesh
-from fixtures.values.patience import Patience
+from fixtures.stages import Observed
+from fixtures.workloads.app import App
 
 pytestmark = pytest.mark.stage("injection")
 
@@ -40,10 +40,10 @@ def test_envoy_runs_as_the_user_that_iptables_excepts(
 
 @allure.title("The sidecar is in sync with istiod")
 def test_sidecar_is_in_sync(
-    injected_app: Resource, istio: Mesh, istioctl: Istioctl, patience: Patience
+    injected_app: Resource, istio: Mesh, istioctl: Istioctl, cluster_waits: ClusterWaits
 ) -> None:
     """The app is injected: its proxy and the gateway's have acknowledged what istiod sent them last."""
-    patience.configured(
+    cluster_waits.configured(
         lambda: check_in_sync(istioctl.sync_status(), istio.proxies()),
         "the gateway and the sidecar are in sync",
         reproduce="istioctl experimental internal-debug syncz --all",
@@ -56,10 +56,10 @@ def test_app_is_served_after_injection(
     virtual_service: list[Resource],
     ingress: Ingress,
     names: Names,
-    patience: Patience,
+    cluster_waits: ClusterWaits,
 ) -> None:
     """The app is injected: GET / through the ingress returns its page, several times in a row."""
-    patience.served(
+    cluster_waits.served(
         lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
         "the app is served through gateway and sidecar",
         reproduce=ingress.command(),

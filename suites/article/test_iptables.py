@@ -11,8 +11,8 @@ from fixtures.checks.iptables import (
     check_proxy_excepted,
     check_redirects,
 )
-from fixtures.values import Observed
-from fixtures.values.network import PodNetwork
+from fixtures.clusters.pod_network import PodNetwork
+from fixtures.stages import Observed
 
 pytestmark = pytest.mark.stage("iptables")
 

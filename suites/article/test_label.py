@@ -5,9 +5,9 @@ import pytest
 
 from fixtures.checks.pods import check_unchanged
 from fixtures.clients.kube import Resource
-from fixtures.values import Observed
-from fixtures.values.app import INJECTION, App
-from fixtures.values.patience import Patience
+from fixtures.clusters.cluster_waits import ClusterWaits
+from fixtures.stages import Observed
+from fixtures.workloads.app import INJECTION, App
 
 pytestmark = pytest.mark.stage("label")
 
@@ -21,11 +21,11 @@ def test_namespace_is_labelled(injection_label: Resource, app: App) -> None:
 
 @allure.title("The running pod stays as it is")
 def test_label_alone_changes_no_pod(
-    injection_label: Resource, app: App, patience: Patience, observed: Observed
+    injection_label: Resource, app: App, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
     """The namespace was labelled and nothing restarted: for 5 s the pod keeps its uid and its containers."""
-    patience.quiet(
+    cluster_waits.quiet(
         lambda: check_unchanged(app.pod(), before=injection_label),
         "the running pod stays as it is",
     )
-    observed(f"label set, the pod unchanged for {patience.timeouts.quiet_period:g} s")
+    observed(f"label set, the pod unchanged for {cluster_waits.timeouts.quiet_period:g} s")

@@ -8,12 +8,12 @@ from fixtures.checks.iptables import check_no_istio_chains
 from fixtures.checks.pods import check_containers
 from fixtures.checks.responses import check_page, check_served_by_mesh
 from fixtures.clients.kube import Resource
+from fixtures.clusters.cluster_waits import ClusterWaits
+from fixtures.clusters.pod_network import PodNetwork
+from fixtures.mesh.ingress import Ingress
 from fixtures.settings import Names
-from fixtures.values import Observed
-from fixtures.values.app import INJECTION, App
-from fixtures.values.ingress import Ingress
-from fixtures.values.network import PodNetwork
-from fixtures.values.patience import Patience
+from fixtures.stages import Observed
+from fixtures.workloads.app import INJECTION, App
 
 pytestmark = pytest.mark.stage("label-removed")
 
@@ -52,10 +52,10 @@ def test_app_is_served_without_its_sidecar(
     virtual_service: list[Resource],
     ingress: Ingress,
     names: Names,
-    patience: Patience,
+    cluster_waits: ClusterWaits,
 ) -> None:
     """No sidecar in a STRICT namespace: the gateway speaks plain text to the app, and GET / is served."""
-    patience.served(
+    cluster_waits.served(
         lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
         "the app is served through the gateway without a sidecar",
         reproduce=ingress.command(),

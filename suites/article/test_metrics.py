@@ -6,12 +6,12 @@ import pytest
 from fixtures.checks.mesh import check_not_retried, check_routed
 from fixtures.checks.metrics import HISTOGRAMS, check_growth, check_histogram, check_labels, check_only
 from fixtures.clients.kube import Resource
-from fixtures.values import Observed
-from fixtures.values.app import App
-from fixtures.values.counters import CountedRequests
-from fixtures.values.ingress import Ingress
-from fixtures.values.mesh import Mesh
-from fixtures.values.patience import Patience
+from fixtures.clusters.cluster_waits import ClusterWaits
+from fixtures.mesh.ingress import Ingress
+from fixtures.mesh.installation import Mesh
+from fixtures.stages import Observed
+from fixtures.workloads.app import App
+from fixtures.workloads.request_counters import CountedRequests
 
 pytestmark = pytest.mark.stage("metrics")
 
@@ -26,11 +26,11 @@ def test_measured_route_is_not_retried(
 
 @allure.title("The gateway counts each request once")
 def test_gateway_counts_each_request_once(
-    counted_requests: CountedRequests, istio: Mesh, patience: Patience, observed: Observed
+    counted_requests: CountedRequests, istio: Mesh, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
     """N answers of each response code came: the gateway's counters grew by exactly N for each code."""
     gateway = istio.gateway()["metadata"]["name"]
-    patience.counted(
+    cluster_waits.counted(
         lambda: check_growth(
             counted_requests.growth(), counted_requests.sent, reporter="source", pod=gateway
         ),
@@ -42,11 +42,11 @@ def test_gateway_counts_each_request_once(
 
 @allure.title("The app's sidecar counts each request once")
 def test_sidecar_counts_each_request_once(
-    counted_requests: CountedRequests, injected_app: Resource, patience: Patience
+    counted_requests: CountedRequests, injected_app: Resource, cluster_waits: ClusterWaits
 ) -> None:
     """N answers of each response code came: the sidecar's counters grew by exactly N for each code."""
     pod = injected_app["metadata"]["name"]
-    patience.counted(
+    cluster_waits.counted(
         lambda: check_growth(
             counted_requests.growth(), counted_requests.sent, reporter="destination", pod=pod
         ),
@@ -69,11 +69,11 @@ def test_counters_carry_the_standard_labels(
 @allure.title("Durations and sizes are measured once for each request, under the same labels")
 @pytest.mark.parametrize("histogram", HISTOGRAMS, ids=["duration", "request size", "response size"])
 def test_each_counted_request_is_measured(
-    counted_requests: CountedRequests, patience: Patience, histogram: str
+    counted_requests: CountedRequests, cluster_waits: ClusterWaits, histogram: str
 ) -> None:
     """Requests are counted on both sides: each histogram has as many, with the same labels, a fair mean."""
     counters = counted_requests.counters
-    patience.counted(
+    cluster_waits.counted(
         lambda: check_histogram(
             counters.scraped(), histogram, counters.measured(histogram), HISTOGRAMS[histogram]
         ),

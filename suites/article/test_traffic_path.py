@@ -5,10 +5,10 @@ import pytest
 
 from fixtures.checks.access_log import check_request_id, check_same_request
 from fixtures.checks.responses import check_page, check_served_by_mesh
+from fixtures.clusters.cluster_waits import ClusterWaits
 from fixtures.settings import Names
-from fixtures.values import Observed
-from fixtures.values.access_logs import MarkedRequest
-from fixtures.values.patience import Patience
+from fixtures.stages import Observed
+from fixtures.workloads.access_logs import MarkedRequest
 
 pytestmark = pytest.mark.stage("traffic-path")
 
@@ -21,22 +21,22 @@ def test_marked_request_is_answered(marked_request: MarkedRequest, names: Names)
 
 @allure.title("The gateway logs it once, with a request id of its own making")
 def test_gateway_logs_marked_request(
-    marked_request: MarkedRequest, patience: Patience, observed: Observed
+    marked_request: MarkedRequest, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
     """The request had no id: the gateway's access log has its path, and no other, with a new UUID."""
-    entry = patience.configured(marked_request.at_gateway, "the gateway has logged the request")
+    entry = cluster_waits.configured(marked_request.at_gateway, "the gateway has logged the request")
     observed(f"request id {check_request_id(entry)}, one entry each: gateway, sidecar, app")
 
 
 @allure.title("The sidecar logs it once, with the gateway's request id")
-def test_sidecar_logs_marked_request(marked_request: MarkedRequest, patience: Patience) -> None:
+def test_sidecar_logs_marked_request(marked_request: MarkedRequest, cluster_waits: ClusterWaits) -> None:
     """The gateway gave the request an id: the sidecar's access log has its path, and no other, with it."""
-    at_gateway = patience.configured(marked_request.at_gateway, "the gateway has logged the request")
-    at_sidecar = patience.configured(marked_request.at_sidecar, "the sidecar has logged the request")
+    at_gateway = cluster_waits.configured(marked_request.at_gateway, "the gateway has logged the request")
+    at_sidecar = cluster_waits.configured(marked_request.at_sidecar, "the sidecar has logged the request")
     check_same_request(at_sidecar, check_request_id(at_gateway))
 
 
 @allure.title("The app logs it once")
-def test_app_logs_marked_request(marked_request: MarkedRequest, patience: Patience) -> None:
+def test_app_logs_marked_request(marked_request: MarkedRequest, cluster_waits: ClusterWaits) -> None:
     """The request went through gateway and sidecar: the app's own log has its path, and no other."""
-    patience.configured(marked_request.at_app, "the app has logged the request")
+    cluster_waits.configured(marked_request.at_app, "the app has logged the request")

@@ -14,42 +14,42 @@ from fixtures.checks.remains import (
 )
 from fixtures.checks.responses import check_page
 from fixtures.clients.kube import Kube, Resource
+from fixtures.clusters.cluster_waits import ClusterWaits
+from fixtures.mesh.installation import Mesh
 from fixtures.settings import Names
-from fixtures.values import Observed
-from fixtures.values.app import App
-from fixtures.values.client import Client
-from fixtures.values.mesh import Mesh
-from fixtures.values.patience import Patience
+from fixtures.stages import Observed
+from fixtures.workloads.app import App
+from fixtures.workloads.probe_pod import ProbePod
 
 pytestmark = pytest.mark.stage("uninstall")
 
 
 @allure.title("No workload of Istio's is left")
 def test_no_workload_is_left_after_purge(
-    purged_mesh: Mesh, addons: list[Resource], kube: Kube, names: Names, patience: Patience
+    purged_mesh: Mesh, addons: list[Resource], kube: Kube, names: Names, cluster_waits: ClusterWaits
 ) -> None:
     """Istio was purged: its namespace has no Deployment but the add-ons."""
     others = [each["metadata"]["name"] for each in addons if each["kind"] == "Deployment"]
-    patience.configured(
+    cluster_waits.configured(
         lambda: check_no_workload(kube.get_all("apps/v1/Deployment"), names.istio_namespace, others),
         "no workload of Istio's is left",
     )
 
 
 @allure.title("No proxy is left")
-def test_no_proxy_is_left_after_purge(purged_mesh: Mesh, kube: Kube, patience: Patience) -> None:
+def test_no_proxy_is_left_after_purge(purged_mesh: Mesh, kube: Kube, cluster_waits: ClusterWaits) -> None:
     """Istio was purged: no pod of any namespace has a proxy, once the gateway's has ended."""
-    timeout = patience.timeouts.pod_gone
-    patience.eventually(lambda: check_no_proxy(kube.get_all("v1/Pod")), "no proxy is left", timeout)
+    timeout = cluster_waits.timeouts.pod_gone
+    cluster_waits.eventually(lambda: check_no_proxy(kube.get_all("v1/Pod")), "no proxy is left", timeout)
 
 
 @allure.title("No CRD and no webhook is left")
 def test_no_crd_or_webhook_is_left_after_purge(
-    purged_mesh: Mesh, kube: Kube, names: Names, patience: Patience
+    purged_mesh: Mesh, kube: Kube, names: Names, cluster_waits: ClusterWaits
 ) -> None:
     """Istio was purged: of CRDs, webhooks and namespaces of Istio's there is only the namespace."""
     webhooks = [f"admissionregistration.k8s.io/v1/{kind}WebhookConfiguration" for kind in _WEBHOOKS]
-    patience.configured(
+    cluster_waits.configured(
         lambda: check_purged(
             mesh_traces(
                 crds=kube.get_all("apiextensions.k8s.io/v1/CustomResourceDefinition"),
@@ -74,11 +74,13 @@ def test_purge_leaves_what_it_leaves_by_design(
 
 @allure.title("The app is served through its Service")
 def test_app_is_served_through_its_service_after_purge(
-    purged_mesh: Mesh, app: App, client: Client, names: Names, patience: Patience
+    purged_mesh: Mesh, app: App, probe_pod: ProbePod, names: Names, cluster_waits: ClusterWaits
 ) -> None:
     """Istio was purged: a pod without a sidecar gets the app's page from the Service's cluster IP."""
     url = app.url()
-    patience.served(lambda: check_page(client.get(url), names.page), "the app is served by its Service")
+    cluster_waits.served(
+        lambda: check_page(probe_pod.get(url), names.page), "the app is served by its Service"
+    )
 
 
 _WEBHOOKS = ("Mutating", "Validating")

@@ -7,22 +7,26 @@ from fixtures.checks.mesh import check_routed
 from fixtures.checks.pods import check_containers
 from fixtures.checks.responses import check_page, check_served_by_mesh
 from fixtures.clients.kube import Resource
+from fixtures.clusters.cluster_waits import ClusterWaits
+from fixtures.mesh.ingress import Ingress
+from fixtures.mesh.installation import Mesh
 from fixtures.settings import Names
-from fixtures.values import Observed
-from fixtures.values.app import App
-from fixtures.values.ingress import Ingress
-from fixtures.values.mesh import Mesh
-from fixtures.values.patience import Patience
+from fixtures.stages import Observed
+from fixtures.workloads.app import App
 
 pytestmark = pytest.mark.stage("virtual-service")
 
 
 @allure.title("The app is served once a VirtualService routes the Gateway")
 def test_app_is_served_after_virtual_service(
-    virtual_service: list[Resource], ingress: Ingress, names: Names, patience: Patience, observed: Observed
+    virtual_service: list[Resource],
+    ingress: Ingress,
+    names: Names,
+    cluster_waits: ClusterWaits,
+    observed: Observed,
 ) -> None:
     """Gateway and VirtualService are applied: GET / returns the app's page, and istio-envoy served it."""
-    served = patience.served(
+    served = cluster_waits.served(
         lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
         "the app is served through the ingress gateway",
         reproduce=ingress.command(),

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fixtures.traffic.__main__ import NICENESS
-from fixtures.traffic.accounting import Account, reconcile
-from fixtures.traffic.gaps import QUICK
-from fixtures.traffic.logs import app_entries
-from fixtures.traffic.phases import Phase
 from fixtures.traffic.plan import HeldStream, Plan
 from fixtures.traffic.records import Direction, HeldKind, Result, Stream, Summary, read
 from fixtures.traffic.streams import streams
-from fixtures.traffic.verdict import judge
+from fixtures.upgrade.judging.accounting import Account, reconcile
+from fixtures.upgrade.judging.evidence_gaps import QUICK
+from fixtures.upgrade.judging.log_entries import app_entries
+from fixtures.upgrade.judging.phases import Phase
+from fixtures.upgrade.judging.verdict import judge
 from lab.paths import PROJECT
 from suites.selftest.traffic_faults import Faulty, alarms, plant, seen
 from suites.selftest.traffic_peers import LOOPBACK, serving

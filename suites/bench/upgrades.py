@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-from fixtures.values.upgrade.asked import STRATEGIES
+from fixtures.upgrade.request import STRATEGIES
 from lab.errors import LabError
 from lab.progress import readable
 from suites.bench.timed import timed

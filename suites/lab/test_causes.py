@@ -11,10 +11,10 @@ from fixtures.clients.jaeger import Jaeger
 from fixtures.clients.kiali import Kiali
 from fixtures.clients.kube import Kube, Resource
 from fixtures.clients.prometheus import Prometheus
+from fixtures.clusters.kind.cluster import Cluster
 from fixtures.settings import Names
-from fixtures.values.client import Client
-from fixtures.values.cluster import Cluster
 from fixtures.waits import eventually
+from fixtures.workloads.probe_pod import ProbePod
 from suites.lab.breaks import Break, breaks, broken
 
 # The rung with the most on it that can be broken.
@@ -28,7 +28,7 @@ BREAKS, CIRCUMSTANCES = breaks()
 @pytest.fixture(scope="module")
 def whole(
     diagnosis: Diagnosis,
-    client: Client,
+    probe_pod: ProbePod,
     strict_mtls: list[Resource],
     route_without_retries: list[Resource],
     tracing: list[Resource],

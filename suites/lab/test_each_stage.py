@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.ladder import STAGES
+from fixtures.stages import STAGES
 from lab.description import LACKS
 from lab.paths import PROJECT
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.values.claims import held
-from fixtures.values.kept import Kept
+from fixtures.clusters.checkpoint import Checkpoint
+from fixtures.clusters.run_lock import locked_folder
 from fixtures.waits import eventually
 from lab import engine
 from lab.clean import remove_leftovers
@@ -74,7 +74,7 @@ def test_a_passed_rung_is_no_result(kept: str) -> None:
 
 def test_two_runs_at_once_are_refused(kept: str) -> None:
     """While one run is on the kept cluster, another is told so."""
-    with held(state_root() / "runs" / kept):
+    with locked_folder(state_root() / "runs" / kept):
         ran = article("--use-cluster", kept, "--stage", "injection")
     assert f"NameTaken: another run has the cluster {kept} now" in ran.stdout
     assert " passed" not in ran.stdout
@@ -85,7 +85,7 @@ def test_the_rest_of_the_article_passes_on_it(kept: str) -> None:
     """Kept at the Gateway or above: all higher stages pass, to the uninstall."""
     ran = article("--use-cluster", kept, "--stage", "iptables..")
     assert ran.returncode == 0, ran.stdout[-3000:]
-    assert Kept.read(state_root() / "runs" / kept).reached == "uninstall"
+    assert Checkpoint.read(state_root() / "runs" / kept).reached == "uninstall"
 
 
 def test_a_node_that_no_longer_runs_is_refused(kept: str, running: engine.Engine) -> None:
@@ -105,7 +105,7 @@ def test_what_a_killed_run_began_is_done_again(running: engine.Engine) -> None:
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, start_new_session=True) as run:
         eventually(lambda: check_reached(folder, "control-plane"), "Istio is being installed", UNTIL_INSTALL)
         os.killpg(run.pid, signal.SIGKILL)
-    assert "istio" not in Kept.read(folder).done
+    assert "istio" not in Checkpoint.read(folder).done
     assert "rung passed" in article("--use-cluster", KILLED, "--stage", "cluster").stderr
     ran = article("--use-cluster", KILLED, "--stage", "control-plane")
     assert ran.returncode == 0, ran.stdout[-3000:]

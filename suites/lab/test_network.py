@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import engine, firewall, network, outside
+from lab import engine, firewall, network
+from suites.lab import egress_watch
 from suites.lab.conftest import left_on_machine
 
 pytestmark = pytest.mark.lab
@@ -48,8 +49,8 @@ def test_nothing_of_the_lab_leaves(
     _forward(guarded, forwarding)
     ranges = [guarded.subnet, PODS, SERVICES, ELSEWHERE]
     with (
-        outside.watch(firewall.leads_outside(guarded.bridge), ranges) as beyond,
-        outside.watch([guarded.bridge], [SERVICES, PODS, ELSEWHERE]) as within,
+        egress_watch.watch(firewall.leads_outside(guarded.bridge), ranges) as beyond,
+        egress_watch.watch([guarded.bridge], [SERVICES, PODS, ELSEWHERE]) as within,
     ):
         _bash(own_engine, container, ATTEMPTS)
         assert len({packet.destination for packet in within.seen()}) == 3, "every attempt was made"
@@ -65,8 +66,8 @@ def test_pod_addresses_do_not_leave(
     gateway = guarded.subnet.replace(".0/24", ".1")
     _inside(own_engine, container, "ip", "route", "add", ELSEWHERE, "via", gateway, "src", "10.244.0.5")
     with (
-        outside.watch(firewall.leads_outside(guarded.bridge), [PODS, ELSEWHERE]) as beyond,
-        outside.watch([guarded.bridge], [PODS]) as within,
+        egress_watch.watch(firewall.leads_outside(guarded.bridge), [PODS, ELSEWHERE]) as beyond,
+        egress_watch.watch([guarded.bridge], [PODS]) as within,
     ):
         _bash(own_engine, container, "echo out >/dev/udp/203.0.113.7/9")
         assert f"{guarded.bridge}: 10.244.0.5 to 203.0.113.7" in map(str, within.seen())
@@ -83,7 +84,7 @@ def test_forwarded_dial_to_the_outside_fails_at_once(
 
 def test_machine_sends_nothing_to_the_labs_ranges(guarded: network.Network) -> None:
     """What this machine sends to a pod or service that is not there stays here."""
-    with outside.watch(firewall.leads_outside(guarded.bridge), [PODS, SERVICES]) as beyond:
+    with egress_watch.watch(firewall.leads_outside(guarded.bridge), [PODS, SERVICES]) as beyond:
         for address in ("10.244.0.9", "10.96.0.1"):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
                 assert sender.connect_ex((address, 9)) == errno.EINVAL, "no blackhole route"
@@ -93,7 +94,7 @@ def test_machine_sends_nothing_to_the_labs_ranges(guarded: network.Network) -> N
 def test_names_do_not_leave(own_engine: engine.Engine, container: str, guarded: network.Network) -> None:
     """A name that the engine's resolver does not know is asked of nobody outside."""
     name = f"leak-{secrets.token_hex(4)}"
-    with outside.watch(firewall.leads_outside(guarded.bridge), [guarded.subnet], [name]) as beyond:
+    with egress_watch.watch(firewall.leads_outside(guarded.bridge), [guarded.subnet], [name]) as beyond:
         assert "name resolution" in _bash(own_engine, container, f": </dev/tcp/{name}.example/80")
         assert list(map(str, beyond.seen())) == []
 

@@ -14,7 +14,7 @@ import yaml
 
 from fixtures import waits
 from fixtures.settings import ISTIO_VERSION, MANIFESTS
-from fixtures.traffic.budgets import BUDGETS
+from fixtures.upgrade.judging.budgets import BUDGETS
 from lab.paths import PROJECT
 
 pytestmark = [pytest.mark.lab, pytest.mark.full]

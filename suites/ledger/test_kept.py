@@ -3,10 +3,10 @@
 import allure
 import pytest
 
-from fixtures.ledger.kept import check_as_kept, kept
+from fixtures.ledger.baselines import check_as_kept, kept
 from fixtures.ledger.ledger import Ledger
 from fixtures.settings import Distribution
-from fixtures.values import Observed
+from fixtures.stages import Observed
 
 pytestmark = pytest.mark.stage("control-plane")
 

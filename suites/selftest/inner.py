@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from fixtures import ladder
+from fixtures import stages
 
 CONFTEST = """
 import pytest
@@ -58,5 +58,5 @@ class Inner:
 
 
 def _told(word: str, line: Sequence[str]) -> bool:
-    made = "made" in line and word in ladder.RUNG_OF_FIXTURE
+    made = "made" in line and word in stages.RUNG_OF_FIXTURE
     return made or (word.startswith("test_") and "." not in word)

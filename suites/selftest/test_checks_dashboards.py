@@ -20,7 +20,7 @@ from fixtures.checks.dashboards import (
     substituted,
 )
 from fixtures.clients.prometheus import Prometheus
-from fixtures.values.dashboards import Dashboards
+from fixtures.mesh.dashboards import Dashboards
 
 ROWS = {
     "title": "Mesh",

@@ -11,7 +11,7 @@ from fixtures.checks.upgrade import (
     check_proxy_versions,
     of_revision,
 )
-from fixtures.values.upgrade.objects import digests, istio_kinds
+from fixtures.upgrade.spec_digests import digests, istio_kinds
 
 
 def resource(name: str, *, kind: str = "Service", **more: Any) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.clients.kiali import Kiali, Node, graph_in, through_service
+from fixtures.clients.kiali import GraphNode, Kiali, graph_in, through_service
 from fixtures.clients.kube import Kube
 from suites.selftest.fake_api_server import FakeApiServer, fake_api_server
 from suites.selftest.recordings import recorded
 
 SERVICE = "/api/v1/namespaces/istio-system/services/http:kiali:20001/proxy/kiali"
-GATEWAY = Node(
+GATEWAY = GraphNode(
     kind="workload",
     namespace="istio-system",
     workload="istio-ingressgateway",

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fixtures.clients import kind
 from fixtures.clients.command import CommandFailed
+from fixtures.clusters.kind import cli
 
 KUBECONFIG = {
     "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
@@ -36,7 +36,7 @@ def create(folder: Path, script: str, *, timeout: float = 30) -> str:
     """Make a cluster by this script for kind; gives what was written down."""
     config = folder / "kind.yaml"
     config.write_text("kind: Cluster\n", encoding="utf-8")
-    kind.create(
+    cli.create(
         "mine",
         image="node:1",
         kind=program(folder, "kind", script),
@@ -93,4 +93,4 @@ def test_published_ports_are_read_from_the_engine(tmp_path: Path) -> None:
     ports = '{"6443/tcp":[{"HostIp":"127.0.0.1","HostPort":"41003"}],"30080/tcp":null}'
     program(tmp_path, "docker", f"echo '{ports}'")
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-    assert kind.published("mine", environment=environment, timeout=10) == {6443: 41003}
+    assert cli.published("mine", environment=environment, timeout=10) == {6443: 41003}

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.clients.command import CommandFailed
-from fixtures.clients.node import Listening, Node, NoSuchContainer, Process
+from fixtures.clients.nodes import Listening, NoSuchContainer, Process
+from fixtures.clusters.kind.node import KindNode
 
 TASKS = """\
 TASK                                PID     STATUS
@@ -27,12 +28,12 @@ LISTEN 0      4096            [::]:9000          [::]:*
 """
 
 
-def node(folder: Path, prints: str, status: int = 0) -> Node:
+def node(folder: Path, prints: str, status: int = 0) -> KindNode:
     (folder / "prints").write_text(prints)
     docker = folder / "docker"
     docker.write_text(f'#!/bin/sh\necho "$@" > {folder}/asked\n/bin/cat {folder}/prints\nexit {status}\n')
     docker.chmod(0o755)
-    return Node(name="lab-control-plane", environment={"PATH": str(folder)}, timeout=5)
+    return KindNode(name="lab-control-plane", environment={"PATH": str(folder)}, timeout=5)
 
 
 def asked(folder: Path) -> str:

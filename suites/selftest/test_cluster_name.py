@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from fixtures.clients.ports import is_free
-from fixtures.values.claims import NameTaken, NodeSeen, check_usable, held, refuse_others
-from fixtures.values.cluster import BusyPort, with_ports
-from fixtures.values.kept import FILE, NotKept
+from fixtures.clusters.checkpoint import FILE, NotKept
+from fixtures.clusters.kind.cluster import BusyPort, with_ports
+from fixtures.clusters.run_lock import NameTaken, NodeSeen, check_usable, locked_folder, refuse_others
 
 IMAGE = "lab/node:1"
 OURS = NodeSeen("istio-lab-mine", "running", IMAGE)
@@ -18,22 +18,22 @@ FOREIGN = OURS._replace(network="kind")
 
 def test_a_name_is_held_by_one_run_at_a_time(tmp_path: Path) -> None:
     with (
-        held(tmp_path / "mine"),
+        locked_folder(tmp_path / "mine"),
         pytest.raises(NameTaken, match="another run has the cluster mine now: wait for its end, or choose"),
-        held(tmp_path / "mine"),
+        locked_folder(tmp_path / "mine"),
     ):
         pass
 
 
 def test_another_name_is_free_meanwhile(tmp_path: Path) -> None:
-    with held(tmp_path / "mine"), held(tmp_path / "yours") as folder:
+    with locked_folder(tmp_path / "mine"), locked_folder(tmp_path / "yours") as folder:
         assert folder == tmp_path / "yours"
 
 
 def test_a_folder_that_an_earlier_run_left_is_taken_up(tmp_path: Path) -> None:
-    with held(tmp_path / "mine") as left:
+    with locked_folder(tmp_path / "mine") as left:
         (left / "kubeconfig").touch()
-    with held(tmp_path / "mine") as folder:
+    with locked_folder(tmp_path / "mine") as folder:
         assert (folder / "kubeconfig").exists()
 
 

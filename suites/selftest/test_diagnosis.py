@@ -6,8 +6,8 @@ import pytest
 
 from fixtures.causes.diagnosis import Diagnosis
 from fixtures.clients.api_server import ApiError, UnknownKind
-from fixtures.clients.asked import Asked
 from fixtures.clients.command import CommandFailed
+from fixtures.clients.desired_state import Asked
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Kube
 from suites.selftest.recordings import recorded

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import doctor, engine, runtime
-from lab.doctor import Finding, State
+from lab.doctor import Prerequisite, State
 
 
 def test_every_look_gives_findings_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +43,9 @@ def test_registry_that_does_not_answer_is_missing_and_not_named(
 def test_missing_things_are_summed_up(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lacking = Finding("memory", State.MISSING, "1.0 GiB available", "6 GiB are needed: take a larger machine")
+    lacking = Prerequisite(
+        "memory", State.MISSING, "1.0 GiB available", "6 GiB are needed: take a larger machine"
+    )
     monkeypatch.setattr(doctor, "examine", lambda: [lacking])
     assert not doctor.print_findings()
     shown = capsys.readouterr().out

@@ -10,9 +10,10 @@ from typing import cast
 
 import pytest
 
-from lab import engine, firewall, network, outside, paths
+from lab import engine, firewall, network, paths
 from lab.errors import LabError
 from lab.firewall import Range
+from suites.lab import egress_watch
 
 RULES = """-P FORWARD ACCEPT
 -A FORWARD -i ilabX ! -o ilabX -m comment --comment "{mine}one" -j REJECT
@@ -141,7 +142,7 @@ def test_resolvers_are_read_without_those_of_ipv6(tmp_path: Path, monkeypatch: p
 @pytest.mark.skipif(os.geteuid() != 0, reason="a packet socket needs root")
 def test_watch_sees_packets_and_names_and_no_others() -> None:
     with (
-        outside.watch(["lo"], ["127.0.77.0/24"], ["Leak"]) as seeing,
+        egress_watch.watch(["lo"], ["127.0.77.0/24"], ["Leak"]) as seeing,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
     ):
         for payload, address in (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fixtures.ledger.kept import KEPT, check_as_kept, kept
+from fixtures.ledger.baselines import KEPT, check_as_kept, kept
 from fixtures.ledger.ledger import Key, Ledger, LedgerError
 
 KEY = Key(distribution="lab", istio="1.29.1", kubernetes="1.35.4", profile="default")

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from fixtures.ledger import __main__ as program
-from fixtures.ledger import notes
+from fixtures.command import ledger as program
+from fixtures.ledger import release_notes
 from fixtures.ledger.difference import diff
 from fixtures.ledger.ledger import Ledger
-from fixtures.ledger.notes import Comparison, Note, words_of_code
-from fixtures.ledger.telling import notes_text
+from fixtures.ledger.release_notes import Comparison, Note, words_of_code
+from fixtures.ledger.render import notes_text
 from suites.selftest.test_ledger import KEY
 from suites.selftest.test_ledger_diff import OLD
 
@@ -55,7 +55,7 @@ def test_notes_that_the_older_release_has_word_for_word_are_left_out(folder: Pat
     older.mkdir()
     (older / "breakers.yaml").write_text(BREAKERS)
     (older / "flag.yaml").write_text(FLAG.replace("Added", "Fixed"))
-    read, unreadable = notes.read(folder, older)
+    read, unreadable = release_notes.read(folder, older)
     assert [(each.file, each.reworded) for each in read] == [("flag.yaml", True), ("wordless.yaml", False)]
     assert unreadable == []
 
@@ -63,20 +63,20 @@ def test_notes_that_the_older_release_has_word_for_word_are_left_out(folder: Pat
 def test_a_file_that_is_no_note_is_named(folder: Path) -> None:
     (folder / "broken.yaml").write_text("releaseNotes: [")
     (folder / "other.yaml").write_text("apiVersion: v1\n---\nkind: none\n")
-    read, unreadable = notes.read(folder)
+    read, unreadable = release_notes.read(folder)
     assert len(read) == 3
     assert unreadable == ["broken.yaml", "other.yaml"]
 
 
 def test_a_notes_title_is_its_upgrade_notes_or_its_first_sentence(folder: Path) -> None:
-    titles = {each.file: each.title for each in notes.read(folder)[0]}
+    titles = {each.file: each.title for each in release_notes.read(folder)[0]}
     assert titles["breakers.yaml"] == "Circuit breaker metrics tracking"
     assert titles["wordless.yaml"] == "**Fixed** a crash."
 
 
 def compared(before: dict[str, Any], after: dict[str, Any], *given: Note) -> Comparison:
     old, new = Ledger(OLD, before), Ledger(KEY, after)
-    return notes.compare(old, new, diff(old, new), given, ())
+    return release_notes.compare(old, new, diff(old, new), given, ())
 
 
 def note(text: str) -> Note:
@@ -122,7 +122,7 @@ def test_two_words_at_once_are_enough() -> None:
 def test_the_text_says_what_is_seen_what_is_not_and_what_no_note_tells(folder: Path) -> None:
     before = {"clusters": {"a": {"track_remaining": True}, "b": {"track_remaining": True}}, "settings": {}}
     after = {"clusters": {"a": {}, "b": {}}, "settings": {"PILOT_NEW": "1"}}
-    text = notes_text(compared(before, after, *notes.read(folder)[0]))
+    text = notes_text(compared(before, after, *release_notes.read(folder)[0]))
     seen, unseen, untold = (
         text.index(part) for part in ("Seen in the diff (1)", "Not visible", "in no note (1)")
     )

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from fixtures.ledger import metrics, pods, words
+from fixtures.ledger import cli_output, metrics, pods
 from fixtures.ledger.iptables import rules_by_chain
+from fixtures.ledger.normalize import chains, shaped
 from fixtures.ledger.proxies import Subject, proxy
 from fixtures.ledger.reference import reference
 from fixtures.ledger.rules import ORDER
-from fixtures.ledger.shape import chains, shaped
 from suites.selftest.recordings import recorded
 
 SUBJECT = Subject(hosts=("subject.test.svc", "subject.ledger.test"), address="10.96.1.2", ports=(8000, 9000))
@@ -209,7 +209,7 @@ def test_chains_of_a_real_pod_are_in_order() -> None:
 
 def test_the_reference_has_commands_settings_and_metrics() -> None:
     found = reference(PAGE)
-    assert words.commands(found) == {
+    assert cli_output.commands(found) == {
         "istioctl": ["--kubeconfig <string>"],
         "istioctl analyze": ["--recursive"],
         "istioctl version": [],

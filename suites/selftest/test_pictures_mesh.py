@@ -6,17 +6,17 @@ import pytest
 
 from reports.pictures.columns import columns
 from reports.pictures.mesh import mesh
-from reports.pictures.scene import Edge, Node, Scene
+from reports.pictures.scene import Edge, Scene, SceneNode
 from suites.selftest.drawings import drawing
 
-CLIENT = Node(name="client", kind="outside")
-GATEWAY = Node(name="istio-ingressgateway", namespace="istio-system", kind="gateway", ready=True)
-PLAIN = Node(name="test-deployment", namespace="test-namespace", sidecar=False, ready=True)
-INJECTED = Node(name="test-deployment", namespace="test-namespace", sidecar=True, ready=False)
-ISTIOD = Node(name="istiod", namespace="istio-system", sidecar=False, ready=True)
+CLIENT = SceneNode(name="client", kind="outside")
+GATEWAY = SceneNode(name="istio-ingressgateway", namespace="istio-system", kind="gateway", ready=True)
+PLAIN = SceneNode(name="test-deployment", namespace="test-namespace", sidecar=False, ready=True)
+INJECTED = SceneNode(name="test-deployment", namespace="test-namespace", sidecar=True, ready=False)
+ISTIOD = SceneNode(name="istiod", namespace="istio-system", sidecar=False, ready=True)
 
 
-def scene(app: Node, mutual_tls: float | None, *more: Node, **answers: int) -> Scene:
+def scene(app: SceneNode, mutual_tls: float | None, *more: SceneNode, **answers: int) -> Scene:
     codes = {code.removeprefix("c"): count for code, count in answers.items()}
     edges = (
         Edge(source=CLIENT.key, target=GATEWAY.key, answers=codes, mutual_tls=0.0),

@@ -8,7 +8,7 @@ import pytest
 
 from reports.pictures.scales import clock, lasting, latencies, ticks, time_ticks
 from reports.pictures.series import BIN, MOST_MARKS, bins, failures, percentile
-from reports.pictures.timeline import Band, Held, Point, timeline
+from reports.pictures.timeline import Band, Lifeline, Point, timeline
 from suites.selftest.drawings import drawing
 
 BEGUN = 1_760_000_000.0
@@ -47,7 +47,8 @@ def heights(svg: str) -> list[float]:
 @pytest.mark.parametrize("seconds", [(60,) * 9, (300, *([5] * 7), 565), (5,) * 9, (1, 3000, 1)], ids=str)
 def test_words_never_meet_however_short_the_phases(seconds: Sequence[float]) -> None:
     held = [
-        Held(f"north-south websocket of a long name {n}", BEGUN, BEGUN + 9, "malformed") for n in range(20)
+        Lifeline(f"north-south websocket of a long name {n}", BEGUN, BEGUN + 9, "malformed")
+        for n in range(20)
     ]
     points = [*sent(30), *(failed(n, f"outcome number {n % 12}") for n in range(60))]
     assert drawing(timeline(bands(*seconds), points, held=held)).collisions() == []
@@ -97,7 +98,7 @@ def test_many_kinds_of_outcome_share_a_row() -> None:
 
 
 def test_a_broken_connection_ends_where_it_broke_and_comes_first() -> None:
-    held = [Held("events", BEGUN, None, "open"), Held("websocket", BEGUN + 5, BEGUN + 42, "reset")]
+    held = [Lifeline("events", BEGUN, None, "open"), Lifeline("websocket", BEGUN + 5, BEGUN + 42, "reset")]
     shown = drawing(timeline(bands(60), [*sent(60)], held=held))
     rows = [each.text for each in shown.words if each.text in {"events", "websocket", "open", "0:42 reset"}]
     assert rows == ["websocket", "0:42 reset", "events", "open"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fixtures.ladder import STAGES
+from fixtures.stages import STAGES
 from reports.pictures.timings import VERDICTS, timings
 from reports.summary import StageRecord
 from suites.selftest.drawings import drawing

@@ -3,9 +3,9 @@
 import pytest
 
 from fixtures.settings import upgrade_holds
-from fixtures.traffic.gaps import GATE
 from fixtures.traffic.streams import RATE
-from fixtures.values.upgrade.rehearsal import is_rehearsal
+from fixtures.upgrade.baseline import is_rehearsal
+from fixtures.upgrade.judging.evidence_gaps import GATE
 
 #: Seconds that Envoy drains a listener for, and that a pod has to end.
 DRAIN, GRACE = 45, 30

@@ -7,7 +7,7 @@ import pytest
 
 from fixtures import waits
 from fixtures.clients.kube import Kube
-from fixtures.values.upgrade.injection import Injected, InjectionProbe
+from fixtures.upgrade.injection import Injected, InjectionProbe
 from suites.selftest.fake_api_server import PODS, FakeApiServer, Json, fake_api_server, refusal
 
 POD: Json = {

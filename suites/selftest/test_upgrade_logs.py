@@ -9,7 +9,7 @@ import pytest
 from fixtures import waits
 from fixtures.clients.background import Background, background
 from fixtures.clients.command import Completed
-from fixtures.values.upgrade.logs import SCRIPT, contents, logs_in
+from fixtures.upgrade.logs import SCRIPT, contents, logs_in
 
 NAME = "upgrade_web_uid@app@0"
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from fixtures.values.upgrade.asked import Strategy
-from fixtures.values.upgrade.preflight import Finding, demands, describe
+from fixtures.upgrade.preflight import Obstacle, demands, describe
+from fixtures.upgrade.request import StrategyName
 
 
 def container(cpu: str, name: str = "c", **more: Any) -> dict[str, Any]:
@@ -38,7 +38,9 @@ PODS = [
 
 
 @pytest.mark.parametrize(("strategy", "gateways"), [("canary", 2), ("in-place", 1)])
-def test_a_control_plane_more_gateways_and_one_of_each_workload(strategy: Strategy, gateways: int) -> None:
+def test_a_control_plane_more_gateways_and_one_of_each_workload(
+    strategy: StrategyName, gateways: int
+) -> None:
     found = [(each.what, each.cpu) for each in demands(COMING, PODS, [], strategy)]
     assert found == [("istiod-1-29-1", 500), *[("ingress", 100)] * gateways, ("app", 100)]
 
@@ -53,6 +55,6 @@ def test_what_is_planned_comes_with_a_sidecar_and_one_more() -> None:
 
 def test_findings_are_told_one_a_line() -> None:
     assert describe([]) == "nothing stands against the upgrade"
-    assert describe([Finding("room in the cluster", "stops", "needs 350 m CPU more")]) == (
+    assert describe([Obstacle("room in the cluster", "stops", "needs 350 m CPU more")]) == (
         "room in the cluster: needs 350 m CPU more"
     )

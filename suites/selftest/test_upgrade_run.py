@@ -6,11 +6,11 @@ from typing import Any, cast
 import pytest
 
 from fixtures.clients.command import CommandFailed
-from fixtures.values.upgrade.asked import Upgrade
-from fixtures.values.upgrade.protocol import Protocol
-from fixtures.values.upgrade.release import Release
-from fixtures.values.upgrade.run import Run, Strategic
-from fixtures.values.upgrade.traffic import Sent, Traffic
+from fixtures.upgrade.release import Release
+from fixtures.upgrade.request import Upgrade
+from fixtures.upgrade.run import Run, Strategy
+from fixtures.upgrade.timeline import Timeline
+from fixtures.upgrade.traffic import Sent, Traffic
 from fixtures.waits import NotReady
 
 SENT = cast("Sent", object())
@@ -23,21 +23,21 @@ class Acting:
         self.fails: dict[str, Exception] = {}
         self.old, self.new = release("1.28.2", "1-28-2"), release("1.29.1", "1-29-1")
 
-    def _phase(self, protocol: Protocol, name: str) -> None:
+    def _phase(self, protocol: Timeline, name: str) -> None:
         with protocol.phase(name, ""), protocol.step(name):
             if name in self.fails:
                 raise self.fails[name]
 
-    def rehearse(self, protocol: Protocol) -> None:
+    def rehearse(self, protocol: Timeline) -> None:
         self._phase(protocol, "rehearsal-workloads")
 
-    def forward(self, protocol: Protocol) -> None:
+    def forward(self, protocol: Timeline) -> None:
         self._phase(protocol, "control-plane")
 
-    def back(self, protocol: Protocol) -> None:
+    def back(self, protocol: Timeline) -> None:
         self._phase(protocol, "rollback-control-plane")
 
-    def clean_up(self, protocol: Protocol) -> None:
+    def clean_up(self, protocol: Timeline) -> None:
         self._phase(protocol, "clean-up")
 
     def look(self, moment: str) -> Any:
@@ -80,8 +80,8 @@ def begun(acting: Acting, flowing: Flowing) -> Callable[..., Run]:
         run = Run(
             upgrade=Upgrade(old="1.28.2", new="1.29.1", **options),
             strategy="canary",
-            acting=cast("Strategic", acting),
-            protocol=Protocol(minima={}, check_flowing=flowing.check_flowing, tell=lambda _: None),
+            acting=cast("Strategy", acting),
+            protocol=Timeline(minima={}, check_flowing=flowing.check_flowing, tell=lambda _: None),
             traffic=cast("Traffic", flowing),
             look=acting.look,
             remains=lambda revision: [f"left of {revision}"],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fixtures.values.upgrade.schemas import removed, schemas
+from fixtures.upgrade.schemas import removed, schemas
 
 
 def crd(spec: dict[str, Any], version: str = "v1", *, served: bool = True) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from typing import Any, cast
 import pytest
 
 from fixtures.clients.istioctl import Istioctl
-from fixtures.overlay import Manifests
+from fixtures.manifests import Manifests
 from fixtures.settings import Names
-from fixtures.values.upgrade.actions import Actions
-from fixtures.values.upgrade.app import TrafficApp
-from fixtures.values.upgrade.canary import Canary
-from fixtures.values.upgrade.in_place import InPlace
-from fixtures.values.upgrade.protocol import Protocol
-from fixtures.values.upgrade.release import Release
+from fixtures.upgrade.app import TrafficApp
+from fixtures.upgrade.release import Release
+from fixtures.upgrade.steps import Steps
+from fixtures.upgrade.strategies.canary import Canary
+from fixtures.upgrade.strategies.in_place import InPlace
+from fixtures.upgrade.timeline import Timeline
 
 
 class Recorded:
@@ -65,8 +65,8 @@ def actor() -> Recorded:
 
 
 @pytest.fixture
-def protocol() -> Protocol:
-    return Protocol(minima={}, check_flowing=lambda: None, tell=lambda _: None)
+def protocol() -> Timeline:
+    return Timeline(minima={}, check_flowing=lambda: None, tell=lambda _: None)
 
 
 def release(actor: Recorded, version: str, revision: str = "") -> Release:
@@ -77,7 +77,7 @@ def release(actor: Recorded, version: str, revision: str = "") -> Release:
 @pytest.fixture
 def canary(actor: Recorded) -> Canary:
     return Canary(
-        actions=cast("Actions", actor),
+        actions=cast("Steps", actor),
         app=cast("TrafficApp", actor),
         names=Names(),
         manifests=Manifests(),
@@ -87,18 +87,18 @@ def canary(actor: Recorded) -> Canary:
 
 
 def in_place(actor: Recorded, new: str = "1.29.1") -> InPlace:
-    actions, app = cast("Actions", actor), cast("TrafficApp", actor)
+    actions, app = cast("Steps", actor), cast("TrafficApp", actor)
     old = release(actor, "1.28.2")
     return InPlace(actions=actions, app=app, names=Names(), old=old, new=release(actor, new))
 
 
-def test_in_place_istioctl_goes_before_the_workloads(actor: Recorded, protocol: Protocol) -> None:
+def test_in_place_istioctl_goes_before_the_workloads(actor: Recorded, protocol: Timeline) -> None:
     in_place(actor).forward(protocol)
     assert actor.done == ["upgrade 1.29.1", "restart the workloads"]
     assert [phase.name for phase in protocol.phases] == ["control-plane", "gateway", "workloads"]
 
 
-def test_in_place_the_way_back_is_an_install_of_the_old_version(actor: Recorded, protocol: Protocol) -> None:
+def test_in_place_the_way_back_is_an_install_of_the_old_version(actor: Recorded, protocol: Timeline) -> None:
     in_place(actor).back(protocol)
     assert actor.done == ["install 1.28.2", "restart the workloads"]
     assert "the old gateways end" in [step.what for step in protocol.steps]
@@ -107,21 +107,21 @@ def test_in_place_the_way_back_is_an_install_of_the_old_version(actor: Recorded,
 
 
 def test_the_way_back_awaits_no_gateway_that_the_upgrade_never_came_to(
-    actor: Recorded, protocol: Protocol
+    actor: Recorded, protocol: Timeline
 ) -> None:
     actor.generations = iter([7] * 10)
     in_place(actor).back(protocol)
     assert "the old gateways end" not in [step.what for step in protocol.steps]
 
 
-def test_an_a_a_run_restarts_what_an_upgrade_would(actor: Recorded, protocol: Protocol) -> None:
+def test_an_a_a_run_restarts_what_an_upgrade_would(actor: Recorded, protocol: Timeline) -> None:
     actor.generations = iter([7] * 10)
     in_place(actor, "1.28.2").forward(protocol)
     assert actor.done[1:] == ["restart istiod", "restart istio-ingressgateway", "restart the workloads"]
 
 
 def test_the_canary_begins_beside_the_old_and_moves_the_tag_last(
-    canary: Canary, actor: Recorded, protocol: Protocol
+    canary: Canary, actor: Recorded, protocol: Timeline
 ) -> None:
     canary.forward(protocol)
     assert actor.done == [
@@ -133,7 +133,7 @@ def test_the_canary_begins_beside_the_old_and_moves_the_tag_last(
     ]
 
 
-def test_the_canary_goes_back_in_the_other_order(canary: Canary, actor: Recorded, protocol: Protocol) -> None:
+def test_the_canary_goes_back_in_the_other_order(canary: Canary, actor: Recorded, protocol: Timeline) -> None:
     canary.back(protocol)
     assert actor.done == [
         "tag stable on 1-28-2",
@@ -156,7 +156,7 @@ def test_the_canarys_gateway_of_each_revision_selects_its_own_pods(canary: Canar
     assert labels["istio.io/rev"] == "1-28-2"
 
 
-def test_the_old_control_plane_goes_last_of_all(canary: Canary, actor: Recorded, protocol: Protocol) -> None:
+def test_the_old_control_plane_goes_last_of_all(canary: Canary, actor: Recorded, protocol: Timeline) -> None:
     canary.clean_up(protocol)
     assert actor.done[-3:] == [
         "tag default on 1-29-1",

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from fixtures.traffic.accounting import Account, outages
 from fixtures.traffic.app import App, Reply, Request
-from fixtures.traffic.clock import Clock
-from fixtures.traffic.phases import Phase
+from fixtures.traffic.clock import SteadyClock
 from fixtures.traffic.records import Stream
-from fixtures.traffic.verdict import judge
+from fixtures.upgrade.judging.accounting import Account, outages
+from fixtures.upgrade.judging.phases import Phase
+from fixtures.upgrade.judging.verdict import judge
 from suites.selftest.traffic_peers import LOOPBACK
 
 #: Seconds of the planted delay, and of the planted outage.
@@ -59,7 +59,7 @@ class Faulty(App):
 
 async def plant(app: Faulty, port: int, seconds: float) -> list[Phase]:
     """One phase after the other, each so long and each with its fault in the middle; gives the phases."""
-    clock, phases = Clock(asyncio.get_running_loop().time), []
+    clock, phases = SteadyClock(asyncio.get_running_loop().time), []
     for name in ("before", "failed", "latency", "duplicated", "outage", "allowed", "after"):
         begun = clock.now()
         app.delay = DELAY if name == "latency" else 0.0

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from fixtures.values.upgrade.observation import Observation
-from fixtures.values.upgrade.release import Release
-from fixtures.values.upgrade.run import Moment, Run
+from fixtures.upgrade.probe import Observation
+from fixtures.upgrade.release import Release
+from fixtures.upgrade.run import Moment, Run
 
 Seen = Callable[[Moment], Observation]
 

@@ -4,15 +4,15 @@ import allure
 import pytest
 
 from fixtures.checks.upgrade import check_none
-from fixtures.values import Observed
-from fixtures.values.upgrade.preflight import Finding, describe
+from fixtures.stages import Observed
+from fixtures.upgrade.preflight import Obstacle, describe
 
 pytestmark = pytest.mark.upgrade
 
 
 @allure.title("Nothing stands against the upgrade ({strategy})")
 def test_nothing_stands_against_the_upgrade(
-    strategy: str, preflight: list[Finding], observed: Observed
+    strategy: str, preflight: list[Obstacle], observed: Observed
 ) -> None:
     """analyze, precheck, what the new version takes away, room for all at once, the revision's name."""
     observed(describe(preflight))

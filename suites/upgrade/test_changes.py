@@ -3,9 +3,9 @@
 import allure
 import pytest
 
-from fixtures.values import Observed
-from fixtures.values.upgrade.asked import Upgrade
-from fixtures.values.upgrade.changes import Changes
+from fixtures.stages import Observed
+from fixtures.upgrade.changes import Changes
+from fixtures.upgrade.request import Upgrade
 
 pytestmark = pytest.mark.upgrade
 

@@ -12,11 +12,11 @@ from fixtures.checks.mtls import check_peer
 from fixtures.checks.pods import check_all_ready, check_injected
 from fixtures.checks.responses import check_status
 from fixtures.settings import REQUEST_METRICS, Names
-from fixtures.values.upgrade.app import APP, NAMESPACE
-from fixtures.values.upgrade.asked import Upgrade
-from fixtures.values.upgrade.observation import MARKED
-from fixtures.values.upgrade.release import Release
-from fixtures.values.upgrade.run import Moment
+from fixtures.upgrade.app import APP, NAMESPACE
+from fixtures.upgrade.probe import MARKED
+from fixtures.upgrade.release import Release
+from fixtures.upgrade.request import Upgrade
+from fixtures.upgrade.run import Moment
 from suites.upgrade.conftest import Seen
 
 pytestmark = [pytest.mark.upgrade, pytest.mark.parametrize("moment", ["after", "after-rollback"])]

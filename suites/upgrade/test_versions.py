@@ -11,9 +11,9 @@ from fixtures.checks.upgrade import (
     check_objects_unchanged,
     check_proxy_versions,
 )
-from fixtures.values import Observed
-from fixtures.values.upgrade.release import Release
-from fixtures.values.upgrade.run import EndedFromOutside, Moment, Run
+from fixtures.stages import Observed
+from fixtures.upgrade.release import Release
+from fixtures.upgrade.run import EndedFromOutside, Moment, Run
 from suites.upgrade.conftest import Seen
 
 pytestmark = pytest.mark.upgrade

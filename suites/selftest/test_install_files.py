@@ -1,0 +1,47 @@
+"""What istioctl is told to install by: the distribution's files, the user's over them, the version last."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fixtures.installers.install_files import write_files
+
+LAYER = Path("layer.yaml")
+
+
+def loaded(path: Path) -> dict[str, Any]:
+    """A file's one document."""
+    found = yaml.safe_load(path.read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_version_comes_last_with_revision_and_proxy_image(tmp_path: Path) -> None:
+    """What the run asks for can be overridden by no file of anyone."""
+    layer, named = write_files(tmp_path, "1.29.1", "1-29-1", layers=[LAYER], proxy_image="proxy:1.37.0")
+    assert layer == LAYER
+    values = {"global": {"proxy": {"image": "proxy:1.37.0"}}}
+    assert loaded(named)["spec"] == {"tag": "1.29.1", "revision": "1-29-1", "values": values}
+
+
+def test_without_a_revision_none_is_named(tmp_path: Path) -> None:
+    """An empty revision would be another one than none."""
+    (named,) = write_files(tmp_path, "1.29.1", layers=[])
+    assert loaded(named)["spec"] == {"tag": "1.29.1"}
+
+
+def test_the_users_values_are_laid_between(tmp_path: Path) -> None:
+    """Plain values become an overlay of their own; the user's file is left as it is."""
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("pilot: {traceSampling: 5}\n")
+    layer, users, _ = write_files(tmp_path, "1.29.1", layers=[LAYER], users=mine)
+    assert (layer, loaded(users)["spec"]) == (LAYER, {"values": {"pilot": {"traceSampling": 5}}})
+    assert mine.read_text() == "pilot: {traceSampling: 5}\n"
+
+
+def test_the_users_overlay_is_taken_as_it_is(tmp_path: Path) -> None:
+    """An IstioOperator needs nothing around it."""
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("{apiVersion: install.istio.io/v1alpha1, kind: IstioOperator, spec: {}}\n")
+    assert write_files(tmp_path, "1.29.1", layers=[LAYER], users=mine)[1] == mine

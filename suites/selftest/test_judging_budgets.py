@@ -1,0 +1,299 @@
+"""Budgets by name, what a run cost of each, what it does not prove, and the verdict."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from fixtures.settings import UnknownName
+from fixtures.traffic.records import Record, Result, StreamLife, Summary
+from fixtures.upgrade.judging.accounting import Account, reconcile
+from fixtures.upgrade.judging.budgets import BUDGETS, Judged, Verdict, overridden
+from fixtures.upgrade.judging.evidence_gaps import GATE, QUICK, Mode, gaps
+from fixtures.upgrade.judging.log_entries import AppEntry
+from fixtures.upgrade.judging.phases import Phase
+from fixtures.upgrade.judging.verdict import Injections, judge, verdict
+from suites.selftest.traffic_peers import stream
+
+STREAMS = (stream("get", rate=40), stream("denied", rate=10, expected="403", path="/denied"))
+PHASES = (Phase("before", "", 0, 20, 20), Phase("gateway", "", 20, 40, 20, replaces=("north-south",)))
+MODE = Mode(name="trial", requests=1_600)
+HELD = StreamLife("events", "events", "north-south", 0.0, None, "open", 200, 0.3, 0)
+INJECTIONS = Injections(created=40, missed=0)
+REFUSED = Injections(created=40, missed=0, refused=2)
+
+
+def records(seconds: float = 40, *, slow: float = 0.002) -> list[Record]:
+    """What both streams send until then; latencies vary a little, and are `slow` from the second phase on."""
+    sent = []
+    for each in STREAMS:
+        for number in range(int(seconds * each.rate)):
+            start = number / each.rate
+            took = (0.002 if start < 20 else slow) * (1 + number % 7 / 10)
+            sent.append(Record(f"{each.name}-{number}", each.name, start, took, each.expected, "new", 0.001))
+    return sent
+
+
+def served(sent: Sequence[Record]) -> list[AppEntry]:
+    return [AppEntry(each.id, "GET", "/echo", each.start, "app-1") for each in sent if each.outcome == "200"]
+
+
+def account(sent: Sequence[Record], app: Sequence[AppEntry] | None = None) -> Account:
+    entries = served(sent) if app is None else app
+    return reconcile(sent, gateway=(), sidecar=(), app=entries, streams=STREAMS, phases=PHASES)
+
+
+def result(sent: Sequence[Record]) -> Result:
+    counts = {each.name: sum(one.stream == each.name for one in sent) for each in STREAMS}
+    return Result(tuple(sent), (HELD,), Summary(0.0, 40.0, "SIGTERM", counts, 0.001, 0.001, 0.1, 9), 0)
+
+
+def judged(sent: Sequence[Record], app: Sequence[AppEntry] | None = None) -> dict[str, Judged]:
+    found = judge(account(sent, app), PHASES, streams=STREAMS, held=[HELD], injections=INJECTIONS)
+    return {each.budget.name: each for each in found}
+
+
+def missed(found: dict[str, Judged]) -> list[str]:
+    return [name for name, each in found.items() if not each.met]
+
+
+def with_outcome(sent: list[Record], identity: str, outcome: str) -> list[Record]:
+    return [replace(each, outcome=outcome) if each.id == identity else each for each in sent]
+
+
+def test_a_budget_is_changed_by_its_name_and_the_others_stay() -> None:
+    limits = {budget.name: budget.limit for budget in overridden({"failed": 2})}
+    assert limits == {budget.name: budget.limit for budget in BUDGETS} | {"failed": 2}
+
+
+def test_an_unknown_budget_is_refused_with_those_there_are() -> None:
+    with pytest.raises(
+        UnknownName, match=r"no budget named 'faild' \(did you mean failed\?\); known: failed"
+    ):
+        overridden({"faild": 2})
+
+
+@pytest.mark.parametrize("limit", [-1, float("nan")])
+def test_a_budget_below_nothing_is_refused(limit: float) -> None:
+    with pytest.raises(ValueError, match="failed must be at least 0 requests, not"):
+        overridden({"failed": limit})
+
+
+def test_a_sound_run_meets_every_budget_and_says_what_it_proves() -> None:
+    found = judged(records())
+    assert list(found) == [budget.name for budget in BUDGETS]
+    assert missed(found) == []
+    assert found["failed"].upper_bound == pytest.approx(1 - 0.05 ** (1 / 2000))
+    assert found["failed"].describe() == (
+        "met          failed: 0 of at most 0 requests; at most 0.150% with 95% confidence; among 2,000"
+    )
+    assert found["wrongly-allowed"].upper_bound == pytest.approx(1 - 0.05 ** (1 / 400))
+
+
+def test_one_failed_request_misses_its_budget_with_its_phase() -> None:
+    found = judged(with_outcome(records(), "get-1000", "reset"))
+    assert missed(found) == ["failed"]
+    assert (found["failed"].value, found["failed"].note) == (
+        1, "among 2,000: 1 in gateway; 1 in no log, 0 served without an answer"
+    )  # fmt: skip
+
+
+def test_a_limit_that_was_raised_is_met() -> None:
+    sent = with_outcome(records(), "get-1000", "reset")
+    found = judge(account(sent), PHASES, streams=STREAMS, budgets=overridden({"failed": 1}))
+    assert [each.met for each in found if each.budget.name == "failed"] == [True]
+
+
+def test_one_wrongly_allowed_request_misses_its_budget() -> None:
+    assert missed(judged(with_outcome(records(), "denied-100", "200"))) == ["wrongly-allowed"]
+
+
+def test_one_duplicate_misses_its_budget() -> None:
+    sent = records()
+    assert missed(judged(sent, [*served(sent), *served(sent)[:1]])) == ["duplicated"]
+
+
+def test_a_pod_without_a_sidecar_misses_its_budget() -> None:
+    found = judge(account(records()), PHASES, streams=STREAMS, held=[HELD], injections=Injections(40, 1))
+    assert [each.budget.name for each in found if not each.met] == ["missed-injections"]
+
+
+def test_a_pod_that_was_refused_at_first_is_told() -> None:
+    found = judge(account(records()), PHASES, streams=STREAMS, held=[HELD], injections=REFUSED)
+    (pods,) = [each for each in found if each.budget.name == "missed-injections"]
+    assert pods.met
+    assert pods.note == "among 40: 2 refused while the webhook did not answer, and asked for again"
+
+
+@pytest.mark.parametrize(
+    ("held", "broken"),
+    [
+        (replace(HELD, ended=30.0, end="closed"), 0),
+        (replace(HELD, ended=10.0, end="closed"), 1),
+        (replace(HELD, direction="east-west", ended=30.0, end="cut off"), 1),
+        (replace(HELD, lost=2), 1),
+    ],
+    ids=["with-its-pod", "before-that", "in-the-other-direction", "lost-messages"],
+)
+def test_a_held_stream_may_only_end_with_the_pod_that_carries_it(held: StreamLife, broken: int) -> None:
+    (found,) = (
+        each
+        for each in judge(account(records()), PHASES, streams=STREAMS, held=[HELD, held])
+        if each.budget.name == "held-broken"
+    )
+    assert (found.value, found.met) == (broken, not broken)
+
+
+def test_five_milliseconds_of_added_latency_miss_both_budgets() -> None:
+    found = judged(records(slow=0.007))
+    assert missed(found) == ["latency-p50", "latency-p99"]
+    assert found["latency-p50"].value == pytest.approx(3.5)
+    assert (
+        "gateway, north-south: 9.1 ms against 2.6 ms in this run's phase before" in found["latency-p50"].note
+    )
+
+
+def test_a_difference_within_the_noise_of_schedulers_is_none() -> None:
+    assert missed(judged(records(slow=0.003))) == []
+
+
+def test_latency_that_a_busy_machine_explains_is_no_proof() -> None:
+    late = [replace(each, lag=0.003 if each.start >= 20 else 0.001) for each in records(slow=0.007)]
+    found = judged(late)
+    assert missed(found) == []
+    assert "lag 3.0 ms: their own variation, or the machine's, explains it" in found["latency-p50"].note
+
+
+def test_latency_is_compared_with_the_same_phase_of_another_run_where_there_is_one() -> None:
+    slow = account(records(slow=0.007))
+    found = judge(slow, PHASES, streams=STREAMS, baseline=slow)
+    ratios = [each for each in found if each.budget.unit == "ratio"]
+    assert [each.value for each in ratios] == [1, 1]
+    assert all("in the same without an upgrade" in each.note for each in ratios)
+
+
+def test_what_was_not_measured_is_not_met() -> None:
+    found = judge(account(records(), app=()), PHASES[:1], streams=STREAMS)
+    unknown = [each.budget.name for each in found if each.met is None]
+    assert unknown == ["duplicated", "missed-injections", "latency-p50", "latency-p99", "held-broken"]
+
+
+def found_gaps(sent: Sequence[Record], **others: object) -> tuple[str, ...]:
+    fields = {"streams": STREAMS, "phases": PHASES, "mode": MODE, **others}
+    return gaps(account(sent), [result(sent)], **fields)  # type: ignore[arg-type]
+
+
+def test_enough_of_everything_leaves_no_gap() -> None:
+    assert found_gaps(records()) == ()
+
+
+def test_too_few_requests_of_each_stream_are_told_in_proportion_to_its_rate() -> None:
+    assert found_gaps(records(), mode=replace(MODE, requests=30_000)) == (
+        "get: 1,600 requests, 30,000 are promised in mode trial",
+        "denied: 400 requests, 7,500 are promised in mode trial",
+    )
+
+
+def test_a_phase_that_was_too_short_is_told() -> None:
+    phases = [replace(PHASES[0], minimum=45), PHASES[1]]
+    assert found_gaps(records(), phases=phases) == (
+        "the phase before lasted 20.0 s, its minimum is 45 s",
+    )  # fmt: skip
+
+
+def test_traffic_that_stops_by_itself_is_told_by_stream() -> None:
+    found = found_gaps(records(30), mode=replace(MODE, requests=1_000))
+    assert found == (
+        "get: nothing was sent for 10.0 s, from 30.0 s after the first phase began",
+        "denied: nothing was sent for 10.1 s, from 29.9 s after the first phase began",
+    )
+
+
+def test_a_generator_that_was_killed_is_told() -> None:
+    sent = records()
+    killed = replace(result(sent), summary=None)
+    assert gaps(account(sent), [killed], streams=STREAMS, phases=PHASES, mode=MODE) == (
+        "the generator of denied ended without its summary after 2,000 records",
+    )
+
+
+def test_records_that_got_lost_are_told() -> None:
+    sent = records()
+    torn = replace(result(sent), records=tuple(sent[:-3]))
+    assert gaps(account(sent), [torn], streams=STREAMS, phases=PHASES, mode=MODE) == (
+        "3 records of 2,000 are missing",
+    )
+
+
+def test_a_generator_that_lagged_is_told() -> None:
+    sent = [replace(each, lag=0.15 if each.stream == "get" else 0.001) for each in records()]
+    assert found_gaps(sent) == ("get: the generator lagged: 99% within 0.150 s, 0.1 s are allowed",)
+
+
+@pytest.mark.parametrize(
+    ("kept", "gap"),
+    [(0, "the app's log is not there"), (1_500, "the app's log lacks 100 of 1,600 answered requests")],
+)
+def test_an_apps_log_with_holes_is_told(kept: int, gap: str) -> None:
+    sent = records()
+    (found,) = gaps(
+        account(sent, served(sent)[:kept]), [result(sent)], streams=STREAMS, phases=PHASES, mode=MODE
+    )
+    # All answers without one entry, or some of them: a log that is not there is not a log with holes.
+    assert found.startswith(gap)
+
+
+def test_requests_that_only_the_logs_know_are_told() -> None:
+    sent = records()
+    more = [*served(sent), AppEntry("get-9999", "GET", "/echo", 1.0, "app-1")]
+    assert gaps(account(sent, more), [result(sent)], streams=STREAMS, phases=PHASES, mode=MODE) == (
+        "1 requests are in the logs and in no record",
+    )
+
+
+def test_no_phase_at_all_is_told() -> None:
+    assert found_gaps(records(), phases=()) == ("there was no phase",)
+
+
+def given(sent: Sequence[Record], *missing: str) -> Verdict:
+    return verdict(list(judged(sent).values()), missing, ["one node"])
+
+
+def test_a_run_that_met_all_and_lacks_nothing_is_safe() -> None:
+    found = given(records())
+    assert (found.word, found.exit_code, found.missed) == ("safe", 0, ())
+    assert found.line().startswith("safe: failed, wrongly-allowed, ")
+    assert "not covered: one node" in found.describe()
+
+
+def test_a_run_that_lacks_something_is_not_enough_evidence() -> None:
+    found = given(records(), "too few")
+    assert (found.word, found.exit_code) == ("not enough evidence", 11)
+    assert found.line() == "not enough evidence: too few"
+
+
+def test_a_run_that_exceeded_a_budget_is_unsafe_whatever_it_lacks() -> None:
+    found = given(with_outcome(records(), "get-1000", "reset"), "too few")
+    assert (found.word, found.exit_code, found.missed) == ("unsafe", 10, ("failed",))
+    assert found.line() == "unsafe: failed 1 (limit 0)"
+    assert "missing: too few" in found.describe()
+
+
+def test_a_budget_that_was_not_measured_is_a_gap() -> None:
+    some = judge(account(records()), PHASES, streams=STREAMS, held=[HELD])
+    found = verdict(some, (), ())
+    assert found.word == "not enough evidence"
+    assert found.line() == "not enough evidence: missed-injections: no pod was created to see"
+
+
+def test_a_ratio_above_its_limit_that_may_be_chance_is_said() -> None:
+    sent = [replace(each, seconds=0.5) if 35 <= each.start < 36 else each for each in records()]
+    found = given(sent)
+    assert found.word == "safe"
+    assert found.not_covered[0].startswith("latency-p99 ")
+    assert "may be chance: gateway, north-south: 500.0 ms" in found.not_covered[0]
+    assert "latency-p99 156.2 may be chance (limit 1.1)" in found.line()
+
+
+def test_gate_promises_ten_times_what_quick_does() -> None:
+    assert (QUICK.requests, GATE.requests) == (3_000, 30_000)

@@ -1,0 +1,33 @@
+"""What istioctl prints, and what of it a ledger has."""
+
+from pathlib import Path
+
+import pytest
+
+from fixtures.clients.istioctl import Istioctl
+from fixtures.ledger import cli_output
+
+
+@pytest.mark.parametrize(
+    ("table", "names"),
+    [
+        ("NAME     SUBSCRIBED TYPES\na  b", ["NAME", "SUBSCRIBED TYPES"]),
+        ("\nSERVICE FQDN\tPORT\tSUBSET", ["SERVICE FQDN", "PORT", "SUBSET"]),
+    ],
+)
+def test_columns_are_what_stands_over_a_table(table: str, names: list[str]) -> None:
+    assert cli_output.columns(table) == names
+
+
+def test_places_are_the_fields_of_a_json_value() -> None:
+    found = cli_output.places({"meshVersion": [{"Info": {"tag": "1.29.1"}}, {"Component": "pilot"}]})
+    assert found == {"meshVersion[].Info.tag", "meshVersion[].Component"}
+
+
+def test_what_istioctl_logs_is_in_one_order_and_what_it_says_in_its_own(tmp_path: Path) -> None:
+    program = tmp_path / "istioctl"
+    later, sooner = "2026-11-24T18:07:22.2Z\terror\ta", "2026-11-24T18:07:22.1Z\terror\tb"
+    program.write_text(f"#!/bin/sh\nprintf '%s\\n' '{sooner}' '{later}' z\necho y >&2\necho x >&2\n")
+    program.chmod(0o755)
+    istioctl = Istioctl(program=program, kubeconfig=Path("kc"), environment={}, timeout=5)
+    assert cli_output.said(istioctl, "analyze") == [later, sooner, "z", "y", "x"]

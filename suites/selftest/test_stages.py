@@ -1,0 +1,188 @@
+"""The ladder: order, refusals, and what happens above a broken rung; on tests inside a test."""
+
+import pytest
+
+from fixtures import stages
+from fixtures.settings import UnknownName
+from suites.selftest.inner import Inner
+
+
+@pytest.fixture
+def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Inner:
+    return Inner(pytester, monkeypatch)
+
+
+def test_every_stage_has_its_own_name_and_fixtures() -> None:
+    fixtures = [fixture for stage in stages.STAGES for fixture in stage.fixtures]
+    assert len(set(stages.NAMES)) == len(stages.STAGES)
+    assert len(set(fixtures)) == len(fixtures)
+
+
+def test_a_stage_replaces_what_lower_stages_have_made() -> None:
+    for rung, stage in enumerate(stages.STAGES):
+        assert all(stages.RUNG_OF_FIXTURE[fixture] < rung for fixture in stage.replaces)
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(UnknownName, match="did you mean metrics") as caught:
+        stages.rung_of("metric")
+    assert caught.value.known == stages.NAMES
+
+
+def test_tests_run_in_the_ladders_order(inner: Inner) -> None:
+    inner.tests("gateway(gateway)", "cluster(cluster)", "()", "test-app(app)", "cluster(cluster)")
+    assert inner.order() == [
+        "test_3",
+        *("test_2", "cluster", "test_5"),
+        *("test_4", "app"),
+        *("test_1", "istio", "gateway"),
+    ]
+
+
+def test_fixtures_are_set_up_in_the_ladders_order(inner: Inner) -> None:
+    inner.tests("gateway(gateway, app, istio, cluster)")
+    assert inner.order() == ["test_1", "cluster", "istio", "app", "gateway"]
+
+
+def test_stage_climbs_and_runs_that_rung_only(inner: Inner) -> None:
+    inner.tests("gateway(gateway)", "cluster(cluster)", "()", "control-plane(istio)")
+    assert inner.order("--stage", "control-plane") == ["test_4", "cluster", "istio"]
+
+
+def test_stage_without_a_name_lists_and_makes_nothing(inner: Inner) -> None:
+    inner.tests("gateway(gateway)")
+    result = inner.run("-s", "--stage")
+    assert result.ret == pytest.ExitCode.OK
+    assert result.outlines == stages.listing().splitlines()
+
+
+def test_a_plan_of_the_set_up_makes_nothing(inner: Inner) -> None:
+    inner.tests("gateway(gateway)", "cluster(cluster)")
+    result = inner.run("-s", "--setup-plan")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["SETUP *cluster", "SETUP *istio*", "SETUP *app*", "SETUP *gateway*"])
+    result.stdout.no_fnmatch_line("*made*")
+
+
+def test_stage_with_an_unknown_name_is_refused(inner: Inner) -> None:
+    result = inner.run("--stage", "gatway")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--stage: there is no stage named 'gatway' (did you mean gateway[?])*"])
+
+
+def test_above_a_broken_rung_nothing_runs(inner: Inner) -> None:
+    inner.tests("cluster(cluster): assert 0", "control-plane(istio)", "cluster(cluster)", "gateway(gateway)")
+    result = inner.run("-s")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(failed=1, passed=1, skipped=2)
+    result.stdout.fnmatch_lines(["SKIPPED [[]2] *: not reached because of Cluster: test_1"])
+    result.stdout.no_fnmatch_line("made istio")
+
+
+def test_a_broken_fixture_is_told_once(inner: Inner) -> None:
+    inner.conftest("@pytest.fixture(scope='session')\ndef prometheus(gateway): 1 / 0")
+    inner.tests("metrics(prometheus)", "metrics(prometheus)", "metrics(gateway)")
+    result = inner.run()
+    result.assert_outcomes(errors=1, skipped=1, passed=1)
+    result.stdout.fnmatch_lines(["SKIPPED [[]1] *: not reached because of Metrics: test_1"])
+
+
+def test_a_fixture_that_a_profile_cannot_have_keeps_its_reason(inner: Inner) -> None:
+    inner.conftest(
+        "@pytest.fixture(scope='session')\ndef prometheus(gateway): pytest.skip('none in minimal')"
+    )
+    inner.tests("metrics(prometheus)", "metrics(prometheus)")
+    result = inner.run()
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["SKIPPED *: none in minimal"] * 2)
+
+
+def test_an_expected_failure_breaks_nothing(inner: Inner) -> None:
+    inner.tests("cluster(cluster): pytest.xfail('known')", "control-plane(istio)")
+    inner.run().assert_outcomes(xfailed=1, passed=1)
+
+
+REVERSED = """
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items):
+    yield
+    items.reverse()
+"""
+
+
+def test_a_rung_that_was_passed_is_an_error(inner: Inner) -> None:
+    inner.conftest(REVERSED)
+    inner.tests("cluster(cluster)", "control-plane(istio)")
+    result = inner.run()
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(["*rung passed: the cluster has been brought to 'control-plane'*"])
+
+
+def test_a_passed_rung_breaks_nothing_above_it(inner: Inner) -> None:
+    inner.conftest(REVERSED.replace("items.reverse()", "items.insert(1, items.pop(0))"))
+    inner.tests("cluster(cluster)", "control-plane(istio)", "test-app(app)")
+    inner.run().assert_outcomes(errors=1, passed=2)
+
+
+def test_a_fixture_of_a_higher_rung_is_an_error(inner: Inner) -> None:
+    inner.tests("cluster(app)", "test-app(app)")
+    result = inner.run()
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(["*this test needs app, which a stage above its own makes"])
+
+
+def test_a_rung_is_passed_by_whatever_asks_for_more(inner: Inner) -> None:
+    inner.tests("cluster(request): request.getfixturevalue('app')", "cluster(cluster)")
+    inner.run().assert_outcomes(errors=1, passed=1)
+
+
+def test_a_test_that_stands_before_its_own_rungs_fixture_comes_first(inner: Inner) -> None:
+    inner.tests("cluster()", "cluster(cluster)", "cluster()")
+    result = inner.run()
+    result.assert_outcomes(errors=1, passed=2)
+    result.stdout.fnmatch_lines(
+        ["*rung passed: *brought to 'cluster', and this test stands before cluster; *"]
+    )
+
+
+def test_a_stage_and_all_above_it_can_be_asked_for(inner: Inner) -> None:
+    inner.tests("cluster(cluster)", "gateway(gateway)", "test-app(app)", "()")
+    assert inner.order("--stage", "test-app..") == ["test_3", "cluster", "app", "test_2", "istio", "gateway"]
+
+
+@pytest.mark.parametrize(
+    ("test", "message"),
+    [
+        ("(cluster)", "*::test_1 needs cluster: mark it with the stage it is on"),
+        ("gatway(cluster)", "*::test_1: mark.stage: there is no stage named 'gatway'*"),
+    ],
+)
+def test_a_test_that_says_no_stage_is_refused(test: str, message: str, inner: Inner) -> None:
+    inner.tests(test)
+    result = inner.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+
+
+def test_parallel_workers_are_refused(inner: Inner) -> None:
+    inner.pytester.makepyfile(
+        workers="def pytest_addoption(parser): parser.addoption('--workers', dest='numprocesses')"
+    )
+    result = inner.run("-p", "workers", "--workers", "2")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*in order: run them without -n*"])
+
+
+@pytest.mark.parametrize("option", ["--ff", "--nf"])
+def test_another_order_by_pytests_own_options_is_refused(option: str, inner: Inner) -> None:
+    result = inner.run(option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*in order: run them without --ff and --nf"])
+
+
+@pytest.mark.parametrize("plugin", ["randomly", "random_order", "reverse"])
+def test_random_order_is_refused(plugin: str, inner: Inner) -> None:
+    inner.pytester.makepyfile(**{plugin: "'''Shuffles.'''"})
+    result = inner.run("-p", plugin)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*in order: add -p no:{plugin}"])

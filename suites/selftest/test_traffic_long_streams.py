@@ -1,0 +1,152 @@
+"""Held streams: what comes is counted, what never does is lost, an end is told by its cause, never silent."""
+
+import asyncio
+
+import pytest
+
+from fixtures.traffic import websocket
+from fixtures.traffic.app import App
+from fixtures.traffic.plan import HeldStream
+from fixtures.traffic.records import HeldKind, StreamLife
+from suites.selftest.traffic_peers import Peer, asked, hurried, listening, resets, sent, serving, stream
+
+PATHS: dict[HeldKind, str] = {"events": "/events", "websocket": "/socket", "tcp": ""}
+GET = stream(rate=1)
+SSE = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def stream_of(kind: HeldKind) -> HeldStream:
+    return HeldStream(name=kind, kind=kind, direction="north-south", path=PATHS[kind])
+
+
+def lives(kind: HeldKind, peer: Peer, *, silence: float = 2.0) -> list[StreamLife]:
+    """The lives of a stream that is held against a peer."""
+
+    async def run() -> list[StreamLife]:
+        async with listening(peer) as port:
+            held = [stream_of(kind)]
+            result = await sent(port, [GET], held=held, tcp=port, silence=silence, seconds=4)
+            return list(result.held)
+
+    return hurried(run())
+
+
+def chunk(text: str) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(text), text.encode())
+
+
+@pytest.mark.parametrize("kind", PATHS)
+def test_a_stream_that_lives_to_the_end_is_open_and_lost_nothing(kind: HeldKind) -> None:
+    async def run() -> list[StreamLife]:
+        async with serving(App(lambda _: None)) as (http, tcp):
+            return list((await sent(http, [GET], held=[stream_of(kind)], tcp=tcp, seconds=4)).held)
+
+    (life,) = hurried(run())
+    assert (life.end, life.ended, life.broken, life.lost, life.reconnects) == ("open", None, False, 0, 0)
+    assert life.messages in (20, 21)
+    assert life.longest_gap == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.parametrize("kind", PATHS)
+def test_the_app_ends_its_streams_in_order_and_the_next_life_is_another(kind: HeldKind) -> None:
+    async def run() -> list[StreamLife]:
+        app = App(lambda _: None)
+        async with serving(app) as (http, tcp):
+            asyncio.get_running_loop().call_later(1, lambda: asyncio.ensure_future(app.drain()))
+            return list((await sent(http, [GET], held=[stream_of(kind)], tcp=tcp, seconds=4)).held)
+
+    first, second, *_ = hurried(run())
+    assert (first.end, first.broken, first.reconnects, first.lost) == ("closed", True, 0, 0)
+    assert first.ended is not None
+    assert first.ended < second.start
+    assert (second.end, second.reconnects, second.messages) == ("refused", 1, 0)
+
+
+def says(data: bytes, *, reset: bool = False, hang: bool = False) -> Peer:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asked(reader)
+        writer.write(data)
+        await asyncio.sleep(0.01)
+        if hang:
+            await reader.read()
+        if reset:
+            resets(writer)
+
+    return peer
+
+
+EVENTS = SSE + chunk("data: 0\n\n") + chunk("data: 1\n\nda") + chunk("ta: 4\n\n")
+
+
+@pytest.mark.parametrize(
+    ("peer", "end"),
+    [
+        pytest.param(says(EVENTS + b"0\r\n\r\n"), "closed", id="ends-in-order"),
+        pytest.param(says(EVENTS), "cut off", id="closes-in-the-middle"),
+        pytest.param(says(EVENTS, reset=True), "reset", id="resets"),
+        pytest.param(says(EVENTS, hang=True), "time-out", id="falls-silent"),
+        pytest.param(says(EVENTS + chunk("data: 3\n\n"), hang=True), "malformed", id="goes-back"),
+    ],
+)
+def test_numbers_that_never_come_are_lost_and_an_end_is_told_by_its_cause(peer: Peer, end: str) -> None:
+    first = lives("events", peer, silence=1)[0]
+    assert (first.end, first.messages, first.lost) == (end, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "end"),
+    [
+        (b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n", "503"),
+        (b"", "empty"),
+        (b"220 smtp ready\r\n", "malformed"),
+    ],
+    ids=["503", "nothing", "smtp"],
+)
+@pytest.mark.parametrize("kind", ["events", "websocket"])
+def test_a_stream_that_does_not_begin_is_told_by_its_cause(kind: HeldKind, answer: bytes, end: str) -> None:
+    assert {(life.end, life.messages) for life in lives(kind, says(answer))[:-1]} == {(end, 0)}
+
+
+def test_a_websocket_that_is_accepted_with_another_key_is_malformed() -> None:
+    answer = b"HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: x\r\n\r\n"
+    assert lives("websocket", says(answer))[0].end == "malformed"
+
+
+def upgraded(*frames: bytes) -> Peer:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await asked(reader)
+        key = head.lower().partition("sec-websocket-key: ")[2]
+        accepted = websocket.accept(head[-len(key) :].partition("\r\n")[0])
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: %s\r\n\r\n" % accepted.encode()
+        )
+        writer.write(b"".join(frames))
+        await reader.read(100)
+
+    return peer
+
+
+def test_a_websocket_that_closes_without_saying_so_is_cut_off_and_what_it_owes_is_lost() -> None:
+    first = lives("websocket", upgraded())[0]
+    assert (first.end, first.messages) == ("cut off", 0)
+    assert first.lost >= 1
+
+
+def test_a_ping_is_no_message_and_a_close_frame_is_an_end_in_order() -> None:
+    ping = websocket.frame(websocket.PING, b"x", masked=False)
+    goodbye = websocket.frame(websocket.CLOSE, websocket.GOING_AWAY, masked=False)
+    first = lives("websocket", upgraded(ping, goodbye))[0]
+    assert (first.end, first.messages) == ("closed", 0)
+
+
+async def echoes_and_goes_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(await reader.readline())
+    while await reader.read(100):
+        pass
+
+
+def test_numbers_that_are_not_echoed_any_more_are_lost_by_time_out() -> None:
+    first = lives("tcp", echoes_and_goes_silent, silence=1)[0]
+    assert (first.end, first.messages) == ("time-out", 1)
+    assert first.lost in (4, 5)
+    assert first.longest_gap == pytest.approx(1, abs=0.01)

@@ -1,0 +1,78 @@
+"""Whether a cluster has room, and what it lacks."""
+
+from typing import Any
+
+import pytest
+
+from fixtures.upgrade.capacity import Demand, Room, demand, quantity, rooms, shortage
+
+MI = 2**20
+
+
+def container(cpu: str = "", memory: str = "", **more: Any) -> dict[str, Any]:
+    requests = {name: value for name, value in {"cpu": cpu, "memory": memory}.items() if value}
+    return {"name": "c", "resources": {"requests": requests}, **more}
+
+
+def node(**spec: Any) -> dict[str, Any]:
+    allocatable = {"cpu": "2", "memory": "4Gi", "pods": "110"}
+    return {"metadata": {"name": "one"}, "spec": spec, "status": {"allocatable": allocatable}}
+
+
+def pod(cpu: str, where: str = "one", phase: str = "Running") -> dict[str, Any]:
+    spec = {"nodeName": where, "containers": [container(cpu)]}
+    return {"metadata": {"name": "p"}, "spec": spec, "status": {"phase": phase}}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("250m", 0.25), ("2", 2), ("1Gi", 2**30), ("500k", 5e5), (3, 3)]
+)
+def test_a_quantity_is_a_number(text: str, number: float) -> None:
+    assert quantity(text) == number
+
+
+def test_a_pod_asks_for_its_containers_and_native_sidecars_together() -> None:
+    spec = {
+        "containers": [container("100m", "64Mi"), container("50m")],
+        "initContainers": [container("50m", "64Mi", restartPolicy="Always"), container("20m")],
+    }
+    assert demand("p", spec) == Demand("p", 200, 128 * MI)
+
+
+def test_an_init_container_that_asks_for_more_decides() -> None:
+    spec = {"containers": [container("100m")], "initContainers": [container("1")]}
+    assert demand("p", spec).cpu == 1000
+
+
+def test_a_limit_alone_is_the_request() -> None:
+    assert demand("p", {"containers": [{"name": "c", "resources": {"limits": {"cpu": "300m"}}}]}).cpu == 300
+
+
+def test_pods_that_have_ended_and_those_of_other_nodes_take_no_room() -> None:
+    (room,) = rooms([node()], [pod("500m"), pod("1", phase="Succeeded"), pod("1", where="two")])
+    assert (room.cpu, room.pods) == (1500, 109)
+
+
+def test_a_node_that_takes_no_pod_gives_no_room() -> None:
+    tainted = {"taints": [{"key": "k", "effect": "NoSchedule"}]}
+    assert rooms([node(unschedulable=True), node(**tainted)], []) == []
+
+
+def test_there_is_room_for_what_fits() -> None:
+    assert shortage([Room("one", 500, 512 * MI, 10)], [Demand("istiod", 500, 128 * MI)]) is None
+
+
+def test_what_is_lacking_is_said_in_numbers() -> None:
+    there = [Room("one", 150, 512 * MI, 10)]
+    told = shortage(there, [Demand("istiod-1-29-1", 500, 128 * MI)])
+    assert told is not None
+    assert told.startswith(
+        "needs 350 m CPU more: no node takes istiod-1-29-1 (500 m, 128 Mi); left over: one 150 m"
+    )
+
+
+def test_a_sum_that_fits_on_no_single_node_is_no_room() -> None:
+    there = [Room("one", 300, 512 * MI, 10), Room("two", 300, 512 * MI, 10)]
+    told = shortage(there, [Demand("istiod", 500, 0)])
+    assert told is not None
+    assert "one node with more room" in told
