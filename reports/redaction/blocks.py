@@ -1,7 +1,7 @@
-"""Private keys and PGP messages in armour, whole or with either end cut off.
+r"""Private keys and PGP messages in armour, whole or with either end cut off.
 
-A block may stand in lines with a prefix (pytest's `E   `, a diff's `+`, `kubectl logs --prefix`), or in one line with
-`\\n`, `\\\\n` or `%0A` in place of its newlines. Certificates and public keys stay readable.
+A block may stand in lines with a prefix (pytest's `E   `, a diff's `+`, `kubectl logs --prefix`), or in one
+line with `\n`, `\\n` or `%0A` in place of its newlines. Certificates and public keys stay readable.
 """
 
 import re
@@ -12,7 +12,8 @@ from reports.redaction.scan import PREFIX, Span
 _SPACE = r"(?: |\+|%20|_|\\u0020)"
 _MARKER = re.compile(
     rf"(?:-{{4,5}}|(?:%2D|\\u002d){{4,5}})[ +]?(?P<which>BEGIN|END){_SPACE}"
-    rf"(?P<label>[A-Za-z0-9]{{1,20}}(?:{_SPACE}[A-Za-z0-9]{{1,20}}){{0,5}})[ +]?(?:-{{4,5}}|(?:%2D|\\u002d){{4,5}})"
+    rf"(?P<label>[A-Za-z0-9]{{1,20}}(?:{_SPACE}[A-Za-z0-9]{{1,20}}){{0,5}})[ +]?(?:-{{4,5}}|(?:%2D"
+    rf"|\\u002d){{4,5}})"
 )
 _BEGUN = re.compile(rf"-{{4,5}}[ +]?BEGIN(?:{_SPACE}[A-Z0-9]{{0,20}}){{0,5}}(?=[\s\\]|$)")
 _SECRET = re.compile(r"PRIVATE|PGP.?MESSAGE|ENCRYPTED|STATIC.?KEY|SECRET", re.IGNORECASE)
@@ -22,7 +23,8 @@ _PUTTY = re.compile(
 #: The whole body is within this many characters of its first line, where it has an end.
 _LONGEST = 100_000
 _BREAK = re.compile(
-    r"\r?\n|(?<!\\)\\++(?:r\\++n|[nr])|%0[Dd]%0[Aa]|%0[Aa]|<br ?/?>|&#10;|[ \t]+(?=[A-Za-z0-9+/=_-]{16,}|-----)"
+    r"\r?\n|(?<!\\)\\++(?:r\\++n|[nr])|%0[Dd]%0[Aa]|%0[Aa]|<br ?/?>|&#10;|[ \t]+(?=[A-Za-z0-9+/=_-]{16,}"
+    r"|-----)"
 )
 _BODY = re.compile(r"[ \t]*+[A-Za-z0-9+/_=-]*+[\"',;\\)\]}]*+[ \t]*+")
 _ARMOUR = re.compile(

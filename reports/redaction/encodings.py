@@ -1,7 +1,7 @@
 """Secrets inside base64, hex, percent escapes and escaped strings.
 
-A run is replaced where what it decodes to holds something that the gate removes, or is a private key. Nothing is
-judged by its entropy: ids and digests are the evidence, and decode to nothing readable.
+A run is replaced where what it decodes to holds something that the gate removes, or is a private key. Entropy
+decides nothing: ids and digests are the evidence, and decode to nothing readable.
 """
 
 import base64
@@ -24,7 +24,7 @@ _ESCAPED = re.compile(r"(?<!\\)\"(?:[^\"\\\n]|\\[^\n])*+\"|(?<!\\)'(?:[^'\\\n]|\
 _UNREADABLE = re.compile(rb"[^\t\n\r\x20-\x7e\x80-\xff]")
 _PYTHON = re.compile(r"\\(?:([\\'\"nrt])|x([0-9a-f]{2})|u([0-9a-f]{4}))")
 _NAMED = {"n": "\n", "r": "\r", "t": "\t"}
-#: base64 of "PRIVATE KEY" at each of the three alignments, without the characters that depend on their neighbours.
+#: base64 of "PRIVATE KEY" at each of the three alignments, without what depends on its neighbours.
 _MARKERS = tuple(
     base64.b64encode(b"\0" * lead + b"PRIVATE KEY").decode()[skip : -4 if (lead + 11) % 3 else None]
     for lead, skip in ((0, 0), (1, 2), (2, 3))
@@ -40,9 +40,9 @@ def spans(text: str, gate: Gate) -> Iterator[Span]:
     """Where runs of base64, hex and percent escapes hold a secret."""
     for found in _BASE64.finditer(text):
         run = found.group()
-        if any(marker in run for marker in _MARKERS) or _dirty(_base64(run[:_LONGEST]), gate):
-            yield found.span()
-        elif "/" in run[:24] and _dirty(_base64(run.partition("/")[2]), gate):
+        after_slash = run.partition("/")[2] if "/" in run[:24] else ""
+        candidates = (_base64(each[:_LONGEST]) for each in (run, after_slash) if each)
+        if any(marker in run for marker in _MARKERS) or any(_dirty(each, gate) for each in candidates):
             yield found.span()
     for found in _HEX.finditer(text):
         if _dirty(bytes.fromhex(found["run"][:_LONGEST]), gate):

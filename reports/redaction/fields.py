@@ -26,7 +26,9 @@ _PATH_BEFORE = re.compile(r"(?:^|(?<=[\s\"'(\[{,=]))/(?:[\w.-]+/)*\Z")
 _STRING_PREFIX = re.compile(r"(?:[bBrRuU]{1,2}|\$)(?=[\"'])")
 _HARMLESS_VALUE = re.compile(
     r"(?:true|false|null|none|nil|undefined|~|yes|no|on|off|optional|required|present|absent|missing|unset"
-    r"|string(?: length [<>=\d ]+)?|integer|number|boolean|object(?: needs [\w, ]+)?|array|bytes|(?:(?:get|list|watch|create|update|patch|delete|deletecollection)(?:, *)?)+|projected|emptyDir|hostPath|configMap|downwardAPI|csi"
+    r"|string(?: length [<>=\d ]+)?|integer|number|boolean|object(?: needs [\w, ]+)?|array|bytes|(?:(?:get"
+    r"|list|watch|create|update|patch|delete|deletecollection)(?:, *)?)+|projected|emptyDir|hostPath"
+    r"|configMap|downwardAPI|csi"
     r"|enabled|disabled|<none>|<nil>|<unset>|<empty>|<not set>|<set to the key .*|\d+ bytes"
     r"|\$\{\{? *[\w.-]+ *\}?\}|\$\([\w.-]+\)|\$[A-Z_]+|\[\]|\{\}|\(\))?[,;]?",
     re.IGNORECASE,
@@ -68,8 +70,10 @@ _USER = re.compile(
 )
 _PROGRAMS = re.compile(
     r"(?:\bsshpass\s+-p\s*|\bmysql(?:dump|admin)?\b[^\n]{0,100}?\s-p|\bredis-cli\b[^\n]{0,100}?\s-a\s*"
-    r"|--from-literal[= ]\\*[\"']?[\w.-]+=|\b(?:docker|podman|nerdctl|helm|oras|crane|skopeo)\b[^\n]{0,100}?\slogin\b[^\n]{0,100}?\s-p\s*"
-    r"|\bcurl\b[^\n]{0,300}?\s-b\s*|\brequirepass\s+|\bIDENTIFIED BY\s+|\bopenssl\b[^\n]{0,100}?\s-pass(?:in|out)?\s+pass:)"
+    r"|--from-literal[= ]\\*[\"']?[\w.-]+=|\b(?:docker|podman|nerdctl|helm|oras|crane"
+    r"|skopeo)\b[^\n]{0,100}?\slogin\b[^\n]{0,100}?\s-p\s*"
+    r"|\bcurl\b[^\n]{0,300}?\s-b\s*|\brequirepass\s+|\bIDENTIFIED BY\s+"
+    r"|\bopenssl\b[^\n]{0,100}?\s-pass(?:in|out)?\s+pass:)"
     r"(?P<value>\\*[\"'][^\"'\n]+|[^\s\"'-]\S*)",
     re.IGNORECASE,
 )
@@ -174,7 +178,7 @@ def _lines_below(text: str, key: int, at: int, kind: Strength) -> Span | None:
         return at, end
     first = inside.strip().split("\n", 1)[0]
     if re.match(r"\\*[\"']?[\w.-]+\\*[\"']?:(?:\s|$)|- ", first) and not re.match(
-        "inline_?(?:string|bytes)", first, re.I
+        "inline_?(?:string|bytes)", first, re.IGNORECASE
     ):
         return None
     return at, end

@@ -24,7 +24,7 @@ _lock = Lock()
 
 
 def remember(value: str) -> None:
-    """Replace this value from now on, also in base64, percent-encoded and JSON-escaped; short ones are ignored."""
+    """Replace this value from now on, also in base64, percent-encoded and escaped; ignore a short one."""
     value = value.strip()
     if len(value) < SHORTEST:
         return
@@ -46,7 +46,7 @@ def forget() -> None:
 
 
 def remember_environment(environment: Mapping[str, str]) -> None:
-    """The values of variables whose names say so, and what any URL among the values carries as its user info."""
+    """Remember the values of variables with secret names, and the user info of every URL in a value."""
     for name, value in environment.items():
         if strength(name) is not Strength.NONE and not _PATH.match(value):
             remember(value)
@@ -62,7 +62,7 @@ def remember_user_info(info: str) -> None:
 
 
 def remember_documents(text: str) -> None:
-    """What YAML documents hold in Secrets and in fields with secret names; text that is no YAML is ignored."""
+    """Remember what YAML documents hold in Secrets and in fields with secret names; ignore other text."""
     try:
         documents = [*yaml.safe_load_all(text)]
     except yaml.YAMLError:

@@ -1,6 +1,6 @@
 """Which field names say that their value is a secret.
 
-Names are compared in lower case without `_`, `-`, `.` and blanks, so that `client-key-data`, `clientKeyData` and
+Names are compared in lower case without `_`, `-`, `.` and blanks: `client-key-data`, `clientKeyData` and
 `CLIENT_KEY_DATA` are one name.
 """
 
@@ -35,8 +35,31 @@ _STRONG = re.compile(
     r"|appkey|subscriptionkey|securekey|oauth2bearer|passwort|kennwort|contrasena|decryptionkey|sharedaccesssignature|sessionid$|sessid$|mnemonic|seedphrase|recoverycode"
 )
 _STRONG_EXACT = frozenset(
-    "auths pass psk idrsa ided25519 idecdsa iddsa cookies htpasswd netrc pgpass storepass keypass "
-    "userpass proxyauth basicauth requirepass masterauth dsn jaasconfig saslpass otp totp".split()
+    {
+        "auths",
+        "pass",
+        "psk",
+        "idrsa",
+        "ided25519",
+        "idecdsa",
+        "iddsa",
+        "cookies",
+        "htpasswd",
+        "netrc",
+        "pgpass",
+        "storepass",
+        "keypass",
+        "userpass",
+        "proxyauth",
+        "basicauth",
+        "requirepass",
+        "masterauth",
+        "dsn",
+        "jaasconfig",
+        "saslpass",
+        "otp",
+        "totp",
+    }
 )
 _WEAK = re.compile(r"(?:secret|token|secrets|tokens)$|^auth$")
 #: Names of what is beside a secret, or where it is: these are the evidence.
@@ -48,17 +71,46 @@ _HARMLESS_END = re.compile(
     r"|pullsecrets?|schema|socket|uds|results?|k8sio|istioio)$"
 )
 _HARMLESS = frozenset(
-    "maxtokens serviceaccounttoken automountserviceaccounttoken tokens localratelimittoken "
-    "credentialsuite forwardoriginaltoken pwdpath imagepullsecrets allowcredentials tlscertificatesdssecret "
-    "bypass compass kubernetesiodockerconfigjson".split()
+    {
+        "maxtokens",
+        "serviceaccounttoken",
+        "automountserviceaccounttoken",
+        "tokens",
+        "localratelimittoken",
+        "credentialsuite",
+        "forwardoriginaltoken",
+        "pwdpath",
+        "imagepullsecrets",
+        "allowcredentials",
+        "tlscertificatesdssecret",
+        "bypass",
+        "compass",
+        "kubernetesiodockerconfigjson",
+    }
 )
 _NOT_HARMLESS = re.compile(r"htpasswdfile|dockerconfig|jaasconfig|privatekeyvolumekey")
 _SHORT = re.compile(r"(?:^|[_.\- ])(?:pass|pw|pin|creds?|cred)$")
 _CAMEL = re.compile(r"[a-z](?:Pass|Pw|Creds?)$")
 #: A signature or code is a secret only as a parameter of a URL.
 PARAMETERS = frozenset(
-    "sig signature xamzsignature xamzcredential xamzsecuritytoken xgoogsignature xgoogcredential code key sas "
-    "ticket samlresponse assertion jwt state sid".split()
+    {
+        "sig",
+        "signature",
+        "xamzsignature",
+        "xamzcredential",
+        "xamzsecuritytoken",
+        "xgoogsignature",
+        "xgoogcredential",
+        "code",
+        "key",
+        "sas",
+        "ticket",
+        "samlresponse",
+        "assertion",
+        "jwt",
+        "state",
+        "sid",
+    }
 )
 #: Members of a JSON web key that only its owner knows.
 JWK = frozenset({"d", "p", "q", "dp", "dq", "qi", "k", "oth"})

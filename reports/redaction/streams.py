@@ -1,5 +1,6 @@
 """Streams that pass everything through the gate, for commands and for pytest's terminal."""
 
+import os
 import re
 import sys
 import traceback
@@ -9,6 +10,7 @@ from types import TracebackType
 from typing import Any, TextIO, cast
 
 from reports.redaction.gate import redact
+from reports.redaction.known import remember_environment
 
 _OPEN = re.compile(r"-{4,5}[ ]?BEGIN [A-Z0-9 ]*PRIVATE[A-Z0-9 ]*-{4,5}|-{5}BEGIN PGP MESSAGE-{5}")
 _CLOSED = re.compile(r"-{4,5}[ ]?END [A-Z0-9 ]*-{4,5}")
@@ -48,7 +50,7 @@ class RedactingStream:
 
     def _clean(self, text: str) -> str:
         if self._key:
-            # The key's first line before the text makes its next lines the body of a block that has no end yet.
+            # With the first line of the key before it, the text is the body of a block without an end.
             clean = redact(f"{self._key}\n{text}")
             open_still = not _CLOSED.search(text) and all(_BODY.match(line) for line in text.splitlines())
             self._key = self._key if open_still else ""
@@ -65,10 +67,14 @@ class RedactingStream:
 
 @contextmanager
 def guarded_streams() -> Iterator[None]:
-    """Standard output, standard error and the traceback of a crash pass the gate inside this block."""
+    """Standard output, standard error and the traceback of a crash pass the gate inside this block.
+
+    The secrets of the environment are remembered first.
+    """
+    remember_environment(os.environ)
     before = sys.stdout, sys.stderr
     out, err = RedactingStream(sys.stdout), RedactingStream(sys.stderr)
-    sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
+    sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", err)
     sys.excepthook = _redacted_traceback
     try:
         yield

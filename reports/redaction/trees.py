@@ -11,7 +11,7 @@ _BINARY = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"PK\x03\x04", b"\x1f\
 
 
 def redact_tree(value: Any) -> Any:
-    """A copy of parsed JSON with every string redacted; a pair of a secret name and a value loses the value."""
+    """A copy of parsed JSON with every string redacted, and the value of each secret name removed."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, list):

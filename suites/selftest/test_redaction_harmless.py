@@ -1,4 +1,4 @@
-"""The gate leaves the evidence: ids, digests, certificates, references to Secrets, and all that the project says."""
+"""The gate leaves the evidence: ids, digests, certificates, references to Secrets, our own texts."""
 
 import ast
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reports.redaction import redact
-from suites.selftest.secret_texts import BODY
+from suites.selftest.secret_cases import BODY
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = [

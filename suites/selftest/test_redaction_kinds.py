@@ -3,7 +3,8 @@
 import pytest
 
 from reports.redaction import MARK, redact
-from suites.selftest.secret_texts import KINDS, Case
+from suites.selftest.secret_cases import Case
+from suites.selftest.secret_texts import KINDS
 
 
 def cases(kind: str) -> list[object]:
