@@ -5,6 +5,7 @@ line with `\n`, `\\n` or `%0A` in place of its newlines. Certificates and public
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from reports.redaction.scan import PREFIX, Span
@@ -33,6 +34,9 @@ _ARMOUR = re.compile(
 _FULL = re.compile(r"[A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76}")
 _DIGEST = re.compile(r"[0-9a-f]{64}|[0-9A-F]{64}")
 _LAST = re.compile(r"[A-Za-z0-9+/]{1,76}={0,2}")
+_BARE_ESCAPED = re.compile(
+    r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{20,}+\\++n(?:[A-Za-z0-9+/]{64}(?:[A-Za-z0-9+/]{12})?\\++n)++[A-Za-z0-9+/]*+={0,2}"
+)
 _LONG = re.compile(r"[A-Za-z0-9+/]{64}")
 
 
@@ -132,7 +136,7 @@ def _bare(text: str, harmless: list[Span]) -> Iterator[Span]:
     skip = iter([*harmless, (2 * len(text) + 2, 2 * len(text) + 2)])
     area = next(skip)
     at = 0
-    for raw in [*text.split("\n"), ""]:
+    for raw in text.split("\n"):
         end = at + len(raw)
         while at >= area[1]:
             area = next(skip)
@@ -143,7 +147,17 @@ def _bare(text: str, harmless: list[Span]) -> Iterator[Span]:
         if full or (len(run) > 1 and outside and word and _LAST.fullmatch(word)):
             run.append((content, end))
         if not full:
-            if len(run) > 1:
-                yield run[0][0], run[-1][1]
+            yield from _run(run)
             run = []
         at = end + 1
+    yield from _run(run)
+    starts = [each[0] for each in harmless]
+    for found in _BARE_ESCAPED.finditer(text):
+        place = bisect_right(starts, found.start()) - 1
+        if place < 0 or harmless[place][1] <= found.start():
+            yield found.span()
+
+
+def _run(lines: list[Span]) -> Iterator[Span]:
+    if len(lines) > 1:
+        yield lines[0][0], lines[-1][1]

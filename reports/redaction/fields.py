@@ -21,6 +21,8 @@ _LINE_START = re.compile(
 _GAP = re.compile(r"\s*\n\s*(?=\\*[\"'{\[])")
 _BLOCK = re.compile(r"(?:[!&][^\s,]*[ \t]+)*+[|>][0-9+-]{0,2}[ \t]*+(?:#[^\n]*)?$")
 _TAGS = re.compile(r"(?:[!&][A-Za-z!][^\s,:]*(?:[ \t]+|$))*+")
+#: What is said of a token or Secret, and no value of one.
+_WORDS = re.compile(r"[a-z]+(?: [a-z]+)+[.!]?")
 #: The name is the end of an absolute path, as in a list of mounts.
 _PATH_BEFORE = re.compile(r"(?:^|(?<=[\s\"'(\[{,=]))/(?:[\w.-]+/)*\Z")
 _STRING_PREFIX = re.compile(r"(?:[bBrRuU]{1,2}|\$)(?=[\"'])")
@@ -52,7 +54,7 @@ _FLAG = re.compile(
     r"(?<![\w-])--?(?P<name>[A-Za-z][\w.-]*+)(?P<close>\\*[\"']?)"
     r"(?:,[ \t]*+(?:\n[ \t]*+)?|[ \t]++|\r?\n[ \t]++(?:-[ \t]++)?|\n-[ \t]++)(?=[^\s-]|-\S*\d)"
 )
-_HEADER_LIST = re.compile(r"[\"'](?P<name>[\w-]{4,60})\\*+[\"'],[ \t]*b?(?=\\*[\"'])")
+_HEADER_LIST = re.compile(r"(?<=[\[(])b?[\"'](?P<name>[\w-]{4,60})\\*+[\"'],[ \t]*b?(?=\\*[\"'])")
 _PAIRED = re.compile(
     r"\b(?:key|name)=\\*[\"'](?P<name>[\w.:-]{2,60})\\*[\"']\s+value=\\*[\"'](?P<value>[^\"'\n]{1,2000})"
     r"|\|[ \t]*+(?P<cell>[\w.-]{2,60})[ \t]*+\|[ \t]*+(?P<other>[^|\n]{1,400})\|"
@@ -65,7 +67,7 @@ _PROSE = re.compile(
 )
 _NETRC = re.compile(r"\blogin[ \t]+\S+[ \t\n]+password[ \t]+(\S+)")
 _USER = re.compile(
-    r"(?<![\w-])(?:-u|-U|--user|--proxy-user|user)(?:\\*[\"'],?|[ =,:])?[ \t]*+\\*[\"']?"
+    r"(?<![\w-])(?:-u|-U|--user|--proxy-user)(?:\\*[\"'],?|[ =,:])?[ \t]*+\\*[\"']?"
     r"(?P<value>[^\s\"':/@]{1,100}:(?P<pw>(?<=[\"']|.)[^\s\"']+))(?=[\s\"'\\,\])]|$)"
 )
 _PROGRAMS = re.compile(
@@ -187,6 +189,8 @@ def _lines_below(text: str, key: int, at: int, kind: Strength) -> Span | None:
 def _plain(text: str, found: "re.Match[str]", at: int, kind: Strength, *, line_start: bool) -> Span | None:
     end = _plain_end(text, found, at, kind, line_start=line_start)
     value = text[at:end]
+    if kind is Strength.WEAK and _WORDS.fullmatch(value.strip()):
+        return None
     if kind is Strength.WEAK and not (
         line_start or found["close"] or "=" in found["sep"] or looks_secret(value)
     ):
