@@ -12,7 +12,8 @@ _TWO_WORDS = (
     "|master|pass|connection) )?"
 )
 _KEY = re.compile(
-    rf"(?<![\w.-])(?P<name>{_TWO_WORDS}[\w.-]++)(?P<close>\\*[\"'`]?\]?)[ \t]*+(?P<sep>=>|->|:=|[=!]==?|[:=])"
+    rf"(?<![\w.-])(?P<name>{_TWO_WORDS}[\w.-]++)(?P<close>(?:\\*[\"'`]|&quot;|&#34;"
+    rf"|\\+u0022)?\]?)[ \t]*+(?P<sep>=>|->|:=|[=!]==?|[:=])"
 )
 _LINE_START = re.compile(
     r"[ \t]*+(?:[-?][ \t]+)*+(?:(?:export|set|SET|ENV|ARG|declare -x|env:)[ \t]+)?\\*[\"'`]?$"
@@ -20,7 +21,7 @@ _LINE_START = re.compile(
 #: JSON may begin a value on the next line.
 _GAP = re.compile(r"\s*\n\s*(?=\\*[\"'{\[])")
 _BLOCK = re.compile(r"(?:[!&][^\s,]*[ \t]+)*+[|>][0-9+-]{0,2}[ \t]*+(?:#[^\n]*)?$")
-_TAGS = re.compile(r"(?:[!&][A-Za-z!][^\s,:]*(?:[ \t]+|$))*+")
+_TAGS = re.compile(r"(?:[!&][A-Za-z!][^\s,:;]*(?:[ \t]+|$))*+")
 #: What is said of a token or Secret, and no value of one.
 _WORDS = re.compile(r"[a-z]+(?: [a-z]+)+[.!]?")
 #: The name is the end of an absolute path, as in a list of mounts.
@@ -62,7 +63,8 @@ _PAIRED = re.compile(
 )
 _TAG = re.compile(r"<(?P<name>[\w.:-]{2,60})(?:\s[^<>]{0,200})?>(?P<value>[^<]{1,4000})</")
 _PROSE = re.compile(
-    r"\b(?i:password|passwd|passphrase|pwd|pw)\b(?: (?:is|was|of|for \w+ is|set to|to))?[ \t]+"
+    r"\b(?i:password|passwd|passphrase|pwd|pw|token|api[ -]?key)\b(?: (?:is|was|of|for \w+ is|set to"
+    r"|to))?[ \t]+"
     r"(?P<value>\\*[\"'`][^\"'`\n]{1,200}|[^\s\"'`]{3,})"
 )
 _NETRC = re.compile(r"\blogin[ \t]+\S+[ \t\n]+password[ \t]+(\S+)")
@@ -73,8 +75,9 @@ _USER = re.compile(
 _PROGRAMS = re.compile(
     r"(?:\bsshpass\s+-p\s*|\bmysql(?:dump|admin)?\b[^\n]{0,100}?\s-p|\bredis-cli\b[^\n]{0,100}?\s-a\s*"
     r"|--from-literal[= ]\\*[\"']?[\w.-]+=|\b(?:docker|podman|nerdctl|helm|oras|crane"
-    r"|skopeo)\b[^\n]{0,100}?\slogin\b[^\n]{0,100}?\s-p\s*"
-    r"|\bcurl\b[^\n]{0,300}?\s-b\s*|\brequirepass\s+|\bIDENTIFIED BY\s+"
+    r"|skopeo|az|oc|argocd)\b[^\n]{0,100}?\slogin\b[^\n]{0,100}?\s-p\s*"
+    r"|\bcurl\b[^\n]{0,300}?\s-b\s*|\bvault\s+login\s+|\baws\s+configure\s+set\s+\S{0,40}(?:secret"
+    r"|token)\S{0,40}\s+|\brequirepass\s+|\bIDENTIFIED BY\s+"
     r"|\bopenssl\b[^\n]{0,100}?\s-pass(?:in|out)?\s+pass:)"
     r"(?P<value>\\*[\"'][^\"'\n]+|[^\s\"'-]\S*)",
     re.IGNORECASE,
@@ -154,7 +157,7 @@ def _quoted(text: str, at: int, quote: tuple[int, str]) -> Span | None:
 
 
 def _bracketed(text: str, at: int, kind: Strength, budget: Budget) -> Span | None:
-    if kind is Strength.WEAK and not _INLINE_SOURCE.match(text, at):
+    if kind is Strength.WEAK and text[at] != "(" and not _INLINE_SOURCE.match(text, at):
         return None
     end = scan.balanced_end(text, at, budget)
     if end < 0:
@@ -262,7 +265,8 @@ def _words(text: str) -> Iterator[Span]:
         if strength(found[name]) is not Strength.NONE:
             yield found.span(value)
     for found in _PROSE.finditer(text):
+        start, end = found.span("value")
         if found["value"][0] in "\\\"'`" or looks_secret(found["value"]):
-            yield found.span("value")
+            yield start + (found["value"][0] in "\"'`"), end
     for found in _NETRC.finditer(text):
         yield found.span(1)

@@ -17,6 +17,11 @@ _VALUE = re.compile(
     r"|suffix|contains|safe_regex)_?[mM]atch|exact|prefix|suffix|contains|regex|default(?:_?[vV]alue)?|content"
     r"|simple|plainText)(?P<close>\\*[\"']?)[ \t]*+(?P<sep>[:=])"
 )
+_BETWEEN = re.compile(r"\\*[\"']?\]?\s*+[,;]?\s*+\\*[\"']?")
+_REVERSED = re.compile(
+    r"\b[vV]alue=\\*[\"'](?P<value>[^\"'\n]{1,2000})\\*[\"'],?[ \t]*(?:name"
+    r"|key)=\\*[\"'](?P<name>[\w.-]{2,100})"
+)
 _KIND = re.compile(
     r"(?<![\w.-])kind(?P<close>\\*[\"']?)[ \t]*+:[ \t]*+\\*[\"']?Secret(?:List)?\\*[\"']?(?=[\s,}]|$)"
 )
@@ -31,6 +36,10 @@ def spans(text: str, budget: Budget) -> Iterator[Span]:
         kind = strength(found["name"])
         if kind is not Strength.NONE:
             yield from _beside(text, found, _VALUE, budget)
+            yield from _next(text, found, budget)
+    for found in _REVERSED.finditer(text):
+        if strength(found["name"]) is not Strength.NONE:
+            yield found.span("value")
     done = 0
     for found in _KIND.finditer(text):
         if found.start() < done:
@@ -44,6 +53,15 @@ def spans(text: str, budget: Budget) -> Iterator[Span]:
             if text[found.start() - 1 : found.start()] in {"", "\n"}
             else 0
         )
+
+
+def _next(text: str, found: "re.Match[str]", budget: Budget) -> Iterator[Span]:
+    """The value right behind its name, whatever is around both: a call, a sentence, a message of protobuf."""
+    gap = _BETWEEN.match(text, found.end())
+    value = _VALUE.match(text, gap.end()) if gap else None
+    span = value_span(text, value, Strength.STRONG, budget) if value else None
+    if span:
+        yield span
 
 
 def _beside(text: str, found: "re.Match[str]", wanted: "re.Pattern[str]", budget: Budget) -> Iterator[Span]:

@@ -7,14 +7,14 @@ from reports.redaction.names import PARAMETERS, Strength, normalized, strength
 from reports.redaction.scan import Span
 
 _URL = re.compile(
-    r"(?<=:)\\?/\\?/(?P<rest>[^\s\"'<>`\\|]{1,600})|(?<=:)(?:\\?/){2}(?P<more>[^\s\"'<>`|]{1,600})"
+    r"(?:(?<=:)|(?<![^\s\"'=(]))\\?/\\?/(?P<rest>[^\s\"'<>`\\|]{1,600})|(?<=:)(?:\\?/){2}(?P<more>[^\s\"'<>`|]{1,600})"
 )
 _HOST = re.compile(
     r"(?:[A-Za-z0-9](?:[\w.-]{0,253})|\[[0-9A-Fa-f:.]+\]|\$\{?\w+\}?)(?::\d{1,5})?(?=[/?#,;)\]}]|\.?$|\.\s)"
 )
 _DIGEST = re.compile(r"sha\d+:|v?\d+(?:\.\d+)*(?:$|/|\.)|v/|latest|main|master|HEAD")
 _WITHOUT_SCHEME = re.compile(
-    r"(?<![\w@./:%+-])(?P<user>[A-Za-z0-9][\w.%+-]{0,63}):(?P<password>[^\s@\"'<>`,;]{2,200})@"
+    r"(?<![\w@./:%+-])(?P<user>[A-Za-z0-9][\w.%+-]{0,63}):(?!//)(?P<password>[^\s@\"'<>`,;]{2,200})@"
     r"(?=(?:tcp|udp|unix)\(|(?:[a-z0-9-]+\.)+[a-z]{2,}(?::\d|[/\s\"',;)]|$)|localhost\b|[\w.-]+:\d{2,5}\b|\d+\.\d+\.\d+\.\d+)"
 )
 _NO_SCHEME = frozenset({"mailto", "sip", "xmpp", "acct", "email", "contact", "from", "to", "e-mail"})

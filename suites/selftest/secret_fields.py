@@ -135,3 +135,10 @@ PAIRS = [
     ),
     case("secret-applied", APPLIED, encoded("plain-words"), stays=("annotations",)),
 ]
+PAIRS += [
+    case("call", "EnvVar(name='DB_PASSWORD', value='hunter2')", PW),
+    case("call-reversed", "V1EnvVar(value='hunter2', name='DB_PASSWORD')", PW),
+    case("struct", "{Name:DB_PASSWORD Value:hunter2 ValueFrom:nil}", PW, stays=("ValueFrom:nil",)),
+    case("protobuf", 'header { key: "authorization" value: "hunter2" } x: 1', PW, stays=("x: 1",)),
+    case("setting", "kubectl create secret generic x --from-literal=any=hunter2", PW),
+]
