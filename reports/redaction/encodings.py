@@ -32,6 +32,8 @@ _MARKERS = tuple(
 #: Object identifiers in DER: password-based encryption of PKCS#8 (schemes of PKCS#5 and PKCS#12).
 _ENCRYPTED = (bytes.fromhex("06092a864886f70d01050d"), bytes.fromhex("060a2a864886f70d010c01"))
 _KEY_STARTS = (b"openssh-key-v1\0", b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce")
+#: No name fits with a value into fewer characters.
+_SHORTEST = 5
 #: Longer runs are decoded up to here: a secret in them is found by its beginning.
 _LONGEST = 400_000
 
@@ -68,7 +70,7 @@ def _string(quoted: str, gate: Gate) -> str:
         said: str = json.loads(quoted) if quote == '"' else _unescaped(inside)
     except ValueError:
         said = _unescaped(inside)
-    clean = gate(said)
+    clean = gate(said) if len(said) >= _SHORTEST else said
     if clean == said:
         return quoted
     if quote == '"':

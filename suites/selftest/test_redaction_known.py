@@ -1,10 +1,13 @@
 """Secrets that this process knows are removed wherever they stand, whatever they look like."""
 
 import base64
+from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
 
+from fixtures.plugins import redaction
 from reports.redaction import known, redact, remember, remember_documents, remember_environment
 
 VALUE = "open sesame/1+2"
@@ -75,3 +78,20 @@ def test_secret_of_a_users_document_is_remembered(document: str) -> None:
 def test_text_that_is_no_document_is_ignored() -> None:
     remember_documents("{{ no: yaml")
     assert redact("no yaml") == "no yaml"
+
+
+def test_secrets_of_the_users_manifests_are_remembered(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "mine.yaml").write_text(f"kind: Secret\nstringData: {{any: '{VALUE}'}}")
+    redaction._remember_files(tmp_path)
+    assert VALUE not in redact(f"said {VALUE} there")
+
+
+def test_credentials_of_a_kubeconfig_are_remembered_as_a_fixture_gives_it(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(f"users:\n- name: a\n  user: {{token: '{VALUE}'}}")
+    hook = redaction.pytest_fixture_setup()
+    next(hook)
+    with pytest.raises(StopIteration):
+        hook.send(SimpleNamespace(kubeconfig=kubeconfig))
+    assert VALUE not in redact(f"said {VALUE} there")
