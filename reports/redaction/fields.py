@@ -67,13 +67,19 @@ _PROSE = re.compile(
     r"|to))?[ \t]+"
     r"(?P<value>\\*[\"'`][^\"'`\n]{1,200}|[^\s\"'`]{3,})"
 )
+#: A complex key of YAML.
+_COMPLEX = re.compile(
+    r"^[ \t]*\?[ \t]+[\"']?(?P<name>[\w.-]{2,60})[\"']?[ \t]*\r?\n[ \t]*:[ \t]+(?P<value>\S[^\n]{0,4000})",
+    re.MULTILINE,
+)
 _NETRC = re.compile(r"\blogin[ \t]+\S+[ \t\n]+password[ \t]+(\S+)")
 _USER = re.compile(
     r"(?<![\w-])(?:-u|-U|--user|--proxy-user)(?:\\*[\"'],?|[ =,:])?[ \t]*+\\*[\"']?"
     r"(?P<value>[^\s\"':/@]{1,100}:(?P<pw>(?<=[\"']|.)[^\s\"']+))(?=[\s\"'\\,\])]|$)"
 )
 _PROGRAMS = re.compile(
-    r"(?:\bsshpass\s+-p\s*|\bmysql(?:dump|admin)?\b[^\n]{0,100}?\s-p|\bredis-cli\b[^\n]{0,100}?\s-a\s*"
+    r"(?:\bsshpass\s+-p\s*|\bldap(?:search|add|modify|delete|whoami|passwd)\b[^\n]{0,200}?\s-w\s*"
+    r"|\bhttps?\b[^\n]{0,100}?\s-a\s+[\w.-]{1,60}:|\bmysql(?:dump|admin)?\b[^\n]{0,100}?\s-p|\bredis-cli\b[^\n]{0,100}?\s-a\s*"
     r"|--from-literal[= ]\\*[\"']?[\w.-]+=|\b(?:docker|podman|nerdctl|helm|oras|crane"
     r"|skopeo|az|oc|argocd)\b[^\n]{0,100}?\slogin\b[^\n]{0,100}?\s-p\s*"
     r"|\bcurl\b[^\n]{0,300}?\s-b\s*|\bvault\s+login\s+|\baws\s+configure\s+set\s+\S{0,40}(?:secret"
@@ -93,7 +99,8 @@ def spans(text: str, budget: Budget) -> Iterator[Span]:
     for found in _KEY.finditer(text):
         if found.start() < done or (kind := strength(_name(text, found))) is Strength.NONE:
             continue
-        if _PATH_BEFORE.search(text, max(0, found.start() - 100), found.start()):
+        in_a_path = _PATH_BEFORE.search(text, max(0, found.start() - 100), found.start())
+        if found["sep"] == ":" and in_a_path:
             continue
         span = value_span(text, found, kind, budget)
         if span and span[1] > span[0]:
@@ -251,7 +258,7 @@ def _word(text: str, at: int) -> Span:
 
 
 def _words(text: str) -> Iterator[Span]:
-    for found in _TAG.finditer(text):
+    for found in (*_TAG.finditer(text), *_COMPLEX.finditer(text)):
         if strength(found["name"].rpartition(":")[2]) is not Strength.NONE:
             yield found.span("value")
     for found in _PAIRED.finditer(text):

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from reports.redaction import blocks, encodings, fields, known, pairs, tokens, urls
+from reports.redaction import blocks, cookies, encodings, fields, known, pairs, tokens, urls
 from reports.redaction.scan import Budget, Span, applied
 
 #: How deep a secret may be encoded: base64 in an escaped string in base64.
@@ -36,6 +36,7 @@ def _once(text: str, depth: int) -> str:
         *fields.spans(text, budget),
         *pairs.spans(text, budget),
         *urls.spans(text),
+        *cookies.spans(text),
         *tokens.spans(text),
     ]
     if depth:

@@ -25,6 +25,19 @@ NAMED = [
     case("logfmt", "msg=login password=hunter2 user=bob", PW, stays=("user=bob",)),
     case("flow", "{password: hunter2, user: bob}", PW, stays=("user: bob",)),
     case("dsn", '"host=db password=hunter2 sslmode=on"', PW, stays=("sslmode=on",)),
+    case(
+        "in-a-path",
+        "cat: can't open '/token=Hunter2hunter2': No such file",
+        "Hunter2hunter2",
+        stays=("No such",),
+    ),
+    case(
+        "probe", "exec [/usr/bin/cat /token=Hunter2hunter2] delay=0s", "Hunter2hunter2", stays=("delay=0s",)
+    ),
+    case("bare-cookie", "200 session=hunter2; Path=/; HttpOnly", PW, stays=("Path=/",)),
+    case("complex-key", "? password\n: hunter2\nuser: bob", PW, stays=("user: bob",)),
+    case("ldap", "ldapsearch -D cn=admin -w hunter2 -b dc=x", PW, stays=("cn=admin",)),
+    case("httpie", "http -a bob:hunter2 GET example.org", PW, stays=("example.org",)),
     case("flag", "mytool --password hunter2 --user bob", PW, stays=("--user bob",)),
     case("flag-equals", "mytool --token=hunter2 --user bob", PW, stays=("--user bob",)),
     case("flag-list", '["--password", "hunter2", "--user", "bob"]', PW, stays=('"--user", "bob"',)),
