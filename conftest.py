@@ -8,6 +8,8 @@ pytest.register_assert_rewrite("fixtures.checks")
 
 pytest_plugins = [
     "pytester",
+    # First, so that nothing is reported, printed or written past it.
+    "fixtures.plugins.redaction",
     "fixtures.plugins.signals",
     "fixtures.plugins.options",
     "fixtures.plugins.ladder",

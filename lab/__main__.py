@@ -11,6 +11,7 @@ from lab import archive, build, clean, description, doctor, progress
 from lab.errors import LabError
 from lab.paths import cache_root
 from lab.sources import versions_of
+from reports.redaction import guarded_streams
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -86,4 +87,5 @@ def _run(chosen: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with guarded_streams():
+        sys.exit(main(sys.argv[1:]))

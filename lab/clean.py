@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from lab import cache, daemon, engine, folders, network, node, runs, scratch
+from lab import cache, daemon, engine, firewall, folders, network, node, runs, scratch
 from lab.paths import LABEL, OWNER_LABEL, owner
 
 Say = Callable[[str], None]
@@ -32,8 +32,9 @@ def clean(say: Say, *, built: bool = False) -> None:
             say(f"removed node image {image}")
         if each.own:
             others += _of_others(each)
-    if not running:
-        network.remove_all(None, say)
+    # Without an engine too: one that was killed has left bridges and rules on the machine.
+    kept = {run for each in running for run in network.runs_of_this_lab(each)}
+    firewall.sweep(keep=kept | ({firewall.ENGINE} if any(each.own for each in running) else set()))
     if needed := sorted({*busy, *others, *(["a build"] if _is_building() else [])}):
         say(f"left: the lab's own engine, which may be needed by {', '.join(needed)}")
     else:

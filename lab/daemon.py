@@ -91,8 +91,10 @@ def running(where: Place) -> list[int]:
     return [pid for name, mark in marks for pid in _pids() if _is(pid, name, mark)]
 
 
-def start(where: Place, *, bounded: bool) -> None:
+def start(where: Place, *, bounded: bool, bridge: str | None) -> None:
     """Start containerd and dockerd, detached, and return when both have said that they are ready.
+
+    `bridge` is an interface for the engine's default network; None for an engine without one.
 
     Raises LabError with the log's last lines if one ends or stays silent. Needs root.
     """
@@ -113,8 +115,8 @@ def start(where: Place, *, bounded: bool) -> None:
         where.containerd_log,
     )
     runtime = ["--add-runtime", f"bounded={where.runtime}", "--default-runtime=bounded"] if bounded else []
-    # No bridge, no forwarding and no firewall rule of the engine's own: nothing on the machine changes, other
-    # engines' rules among it. Published ports are served by docker-proxy, which needs none of them.
+    # No forwarding and no firewall rule of the engine's own: nothing on the machine changes, other engines'
+    # rules among it. Published ports are served by docker-proxy, which needs none of them.
     _spawn(
         [
             "dockerd",
@@ -126,7 +128,7 @@ def start(where: Place, *, bounded: bool) -> None:
             f"--containerd={where.containerd_socket}",
             f"--cgroup-parent=/{where.cgroup}",
             "--exec-opt=native.cgroupdriver=cgroupfs",
-            "--bridge=none",
+            f"--bridge={bridge or 'none'}",
             "--iptables=false",
             "--ip-forward=false",
             "--ip-masq=false",

@@ -167,7 +167,7 @@ def start_own(report: Report) -> Engine:
         report(
             f"starting the lab's own Docker engine {version}{' with the bounded runtime' if bounded else ''}"
         )
-        daemon.start(where, bounded=bounded)
+        daemon.start(where, bounded=bounded, bridge=firewall.engines_bridge())
         engine, refusal = _answering(f"unix://{where.socket}")
         refusal = _refusal(engine) if engine else refusal
         if engine is None or refusal:

@@ -12,7 +12,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from lab.errors import LabError
@@ -29,6 +29,12 @@ ROUTE_PROTOCOL = 173
 _CHAIN, _USERS_CHAIN = "FORWARD", "DOCKER-USER"
 
 _PREFIX = "ilab"
+
+#: The lab's networks are cut from these, one of 256 addresses each.
+POOLS = tuple(Range(pool) for pool in ("10.213.0.0/16", "172.29.0.0/16", "192.168.128.0/17"))
+
+#: The interface of an engine that was set up as usual; in place of a run's name, the lab's own engine.
+_DOCKERS, ENGINE = "docker0", "engine"
 _LAST_RESORT = 4_000_000_000
 
 _RESOLVER_FILES = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")
@@ -83,6 +89,36 @@ def in_use() -> list[Range]:
     return [*_routes(), *resolvers()]
 
 
+def free_ranges(run: str, others: Iterable[Range] = ()) -> list[Range]:
+    """Ranges of 256 addresses that this machine and `others` don't use, each run's in another order."""
+    taken = [*in_use(), *others]
+    start = int(hashlib.sha256(run.encode()).hexdigest(), 16)
+    found = []
+    for pool in POOLS:
+        subnets = list(pool.subnets(new_prefix=24))
+        found += [subnets[(start + step) % len(subnets)] for step in range(len(subnets))]
+    return [one for one in found if not any(one.overlaps(other) for other in taken)]
+
+
+def engines_bridge() -> str | None:
+    """Bridge for an engine of the lab's own on a machine with Docker's `docker0`; None where that is missing.
+
+    An engine without a bridge (`--bridge=none`) deletes the interface docker0 as it starts, whoever made it
+    (Docker's source: daemon/daemon_unix.go, removeDefaultBridgeInterface). LabError where no range is free.
+    """
+    if not has_interface(_DOCKERS):
+        return None
+    name = bridge_name(ENGINE)
+    if not has_interface(name):
+        subnet = next(iter(free_ranges(ENGINE)), None)
+        if subnet is None:
+            raise LabError(f"no free range of 256 addresses: this machine uses all of {POOLS}")
+        reject(name, ENGINE)
+        _call(["ip", "link", "add", name, "type", "bridge"])
+        _call(["ip", "address", "add", f"{subnet[1]}/{subnet.prefixlen}", "dev", name])
+    return name
+
+
 def has_interface(name: str) -> bool:
     """Whether this process's network has the interface; /sys may show another network namespace's."""
     return name in [known for _, known in socket.if_nameindex()]
@@ -95,16 +131,15 @@ def leads_outside(bridge: str) -> list[str]:
     return [name for link in links if (name := link["ifname"]) != "lo" and name not in within]
 
 
-def remove_rules(run: str | None = None) -> None:
-    """Delete the rules that carry this lab's comment, of one run or of all."""
+def remove_rules(run: str | None = None, keep: Collection[str] = ()) -> None:
+    """Delete the rules that carry this lab's comment: those of one run, or of all but the runs in `keep`."""
     if shutil.which("iptables", path=_SBIN) is None:
         return
-    comment = _comment(run or "")
+    kept = {_comment(each) for each in keep}
     for tables in _firewalls():
         for words in _rules(tables):
-            if words[0] == "-A" and any(
-                word == comment or (run is None and word.startswith(comment)) for word in words
-            ):
+            mine = [word for word in words if word.startswith(_comment("")) and word not in kept]
+            if words[0] == "-A" and mine and run in (None, mine[0].removeprefix(_comment(""))):
                 _call([tables, "-w", "-D", *words[1:]])
 
 
@@ -115,14 +150,20 @@ def remove_routes(only: Iterable[str] | None = None) -> None:
             _call(["ip", "route", "del", "blackhole", row["dst"], *_ours()])
 
 
-def sweep() -> None:
-    """Remove every bridge, rule and route of this lab; LabError if there is a bridge and this is not root."""
+def sweep(keep: Collection[str] = ()) -> None:
+    """Remove every bridge, rule and route of this lab, but for those that the runs in `keep` need.
+
+    LabError if there is a bridge to remove and this is not root.
+    """
+    kept = {bridge_name(run) for run in keep}
     for _, name in socket.if_nameindex():
-        if name.startswith(f"{_PREFIX}{scope():04x}"):
+        if name.startswith(f"{_PREFIX}{scope():04x}") and name not in kept:
             require_root(f"remove the bridge {name}")
             _call(["ip", "link", "delete", name])
-    if os.geteuid() == 0:
-        remove_rules()
+    if os.geteuid() != 0:
+        return
+    remove_rules(keep=keep)
+    if not keep:
         remove_routes()
 
 

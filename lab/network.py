@@ -1,8 +1,7 @@
 """One Docker network for each run, and a guard that lets nothing of it leave the machine."""
 
-import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from lab import cgroups, firewall
@@ -11,9 +10,6 @@ from lab.errors import LabError
 from lab.firewall import Range
 from lab.host import Report, require_root
 from lab.paths import LABEL, OWNER_LABEL, owner, scope
-
-#: The lab's networks are cut from these, one of 256 addresses each.
-_POOLS = tuple(Range(pool) for pool in ("10.213.0.0/16", "172.29.0.0/16", "192.168.128.0/17"))
 
 #: Free ranges tried before giving up; a second one is needed only where two runs choose at the same moment.
 _TRIED = 8
@@ -44,8 +40,7 @@ def create_network(engine: Engine, run: str) -> Network:
     name, bridge = _PREFIX + run, firewall.bridge_name(run)
     _refuse_others(engine, name)
     remove_network(engine, Network(name, "", bridge))
-    taken = [*firewall.in_use(), *_docker_ranges(engine)]
-    free = [one for one in _candidates(run) if not any(one.overlaps(other) for other in taken)]
+    free = firewall.free_ranges(run, _docker_ranges(engine))
     firewall.reject(bridge, run)
     for subnet in free[:_TRIED]:
         options = [f"--subnet={subnet}", f"--label={LABEL}={run}", f"--label={OWNER_LABEL}={owner()}"]
@@ -55,7 +50,7 @@ def create_network(engine: Engine, run: str) -> Network:
             return Network(name, str(subnet), bridge)
         if "overlap" not in made.stderr:
             raise LabError(f"the engine made no network: {made.stderr.strip()}")
-    tried = ", ".join(map(str, _POOLS))
+    tried = ", ".join(map(str, firewall.POOLS))
     raise LabError(f"no free range of 256 addresses for the lab's network: this machine uses all of {tried}")
 
 
@@ -105,31 +100,29 @@ def remove_network(engine: Engine, network: Network) -> None:
         return
     _remove_docker(engine, network.name)
     firewall.remove_rules(network.name.removeprefix(_PREFIX))
-    if not any(whose.startswith(f"{scope():04x}-") for whose in networks(engine).values()):
+    if not runs_of_this_lab(engine):
         firewall.remove_routes()
     elif network.subnet:
         firewall.remove_routes([network.subnet])
 
 
-def remove_all(engine: Engine | None, report: Report, *, keep: Collection[str] = ()) -> None:
-    """Remove every network of this checkout's, with containers, bridges, rules and routes; idempotent.
+def remove_all(engine: Engine, report: Report, *, keep: Collection[str] = ()) -> None:
+    """Remove every network of this checkout's with the run's containers and guard; idempotent.
 
-    ``keep`` are runs that go on. ``engine`` is None if none is running: what it left on the machine is
-    removed all the same.
+    ``keep`` are runs that go on.
     """
-    others = False
-    if engine is not None:
-        for name, whose in networks(engine).items():
-            if whose == owner() and name.removeprefix(_PREFIX) not in keep:
-                report(f"removing the network {name} and the containers on it")
-                remove_network(engine, Network(name, "", ""))
-        engine.docker(
-            "image", "prune", "--all", "--force", f"--filter=label={PROOF}",
-            f"--filter=label={OWNER_LABEL}={owner()}",
-        )  # fmt: skip
-        others = any(whose.startswith(f"{scope():04x}-") for whose in networks(engine).values())
-    if not others:
-        firewall.sweep()
+    for name, whose in networks(engine).items():
+        if whose == owner() and name.removeprefix(_PREFIX) not in keep:
+            report(f"removing the network {name} and the containers on it")
+            remove_network(engine, Network(name, "", ""))
+    mine = (f"--filter=label={PROOF}", f"--filter=label={OWNER_LABEL}={owner()}")
+    engine.docker("image", "prune", "--all", "--force", *mine)
+
+
+def runs_of_this_lab(engine: Engine) -> list[str]:
+    """The runs of this state folder, of any checkout, that have a network in an engine."""
+    found = networks(engine).items()
+    return [name.removeprefix(_PREFIX) for name, whose in found if whose.startswith(f"{scope():04x}-")]
 
 
 def networks(engine: Engine) -> dict[str, str]:
@@ -137,14 +130,6 @@ def networks(engine: Engine) -> dict[str, str]:
     columns = f'{{{{.Name}}}}\t{{{{.Label "{OWNER_LABEL}"}}}}'
     listed = engine.docker("network", "ls", f"--filter=label={LABEL}", f"--format={columns}").stdout
     return dict(line.split("\t") for line in listed.splitlines() if "\t" in line)
-
-
-def _candidates(run: str) -> Iterator[Range]:
-    """Every range of the pools once, each run beginning at another."""
-    start = int(hashlib.sha256(run.encode()).hexdigest(), 16)
-    for pool in _POOLS:
-        subnets = list(pool.subnets(new_prefix=24))
-        yield from (subnets[(start + step) % len(subnets)] for step in range(len(subnets)))
 
 
 def _docker_ranges(engine: Engine) -> list[Range]:

@@ -131,7 +131,7 @@ def source(folder: Path) -> Iterator[list[str]]:
             listed = index.path.relative_to(folder / INDEX)
             _link(made / "dists" / listed, index.path)
             _link(made / "dists" / index.dist / "InRelease", folder / INDEX / index.dist / "InRelease")
-            lines.append(f"deb file:{made} {index.dist} {listed.parts[1]}\n")
+            lines.append(f"deb [target=Packages] copy:{made} {index.dist} {listed.parts[1]}\n")
             for name, (path, _) in index.files.items():
                 if name in places:
                     _link(made / path, places[name])

@@ -14,6 +14,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TextIO
 
+from reports.redaction import redact
+
 #: Seconds between two lines about the same step where the output is no terminal.
 LINE_INTERVAL = 15.0
 
@@ -54,7 +56,7 @@ class Progress:
         """One line for the reader."""
         with self._lock:
             clear = "\r\x1b[K" if self.stream.isatty() else ""
-            print(f"{clear}[lab] {text}", file=self.stream, flush=True)
+            print(f"{clear}[lab] {redact(text)}", file=self.stream, flush=True)
 
     @contextmanager
     def step(self, name: str, what: str) -> Iterator[Callable[[str, float], None]]:
@@ -73,7 +75,7 @@ class Progress:
             elapsed = now - begun
             left = elapsed * (1 - fraction) / fraction if fraction > 0.1 else max(0.0, expected - elapsed)
             times = f"{readable(elapsed)} so far, about {readable(left)} left"
-            line = f"[lab] {what}: {detail}, {fraction:.0%}, {times}"
+            line = f"[lab] {what}: {redact(detail)}, {fraction:.0%}, {times}"
             with self._lock:
                 if self.stream.isatty():
                     print(f"\r\x1b[K{line}", end="", file=self.stream, flush=True)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from reports import page
+from reports.redaction import guarded_streams
 
 
 def main() -> int:
@@ -28,4 +29,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with guarded_streams():
+        sys.exit(main())

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from reports.redaction import redact
+
 
 class Tested(Protocol):
     """The part of a distribution that the report tells."""
@@ -43,7 +45,7 @@ def write(folder: Path, values: Mapping[str, str]) -> Path:
     """The file as Allure reads it from the results folder; OSError where it can't be written."""
     lines = (f"{_escaped(name)}={' '.join(value.split())}" for name, value in values.items())
     target = folder / "environment.properties"
-    target.write_text("\n".join(lines) + "\n")
+    target.write_text(redact("\n".join(lines)) + "\n")
     return target
 
 

@@ -11,6 +11,7 @@ from lab import environment as environments
 from lab.errors import LabError
 from lab.paths import cache_root
 from reports import environment, overview
+from reports.redaction import redact
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -69,7 +70,7 @@ def build(results: Path = RESULTS, page: Path = PAGE) -> Path:
     program = install()
     with scratch.folder("report") as work:
         settings = json.loads((HERE / "allurerc.json").read_text())
-        settings["name"] = environment.title(results) or settings["name"]
+        settings["name"] = redact(environment.title(results)) or settings["name"]
         settings["categories"] = {"rules": json.loads((HERE / "categories.json").read_text())}
         config = work / "allurerc.json"
         config.write_text(json.dumps(settings))
@@ -88,7 +89,7 @@ def build(results: Path = RESULTS, page: Path = PAGE) -> Path:
         _run(command, work, GENERATE_SECONDS, "Allure could not make the page")
         page.parent.mkdir(parents=True, exist_ok=True)
         html = without_analytics((made / "index.html").read_text())
-        page.write_text(with_head(html, overview.head(overview.given(results))) + _MADE_BY_US)
+        page.write_text(with_head(html, overview.head(overview.given(ordered))) + _MADE_BY_US)
     return page
 
 
@@ -150,5 +151,5 @@ def _run(command: list[str], folder: Path, seconds: float, failure: str) -> None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ReportError(f"{failure}: {error}") from error
     if done.returncode != 0:
-        told = (done.stderr or done.stdout).strip()[-2000:]
+        told = redact((done.stderr or done.stdout).strip())[-2000:]
         raise ReportError(f"{failure}: {' '.join(command[:2])} ended with {done.returncode}: {told}")

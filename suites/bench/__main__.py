@@ -18,6 +18,7 @@ from lab.paths import LABEL, PROJECT
 from lab.progress import readable
 from lab.sources import versions_of
 from reports.page import tool
+from reports.redaction import guarded_streams, redact
 from suites.bench.timed import timed
 from suites.bench.traffic import traffic
 from suites.bench.upgrades import same, upgrade
@@ -30,7 +31,7 @@ def _timed(command: Sequence[str], environment: Mapping[str, str], log: Path) ->
     """Wall seconds of one command; LabError with the end of its output where it fails."""
     took, status = timed(command, environment, log)
     if status:
-        tail = log.read_text(errors="replace")[-2000:]
+        tail = redact(log.read_text(errors="replace"))[-2000:]
         raise LabError(f"`{' '.join(command)}` failed after {readable(took)} (whole output: {log}):\n{tail}")
     return took
 
@@ -164,4 +165,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with guarded_streams():
+        sys.exit(main(sys.argv[1:]))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import daemon, engine, network, runtime
+from lab import daemon, engine, firewall, network, runtime
 from suites.lab.conftest import left_on_machine
 
 pytestmark = pytest.mark.lab
@@ -60,8 +60,29 @@ def test_published_port_answers_on_loopback_alone(served: int) -> None:
 
 
 def test_engine_changes_nothing_of_the_machine(own_engine: engine.Engine) -> None:
-    """The engine by itself makes no firewall rule, no route and no bridge."""
-    assert left_on_machine() == ""
+    """The engine by itself makes no firewall rule, no route and no bridge; beside docker0, its own bridge."""
+    assert left_on_machine(with_engine=not firewall.has_interface("docker0")) == ""
+
+
+@pytest.fixture
+def docker0() -> Iterator[None]:
+    """The interface of an engine that was set up as usual: the machine's, or one made here."""
+    if firewall.has_interface("docker0"):
+        yield
+        return
+    subprocess.run(["ip", "link", "add", "docker0", "type", "bridge"], check=True)
+    yield
+    subprocess.run(["ip", "link", "delete", "docker0"], check=True)
+
+
+def test_the_bridge_of_another_engine_stays(
+    own_engine: engine.Engine, docker0: None, where: daemon.Place
+) -> None:
+    """An engine of the lab's own starts beside one that was set up as usual: that one keeps docker0."""
+    _kill(daemon.running(where))
+    engine.start_own(print)
+    assert firewall.has_interface("docker0")
+    assert firewall.has_interface(firewall.bridge_name(firewall.ENGINE))
 
 
 def test_two_callers_at_once_get_the_same_engine(own_engine: engine.Engine, where: daemon.Place) -> None:
@@ -96,7 +117,7 @@ def test_ended_engine_leaves_nothing(own_engine: engine.Engine, container: str, 
         assert daemon.running(where) == []
         assert str(where.root) not in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
         assert not list(Path("/sys/fs/cgroup").glob(f"**/{where.cgroup}"))
-        assert left_on_machine() == ""
+        assert left_on_machine(with_engine=True) == ""
         assert not where.root.exists()
     finally:
         engine.start_own(print)

@@ -1,0 +1,44 @@
+"""The gate: every rule in turn, until a text has nothing left that a rule would remove."""
+
+from functools import partial
+
+from reports.redaction import blocks, cookies, encodings, fields, known, pairs, tokens, urls
+from reports.redaction.scan import Budget, Span, applied
+
+#: How deep a secret may be encoded: base64 in an escaped string in base64.
+DEPTH = 3
+#: A rule's replacement may let another see more; no text needs a third round.
+ROUNDS = 4
+
+
+def redact(text: str) -> str:
+    """The text with every secret in it replaced by `[redacted]`; a clean text comes back as it is."""
+    return _redacted(text, DEPTH)
+
+
+def _redacted(text: str, depth: int) -> str:
+    for _ in range(ROUNDS):
+        clean = _once(text, depth)
+        if clean == text:
+            break
+        text = clean
+    return text
+
+
+def _once(text: str, depth: int) -> str:
+    deeper = partial(_redacted, depth=depth - 1)
+    if depth:
+        text = encodings.inside_strings(text, deeper)
+    budget = Budget(8 * len(text) + 50_000)
+    found: list[Span] = [
+        *known.spans(text),
+        *blocks.spans(text),
+        *fields.spans(text, budget),
+        *pairs.spans(text, budget),
+        *urls.spans(text),
+        *cookies.spans(text),
+        *tokens.spans(text),
+    ]
+    if depth:
+        found += encodings.spans(text, deeper)
+    return applied(text, found) if found else text
