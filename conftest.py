@@ -26,6 +26,7 @@ pytest_plugins = [
     "fixtures.plugins.upgrade_options",
     "fixtures.plugins.upgrade",
     "fixtures.plugins.upgrade_verdict",
+    "fixtures.plugins.verdict",
 ]
 
 

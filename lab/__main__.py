@@ -16,7 +16,7 @@ from reports.redaction import guarded_streams
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m lab",
+        prog="istio-conformance lab",
         description="The offline lab: a real kind cluster and a real Istio from package registries alone.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

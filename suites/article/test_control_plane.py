@@ -8,8 +8,9 @@ from fixtures.checks.mesh import check_in_sync, check_trusted, check_versions
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Kube
 from fixtures.clusters.cluster_waits import ClusterWaits
+from fixtures.distributions.base import Edition
 from fixtures.mesh.installation import Mesh
-from fixtures.settings import ISTIO_CRDS, Distribution, Names
+from fixtures.settings import ISTIO_CRDS, Names
 from fixtures.stages import Observed
 
 pytestmark = pytest.mark.stage("control-plane")
@@ -31,7 +32,7 @@ def test_workload_is_available_after_install(istio: Mesh, kube: Kube, names: Nam
 
 @allure.title("Client, control plane and data plane are of the version asked for")
 def test_all_parts_are_of_the_version_asked_for(
-    istio: Mesh, istioctl: Istioctl, distribution: Distribution, observed: Observed
+    istio: Mesh, istioctl: Istioctl, distribution: Edition, observed: Observed
 ) -> None:
     """istioctl install has ended: client, istiod and the one proxy report the version that was asked for."""
     proxies = istio.proxies()

@@ -19,7 +19,7 @@ from lab.progress import readable
 from lab.sources import versions_of
 from reports.page import tool
 from reports.redaction import guarded_streams, redact
-from suites.bench.timed import timed
+from suites.bench.timed import COMMAND, timed
 from suites.bench.traffic import traffic
 from suites.bench.upgrades import same, upgrade
 
@@ -65,9 +65,9 @@ def warm(pairs: int) -> None:
     lab = describe(versions_of("istio")[-1])
     suite, bare = [], []
     with tempfile.TemporaryDirectory() as folder:
-        _timed(["make", "run"], os.environ, Path(folder) / "first.log")
+        _timed([*COMMAND, "run"], os.environ, Path(folder) / "first.log")
         for number in range(1, pairs + 1):
-            suite.append(_timed(["make", "run"], os.environ, Path(folder) / "suite.log"))
+            suite.append(_timed([*COMMAND, "run"], os.environ, Path(folder) / "suite.log"))
             command, environment = _bare(lab)
             bare.append(_timed(command, environment, Path(folder) / "bare.log"))
             ratio = suite[-1] / bare[-1]
@@ -125,13 +125,16 @@ def _upgrades(which: str, runs: int, logs: Path | None) -> None:
 
 
 #: Name to benchmark; the cold one takes a quarter of an hour and is asked for by name.
+USUAL = ("warm", "notice")
 BENCHMARKS = ("warm", "notice", "cold", "traffic", "upgrade", "same")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the named benchmarks; 0 when they ran (whatever they say), 1 where one could not."""
-    parser = argparse.ArgumentParser(prog="python -m suites.bench", description=__doc__)
-    parser.add_argument("which", nargs="*", choices=BENCHMARKS, help="default: warm notice")
+    parser = argparse.ArgumentParser(prog="istio-conformance bench", description=__doc__)
+    parser.add_argument(
+        "which", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)} (default: {' '.join(USUAL)})"
+    )
     parser.add_argument(
         "--pairs", type=int, default=3, help="interleaved pairs of the warm benchmark (default 3)"
     )
@@ -146,8 +149,10 @@ def main(arguments: Sequence[str]) -> int:
         help="a folder that keeps what each upgrade printed (default: none)",
     )
     chosen = parser.parse_args(arguments)
+    if unknown := [name for name in chosen.which if name not in BENCHMARKS]:
+        parser.error(f"there is no benchmark {unknown[0]}; known: {', '.join(BENCHMARKS)}")
     try:
-        for which in chosen.which or ["warm", "notice"]:
+        for which in chosen.which or USUAL:
             if which == "warm":
                 warm(chosen.pairs)
             elif which == "notice":

@@ -1,6 +1,7 @@
 """Whole commands, timed."""
 
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,10 @@ from lab.paths import PROJECT
 
 #: What `make bench ARGS=...` hands down to every make below it: its options are not those of what is timed.
 _OF_AN_OUTER_MAKE = frozenset({"MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "ARGS"})
+
+
+#: The installed command.
+COMMAND = [sys.executable, "-m", "suites.command"]
 
 
 def timed(command: Sequence[str], environment: Mapping[str, str], log: Path) -> tuple[float, int]:

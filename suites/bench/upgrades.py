@@ -9,7 +9,7 @@ from pathlib import Path
 from fixtures.upgrade.request import STRATEGIES
 from lab.errors import LabError
 from lab.progress import readable
-from suites.bench.timed import timed
+from suites.bench.timed import COMMAND, timed
 
 #: The goal for both strategies with their way back in quick mode, in seconds.
 QUICK_GOAL = 6 * 60.0
@@ -70,9 +70,9 @@ def same(version: str, runs: int, folder: Path) -> None:
             _run(
                 f"{version} twice {number}, {strategy}",
                 folder,
-                f"FROM={version}",
-                f"TO={version}",
-                f"STRATEGY={strategy}",
+                f"--from={version}",
+                f"--to={version}",
+                f"--strategy={strategy}",
             )
         )
     alarms = sum(bool(each.missed) or each.word == "unsafe" for each in ran)
@@ -84,7 +84,7 @@ def same(version: str, runs: int, folder: Path) -> None:
 def _run(title: str, folder: Path, *arguments: str) -> Ran:
     log = folder / f"{title.replace(' ', '-')}.log"
     # Its status says what it found, which is what is counted here.
-    seconds, _ = timed(["make", "upgrade", *arguments], os.environ, log)
+    seconds, _ = timed([*COMMAND, "upgrade", *arguments], os.environ, log)
     ran = parsed(seconds, log.read_text(errors="replace"))
     print(f"{title}: {ran.describe()}", flush=True)
     return ran

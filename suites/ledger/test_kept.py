@@ -3,9 +3,9 @@
 import allure
 import pytest
 
+from fixtures.distributions.base import Edition
 from fixtures.ledger.baselines import check_as_kept, kept
 from fixtures.ledger.ledger import Ledger
-from fixtures.settings import Distribution
 from fixtures.stages import Observed
 
 pytestmark = pytest.mark.stage("control-plane")
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.stage("control-plane")
 
 @allure.title("The version does what its kept ledger says")
 def test_version_does_what_its_kept_ledger_says(
-    observed_ledger: Ledger, distribution: Distribution, observed: Observed
+    observed_ledger: Ledger, distribution: Edition, observed: Observed
 ) -> None:
     """Istio is installed, and an app injected: containers, listeners, metrics and the rest are as before."""
     key = observed_ledger.key

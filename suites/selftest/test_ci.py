@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PHASES = ("check", "lab", "stages", "promises", "upgrade")
+PHASES = ("check", "stages", "promises", "upgrade")
 RUN = Path(__file__).resolve().parents[2] / ".ci" / "run"
 
 
@@ -34,10 +34,10 @@ def test_a_run_past_its_limit_is_stopped_and_names_what_it_did_not_reach(tmp_pat
     done = ci(tmp_path, "echo check > reports/phases; sleep 20", limit="1")
     assert done.returncode != 0
     assert "stopped after 1 s" in done.stderr
-    assert "not reached, or not green: lab stages promises upgrade" in done.stderr
+    assert "not reached, or not green: stages promises upgrade" in done.stderr
 
 
-@pytest.mark.parametrize("reached", ["", "check", "check lab"])
+@pytest.mark.parametrize("reached", ["", "check", "check stages"])
 def test_a_failed_run_names_the_phases_that_are_missing(tmp_path: Path, reached: str) -> None:
     done = ci(tmp_path, f"for phase in {reached}; do echo $$phase >> reports/phases; done; false")
     missing = [phase for phase in PHASES if phase not in reached.split()]

@@ -8,7 +8,7 @@ from fixtures.clients.command import CommandFailed, run
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kubectl import Kubectl
 from fixtures.clusters.kind.node import KindNode
-from fixtures.settings import Distribution
+from fixtures.distributions.base import Edition
 
 SHELL = ("/bin/sh", "-c")
 
@@ -56,7 +56,7 @@ def test_standard_input_is_what_is_given() -> None:
     assert run(["/bin/cat"], environment={}, timeout=5).stdout == ""
 
 
-@pytest.mark.parametrize("owner", [Istioctl, Kubectl, KindNode, Distribution])
-def test_an_environment_is_in_no_message(owner: type[Distribution]) -> None:
+@pytest.mark.parametrize("owner", [Istioctl, Kubectl, KindNode, Edition])
+def test_an_environment_is_in_no_message(owner: type[Edition]) -> None:
     (environment,) = [field for field in fields(owner) if field.name == "environment"]
     assert environment.repr is False

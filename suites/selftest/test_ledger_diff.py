@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from fixtures.command import ledger as program
 from fixtures.ledger.categories import GROUPS, group_of
 from fixtures.ledger.difference import Change, Diff, changes, diff
 from fixtures.ledger.ledger import Ledger
 from fixtures.ledger.render import html, text
 from fixtures.ledger.rules import ORDER
+from suites.command import ledger as program
 from suites.selftest.test_ledger import KEY
 
 OLD = replace(KEY, istio="1.28.2")

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from fixtures.command import ledger as program
 from fixtures.ledger import release_notes
 from fixtures.ledger.difference import diff
 from fixtures.ledger.ledger import Ledger
 from fixtures.ledger.release_notes import Comparison, Note, words_of_code
 from fixtures.ledger.render import notes_text
+from suites.command import ledger as program
 from suites.selftest.test_ledger import KEY
 from suites.selftest.test_ledger_diff import OLD
 

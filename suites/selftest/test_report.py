@@ -18,13 +18,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ("-p", "no:pytest-kind", "-p", "fixtures.plugins.report")
 CONFTEST = """
     import pytest
-    from fixtures.settings import Distribution
+    from fixtures.distributions.base import Edition
     from fixtures.waits import ConditionNotMet, NotReady
 
     @pytest.fixture(scope="session")
     def distribution(tmp_path_factory):
         here = tmp_path_factory.getbasetemp()
-        return Distribution(
+        return Edition(
             name="lab", istio_version="1.29.1", kubernetes_version="1.35.4", envoy_version="1.37.0",
             versions={"kind": "0.30.0"}, node_image="node", kind=here, kubectl=here, istioctl=here,
             environment={}, stand_ins=("plain Envoy",), kind_config=here, install_values=here)

@@ -132,7 +132,7 @@ def test_every_budget_is_told_met_or_not() -> None:
 
 def test_the_verdict_is_one_line_with_its_exit_code() -> None:
     found = judged(sent(records("north-south get new")))
-    line = summary.verdict_line(UPGRADE, [found], broken=["test_a"], changed="2 removed")
+    line = summary.verdict_line(UPGRADE, [found], code=10, broken=["test_a"], changed="2 removed")
     assert line.startswith("verdict: unsafe (exit 10): 1.28.2 to 1.29.1: canary unsafe: failed 1 (limit 0)")
     assert "not kept: test_a; changed: 2 removed; not covered: " in line
     assert "\n" not in line
@@ -147,7 +147,7 @@ def test_a_run_that_lacks_only_evidence_passes_where_that_is_allowed() -> None:
     failed = judged(sent(records("north-south get new")))
     assert summary.exit_code(UPGRADE, [short], [], []) == 11
     assert summary.exit_code(lenient, [short], [], []) == 0
-    assert "verdict: not enough evidence (exit 0)" in summary.verdict_line(lenient, [short])
+    assert "verdict: not enough evidence (exit 0)" in summary.verdict_line(lenient, [short], code=0)
     assert summary.exit_code(lenient, [], [], []) == 11
     assert summary.exit_code(lenient, [short], [], ["test_a"]) == 11
     assert summary.exit_code(lenient, [short, killed], [], []) == 11

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from fixtures.clients.command import CommandFailed
-from fixtures.upgrade.release import Release
+from fixtures.upgrade.release import UpgradeVersion
 from fixtures.upgrade.request import Upgrade
 from fixtures.upgrade.run import Run, Strategy
 from fixtures.upgrade.timeline import Timeline
@@ -58,8 +58,8 @@ class Flowing:
         return SENT
 
 
-def release(version: str, revision: str) -> Release:
-    return Release(version=version, envoy="1", istioctl=cast("Any", None), files=(), revision=revision)
+def release(version: str, revision: str) -> UpgradeVersion:
+    return UpgradeVersion(version=version, envoy="1", istioctl=cast("Any", None), files=(), revision=revision)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from fixtures.clients.istioctl import Istioctl
 from fixtures.manifests import Manifests
 from fixtures.settings import Names
 from fixtures.upgrade.app import TrafficApp
-from fixtures.upgrade.release import Release
+from fixtures.upgrade.release import UpgradeVersion
 from fixtures.upgrade.steps import Steps
 from fixtures.upgrade.strategies.canary import Canary
 from fixtures.upgrade.strategies.in_place import InPlace
@@ -27,11 +27,11 @@ class Recorded:
         self.generations = iter(range(100))
 
     @contextmanager
-    def installing(self, release: Release, *, upgrade: bool = False) -> Iterator[None]:
+    def installing(self, release: UpgradeVersion, *, upgrade: bool = False) -> Iterator[None]:
         self.done.append(f"{'upgrade' if upgrade else 'install'} {release.version}")
         yield
 
-    def install(self, release: Release) -> None:
+    def install(self, release: UpgradeVersion) -> None:
         self.done.append(f"install {release.version} as {release.revision}")
 
     def apply(self, resource: dict[str, Any]) -> None:
@@ -69,9 +69,11 @@ def protocol() -> Timeline:
     return Timeline(minima={}, check_flowing=lambda: None, tell=lambda _: None)
 
 
-def release(actor: Recorded, version: str, revision: str = "") -> Release:
+def release(actor: Recorded, version: str, revision: str = "") -> UpgradeVersion:
     istioctl = cast("Istioctl", actor)
-    return Release(version=version, envoy="1.37.0", istioctl=istioctl, files=(Path("x"),), revision=revision)
+    return UpgradeVersion(
+        version=version, envoy="1.37.0", istioctl=istioctl, files=(Path("x"),), revision=revision
+    )
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ def pytest_istio_versions():
 def pytest_envoy_versions():
     return []
 """
-PLUGINS = [f"-pfixtures.plugins.{name}" for name in ("options", "upgrade_options", "upgrade_verdict")]
+NAMES = ("options", "ladder", "report", "upgrade_options", "upgrade_verdict", "verdict")
+PLUGINS = [f"-pfixtures.plugins.{name}" for name in NAMES]
 BEGINS = "import pytest\npytestmark = pytest.mark.upgrade\n"
 BROKEN_FIXTURE = """
 @pytest.fixture(scope="session")
@@ -50,10 +51,18 @@ def test_a_promise_that_is_not_kept_is_unsafe(run: Run) -> None:
     assert result.outlines[-1].endswith("not kept: test_it[in-place]")
 
 
-def test_what_could_not_be_asked_is_no_verdict(run: Run) -> None:
+def test_a_failed_environment_outranks_missing_evidence(run: Run) -> None:
     result = run("def test_it(strategy): raise RuntimeError('no cluster')")
-    assert result.ret == 11
+    assert result.ret == 12
+    assert result.outlines[-1].startswith("verdict: not enough evidence (exit 12): 1.28.2 to 1.29.1")
     assert "not known: test_it[in-place], test_it[canary]" in result.outlines[-1]
+
+
+def test_unsafe_outranks_a_failed_environment(run: Run) -> None:
+    result = run(
+        "def test_it(strategy):\n    assert strategy == 'canary'\n    raise RuntimeError('no cluster')"
+    )
+    assert result.ret == 10
 
 
 def test_one_cause_fails_one_test_of_one_strategy(run: Run) -> None:

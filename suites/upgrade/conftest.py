@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from fixtures.upgrade.probe import Observation
-from fixtures.upgrade.release import Release
+from fixtures.upgrade.release import UpgradeVersion
 from fixtures.upgrade.run import Moment, Run
 
 Seen = Callable[[Moment], Observation]
@@ -25,7 +25,7 @@ def seen(upgrade_run: Run) -> Seen:
 
 
 @pytest.fixture
-def release_at(upgrade_run: Run) -> Callable[[Moment], Release]:
+def release_at(upgrade_run: Run) -> Callable[[Moment], UpgradeVersion]:
     """The release whose proxies there must be at a moment."""
     acting = upgrade_run.acting
     return lambda moment: acting.new if moment == "after" else acting.old

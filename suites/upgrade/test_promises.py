@@ -14,7 +14,7 @@ from fixtures.checks.responses import check_status
 from fixtures.settings import REQUEST_METRICS, Names
 from fixtures.upgrade.app import APP, NAMESPACE
 from fixtures.upgrade.probe import MARKED
-from fixtures.upgrade.release import Release
+from fixtures.upgrade.release import UpgradeVersion
 from fixtures.upgrade.request import Upgrade
 from fixtures.upgrade.run import Moment
 from suites.upgrade.conftest import Seen
@@ -71,7 +71,7 @@ def test_the_gateway_is_known_by_its_identity(
 
 @allure.title("Each marked request is counted once on both sides, {moment} ({strategy})")
 def test_marked_requests_are_counted_exactly(
-    strategy: str, moment: Moment, seen: Seen, release_at: Callable[[Moment], Release]
+    strategy: str, moment: Moment, seen: Seen, release_at: Callable[[Moment], UpgradeVersion]
 ) -> None:
     """istio_requests_total of code 404, which no other request is answered with."""
     if why := release_at(moment).lacks.get(REQUEST_METRICS):

@@ -12,7 +12,7 @@ from fixtures.checks.upgrade import (
     check_proxy_versions,
 )
 from fixtures.stages import Observed
-from fixtures.upgrade.release import Release
+from fixtures.upgrade.release import UpgradeVersion
 from fixtures.upgrade.run import EndedFromOutside, Moment, Run
 from suites.upgrade.conftest import Seen
 
@@ -32,7 +32,11 @@ def test_the_upgrade_comes_to_its_end(strategy: str, upgrade_run: Run) -> None:
 @pytest.mark.parametrize("moment", MOMENTS)
 @allure.title("Every pod's proxy is of the version that it must be {moment} ({strategy})")
 def test_every_proxy_is_of_its_version(
-    strategy: str, moment: Moment, seen: Seen, release_at: Callable[[Moment], Release], observed: Observed
+    strategy: str,
+    moment: Moment,
+    seen: Seen,
+    release_at: Callable[[Moment], UpgradeVersion],
+    observed: Observed,
 ) -> None:
     """Pods are enumerated and each proxy is asked: istiod's list leaves out what can't connect."""
     proxies = seen(moment).proxies
