@@ -29,6 +29,11 @@ class Network:
     bridge: str
 
 
+def name_of(run: str) -> str:
+    """The name of a run's network."""
+    return _PREFIX + run
+
+
 def create_network(engine: Engine, run: str) -> Network:
     """Make the run's network, on addresses that no route, resolver or other network of this machine uses.
 

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from fixtures.clients.kube import Kube, Resource
-from fixtures.clusters.kind.cluster import Cluster
+from fixtures.clusters.base import Cluster
 from fixtures.waits import eventually, watched
 
 pytestmark = pytest.mark.stage("cluster")

@@ -38,32 +38,32 @@ def test_a_folder_that_an_earlier_run_left_is_taken_up(tmp_path: Path) -> None:
 
 
 def test_a_killed_runs_cluster_is_not_refused(tmp_path: Path) -> None:
-    refuse_others("mine", [OURS], tmp_path)
+    refuse_others("mine", [OURS], tmp_path, OURS.network)
 
 
 def test_no_cluster_of_the_name_is_not_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
-    refuse_others("mine", [], tmp_path)
+    refuse_others("mine", [], tmp_path, OURS.network)
 
 
 def test_a_foreign_cluster_of_the_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NameTaken, match="that no run of this suite made"):
-        refuse_others("mine", [FOREIGN], tmp_path)
+        refuse_others("mine", [FOREIGN], tmp_path, OURS.network)
 
 
 def test_a_kept_cluster_of_the_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
     with pytest.raises(NameTaken, match="was kept by --keep-cluster: --use-cluster mine begins on it"):
-        refuse_others("mine", [OURS], tmp_path)
+        refuse_others("mine", [OURS], tmp_path, OURS.network)
 
 
 def test_a_kept_clusters_running_node_can_be_used() -> None:
-    check_usable("mine", [OURS], IMAGE)
+    check_usable("mine", [OURS], IMAGE, OURS.network)
 
 
 def test_a_foreign_cluster_is_not_used() -> None:
     with pytest.raises(NameTaken, match="that no run of this suite made"):
-        check_usable("mine", [FOREIGN], IMAGE)
+        check_usable("mine", [FOREIGN], IMAGE, OURS.network)
 
 
 @pytest.mark.parametrize(
@@ -71,12 +71,12 @@ def test_a_foreign_cluster_is_not_used() -> None:
 )
 def test_a_node_that_no_longer_runs_is_not_used(nodes: list[NodeSeen], state: str) -> None:
     with pytest.raises(NotKept, match=rf"does not run \({state}\): have a new one made"):
-        check_usable("mine", nodes, IMAGE)
+        check_usable("mine", nodes, IMAGE, OURS.network)
 
 
 def test_a_node_of_another_image_is_not_used() -> None:
     with pytest.raises(NotKept, match="mine is of lab/node:1, and the lab is lab/node:2 now"):
-        check_usable("mine", [OURS], "lab/node:2")
+        check_usable("mine", [OURS], "lab/node:2", OURS.network)
 
 
 @pytest.fixture
