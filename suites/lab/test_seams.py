@@ -1,4 +1,4 @@
-"""The article passes through each implementation of a seam: an existing cluster, and the manifests installer."""
+"""The article passes on an existing cluster and with the manifests installer, the second of each seam."""
 
 import json
 import subprocess
@@ -58,7 +58,7 @@ def objects(kubeconfig: Path) -> set[str]:
     """Every object of the cluster that a run could leave: namespaces, CRDs, webhooks, cluster roles."""
     lab = description.describe(ISTIO_VERSION)
     kinds = "namespaces,crds,mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles"
-    command = [
+    command: list[str | Path] = [
         lab.kubectl,
         "--kubeconfig",
         str(kubeconfig),
@@ -91,7 +91,14 @@ def test_article_passes_on_an_existing_cluster_and_leaves_it_as_it_was(their_clu
 def test_a_cluster_with_a_namespace_of_our_name_is_refused_untouched(their_cluster: Path) -> None:
     """A namespace of one of our names is somebody's: the run says so and creates nothing."""
     lab = description.describe(ISTIO_VERSION)
-    command = [lab.kubectl, "--kubeconfig", str(their_cluster), "create", "namespace", "test-namespace"]
+    command: list[str | Path] = [
+        lab.kubectl,
+        "--kubeconfig",
+        str(their_cluster),
+        "create",
+        "namespace",
+        "test-namespace",
+    ]
     subprocess.run(command, env=dict(lab.environment), check=True, capture_output=True)
     before = objects(their_cluster)
     ran = article(f"--kubeconfig={their_cluster}", f"--context=kind-{NAME}")
