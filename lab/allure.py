@@ -92,7 +92,7 @@ def install(packages: Path, target: Path) -> None:
         if file.exists():
             _unpack(file, target / path)
         elif path not in optional:
-            raise LabError(f"the package for {path} is missing")
+            raise LabError(f"the archive lacks the npm package for {path}; export it again")
 
 
 def _optional() -> set[str]:
