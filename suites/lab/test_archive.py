@@ -23,7 +23,7 @@ def test_an_exported_lab_is_whole_where_it_is_imported(tmp_path: Path) -> None:
     """What `export` wrote and another cache imported has every program and the node image, unharmed."""
     assert _lab("export", str(tmp_path / "lab.tar")).returncode == 0
     imported = _lab("import", str(tmp_path / "lab.tar"), cache=tmp_path / "cache")
-    assert "taken in and whole" in imported.stderr, imported.stderr
+    assert "imported and verified" in imported.stderr, imported.stderr
     assert plan(tmp_path / "cache").built()
 
 

@@ -79,7 +79,7 @@ def test_another_checkouts_clean_leaves_a_cluster_and_its_guard(
     before, guarded = inventory(own_engine), left_on_machine()
     cleaned = lab("clean", checkout=other_checkout)
     assert cleaned.returncode == 0, cleaned.stderr
-    assert f"left: the lab's own engine, which may be needed by {mine.name}" in cleaned.stderr
+    assert f"kept the lab's own engine: it may still be in use by {mine.name}" in cleaned.stderr
     assert inventory(own_engine) == before
     assert left_on_machine() == guarded
 
@@ -92,8 +92,7 @@ def test_another_checkout_can_not_take_a_clusters_name(
     command = [sys.executable, "-c", script]
     refused = subprocess.run(command, cwd=other_checkout, capture_output=True, text=True, check=False)
     assert (
-        f"the network {mine.name} is in the engine already and this checkout did not make it"
-        in refused.stderr
+        f"the engine already has the network {mine.name} and this checkout did not make it" in refused.stderr
     )
     assert own_engine.docker("inspect", "--format={{.State.Status}}", "mine").stdout.strip() == "running"
 
@@ -107,7 +106,7 @@ def test_a_run_that_goes_on_keeps_its_cluster(own_engine: engine.Engine, mine: n
             assert run.poll() is None
         cleaned = lab("clean")
         os.killpg(run.pid, 9)
-    assert f"left: a run is using the cluster {RUN} now" in cleaned.stderr
+    assert f"kept cluster {RUN}: a run is using it" in cleaned.stderr
     assert inventory(own_engine) == before
     assert folder.is_dir()
 
@@ -135,7 +134,7 @@ def test_a_mount_of_the_users_in_the_state_folder_stops_a_clean(
     try:
         cleaned = lab("clean")
         assert cleaned.returncode == 1
-        assert f"{place} is a mount that the lab did not make" in cleaned.stderr
+        assert f"{place} is a mount that the lab did not create" in cleaned.stderr
         assert (tmp_path / "file").read_text() == "mine"
         assert inventory(own_engine) == before
     finally:

@@ -38,7 +38,7 @@ def test_an_envoy_without_the_logger_says_what_is_lacking(tmp_path: Path) -> Non
     (lacking,) = {
         release.lacks[REQUEST_METRICS] for release in releases_of(plan(tmp_path), "1.36.4").values()
     }
-    assert "no stats access logger" in lacking
+    assert "stats access logger, which 1.36.4 lacks" in lacking
 
 
 def test_an_unknown_istio_says_which_exist() -> None:

@@ -68,7 +68,7 @@ def test_no_engine_and_not_root_says_so_before_anything_is_changed(
 ) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(LabError, match="root is needed to start a Docker engine"):
+    with pytest.raises(LabError, match="root is needed to start the lab's own Docker engine"):
         engine.ensure(pytest.fail)
     assert not daemon.place().root.exists()
 
@@ -102,7 +102,7 @@ def test_proof_program_ends_with_zero(tmp_path: Path) -> None:
 
 def test_state_folder_with_a_long_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISTIO_LAB_STATE", "/tmp/" + "long" * 30)
-    with pytest.raises(LabError, match="too long for a socket's name"):
+    with pytest.raises(LabError, match="too long for a Unix socket's path"):
         daemon.place()
 
 

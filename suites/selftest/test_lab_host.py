@@ -51,7 +51,7 @@ def test_too_little_disk_says_where_and_how_to_choose_another(tmp_path: Path) ->
 
 
 def test_too_little_memory_says_how_much(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match=r"the lab needs 1000000\.0 GiB: end other programs"):
+    with pytest.raises(LabError, match=r"the lab needs 1000000\.0 GiB: stop other programs"):
         host.check_room(0, 1e6, [tmp_path])
 
 

@@ -44,5 +44,5 @@ def test_a_patched_module_is_a_copy_with_our_words(module: Path) -> None:
 
 def test_words_that_are_no_longer_there_are_told(module: Path) -> None:
     gone = PATCH.replace("Old", "Older")
-    with pytest.raises(LabError, match=r"m\.io/x/a/b\.go no longer says 'Older'"):
+    with pytest.raises(LabError, match=r"m\.io/x/a/b\.go no longer contains 'Older'"):
         changed_modules(source(module, gone), module / "work")

@@ -100,7 +100,7 @@ def test_a_run_without_any_has_no_head(tmp_path: Path) -> None:
 
 def test_the_head_is_the_first_of_the_body() -> None:
     assert page.with_head("<html><body><p>", "<b>") == "<html><body><b><p>"
-    with pytest.raises(page.ReportError, match="no body"):
+    with pytest.raises(page.ReportError, match="has no body"):
         page.with_head("<html>", "<b>")
 
 

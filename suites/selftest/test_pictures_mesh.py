@@ -48,7 +48,7 @@ def test_what_is_known_of_a_workload_is_written_on_it() -> None:
 def test_requests_are_told_with_their_answers_and_how_they_went() -> None:
     shown = drawing(mesh(BEFORE, AFTER))
     assert shown.marks("20 x 200, 3 x 404, all over mutual TLS") == 1
-    assert shown.marks("20 x 200, mutual TLS: nobody reports it") == 1
+    assert shown.marks("20 x 200, mutual TLS not reported") == 1
     assert [each.text for each in shown.words if each.text in {"20", "23", "plain", "mTLS", "TLS ?"}] == [
         *("20", "plain", "20", "TLS ?"),
         *("23", "plain", "23", "mTLS"),
@@ -61,7 +61,7 @@ def test_a_request_without_an_answer_and_a_share_of_mutual_tls_are_told() -> Non
 
 
 def test_a_workload_that_no_one_asks_is_named_below() -> None:
-    assert "no request seen of: istiod" in drawing(mesh(BEFORE, AFTER)).text
+    assert "no request seen from or to: istiod" in drawing(mesh(BEFORE, AFTER)).text
 
 
 def test_a_moment_that_was_not_observed_says_why() -> None:
