@@ -52,14 +52,13 @@ def main(arguments: Sequence[str]) -> int:
     chosen = _arguments(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        _run(chosen)
+        return _run(chosen)
     except LabError as error:
         print(f"[lab] {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\n[lab] interrupted; run the same command again to resume", file=sys.stderr)
         return 130
-    return 0
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -67,11 +66,11 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _run(chosen: argparse.Namespace) -> None:
+def _run(chosen: argparse.Namespace) -> int:
     say = progress.Progress(cache_root() / "times.json").say
     if chosen.command == "doctor":
-        doctor.print_findings()
-    elif chosen.command == "build":
+        return int(not doctor.print_findings())
+    if chosen.command == "build":
         say(f"ready: node image {build.build().image}")
     elif chosen.command == "env":
         print("\n".join(description.assignments(chosen.istio)))
@@ -84,6 +83,7 @@ def _run(chosen: argparse.Namespace) -> None:
         archive.import_from(chosen.file, say, chosen.sha256)
     else:
         clean.clean(say, built=chosen.cache)
+    return 0
 
 
 if __name__ == "__main__":

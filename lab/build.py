@@ -98,6 +98,8 @@ def build() -> Plan:
     Raises LabError for problems that the user can fix: too little disk or memory, no root, a registry that
     does not answer, a program that does not compile.
     """
+    # Every run needs root for its firewall rules: say so before minutes of building.
+    host.require_root("build the lab and to keep its packets on this machine")
     folders.check()
     wanted = plan()
     folders.cache_place().claim()

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from lab.folders import remove_tree
 from lab.paths import PROJECT, checkout
 
@@ -56,8 +58,7 @@ def tree_digest(folder: Path) -> str:
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive advisory lock on a file. The kernel releases it when its owner dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    with FileLock(path):
         yield
 
 

@@ -43,6 +43,7 @@ def run_suite(suite: str, options: Sequence[str]) -> int:
     named = [each.partition("=")[2] for each in given if each.startswith("--alluredir=")]
     if named:
         results = Path(named[-1])
+        made = results.with_name(f"{results.name}.html")
     elif results:
         arguments += [f"--alluredir={results}", "--clean-alluredir"]
     with scratch.folder("verdict") as folder:

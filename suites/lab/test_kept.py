@@ -16,7 +16,7 @@ from fixtures.waits import eventually
 from lab import engine
 from lab.clean import remove_leftovers
 from lab.paths import PROJECT, state_root
-from suites.lab.conftest import left_of
+from suites.lab.leftovers import left_of
 
 pytestmark = pytest.mark.lab
 
@@ -76,7 +76,7 @@ def test_two_runs_at_once_are_refused(kept: str) -> None:
     """While one run is on the kept cluster, another is told so."""
     with locked_folder(state_root() / "runs" / kept):
         ran = article("--use-cluster", kept, "--stage", "injection")
-    assert f"NameTaken: another run has the cluster {kept} now" in ran.stdout
+    assert f"NameTaken: another run uses the cluster {kept} now" in ran.stdout
     assert " passed" not in ran.stdout
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from lab import engine, network, runs
 from lab.paths import LABEL, OWNER_LABEL, PROJECT, owner
-from suites.lab.conftest import left_on_machine
+from suites.lab.leftovers import left_on_machine
 
 pytestmark = pytest.mark.lab
 

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.lab
 
 NAME = "istio-conformance-theirs"
 ARTICLE = [sys.executable, "-m", "pytest", "suites/article", "-p", "no:cacheprovider", "-rs"]
+_AVAILABLE = "wait --for=condition=Available --timeout=60s --namespace=kube-system deployment/coredns"
 ISTIO_VERSION = description.available_istio_versions()[-1]
 
 
@@ -30,24 +31,27 @@ def their_cluster(running: engine.Engine, tmp_path: Path) -> Iterator[Path]:
     network.guard(running, made, ranges["podSubnet"], ranges["serviceSubnet"])
     kubeconfig = tmp_path / "kubeconfig"
     environment = {**lab.environment, "KIND_EXPERIMENTAL_DOCKER_NETWORK": made.name}
-    create = [lab.kind, "create", "cluster", "--name", NAME, "--image", lab.node_image]
+    create: list[str | Path] = [lab.kind, "create", "cluster", "--name", NAME, "--image", lab.node_image]
     options = ["--config", str(MANIFESTS / "kind" / "lab.yaml"), "--kubeconfig", str(kubeconfig)]
-    kubectl = [lab.kubectl, "--kubeconfig", str(kubeconfig)]
+    kubectl: list[str | Path] = [lab.kubectl, "--kubeconfig", str(kubeconfig)]
     try:
-        for command in (
+        commands: list[list[str | Path]] = [
             [*create, *options],
             [*kubectl, "apply", "--filename", str(MANIFESTS / "lab" / "coredns.yaml")],
             [*kubectl, "create", "namespace", "theirs"],
             [
                 *kubectl,
-                "wait",
-                "--for=condition=Available",
-                "--timeout=60s",
-                "-n",
-                "kube-system",
-                "deploy/coredns",
+                *[
+                    "wait",
+                    "--for=condition=Available",
+                    "--timeout=60s",
+                    "-n",
+                    "kube-system",
+                    "deploy/coredns",
+                ],
             ],
-        ):
+        ]
+        for command in commands:
             subprocess.run(command, env=environment, check=True, capture_output=True)
         yield kubeconfig
     finally:

@@ -19,7 +19,7 @@ FOREIGN = OURS._replace(network="kind")
 def test_a_name_is_held_by_one_run_at_a_time(tmp_path: Path) -> None:
     with (
         locked_folder(tmp_path / "mine"),
-        pytest.raises(NameTaken, match="another run has the cluster mine now: wait for its end, or choose"),
+        pytest.raises(NameTaken, match="another run uses the cluster mine now: wait for its end, or choose"),
         locked_folder(tmp_path / "mine"),
     ):
         pass
