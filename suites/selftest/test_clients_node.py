@@ -32,9 +32,8 @@ def node(folder: Path, prints: str, status: int = 0) -> KindNode:
     (folder / "prints").write_text(prints)
     docker = folder / "docker"
     notes = "echo '* Empty reply from server' >&2"
-    docker.write_text(
-        f'#!/bin/sh\necho "$@" > {folder}/asked\n/bin/cat {folder}/prints\n{notes}\nexit {status}\n'
-    )
+    lines = ["#!/bin/sh", f'echo "$@" > {folder}/asked', f"/bin/cat {folder}/prints", notes, f"exit {status}"]
+    docker.write_text("\n".join(lines))
     docker.chmod(0o755)
     return KindNode(name="lab-control-plane", environment={"PATH": str(folder)}, timeout=5)
 
