@@ -87,7 +87,7 @@ def test_an_upgrade_that_dies_is_named_by_its_phase_and_taken_back(tmp_path: Pat
         kill("istioctl", " upgrade ")
         assert run.wait(ENDING) == 11, output.read_text()[-3000:]
     told = output.read_text()
-    assert "it died in the phase control-plane, and was taken back" in told, told[-6000:]
+    assert "failed in phase control-plane; rolled back" in told, told[-6000:]
     assert "  after-rollback: " in told
     assert told.splitlines()[-1].startswith("verdict: not enough evidence (exit 11)")
 
@@ -99,7 +99,7 @@ def test_traffic_that_stops_is_no_evidence(tmp_path: Path) -> None:
         kill("fixtures.traffic", "--plan")
         assert run.wait(ENDING) == 11, output.read_text()[-3000:]
     told = output.read_text()
-    assert "the north-south generator has ended, with status -9" in told
+    assert "the north-south generator exited with status -9" in told
     assert "  control-plane: " not in told
 
 
@@ -157,7 +157,7 @@ def test_a_control_plane_of_the_users_values_that_has_no_second_place_is_refused
     told = output.read_text()
     # A promise that is not kept: that nothing stands against the upgrade.
     assert done.returncode == 10, told[-6000:]
-    assert re.search(r"nothing was changed, mend this first:\s.*needs \d+ m CPU more", told, re.DOTALL), told
+    assert re.search(r"nothing was changed; fix this first:\s.*needs \d+m CPU more", told, re.DOTALL), told
     assert "  before: " not in told
 
 

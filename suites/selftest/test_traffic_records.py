@@ -76,7 +76,7 @@ def test_a_moment_belongs_to_the_phase_that_it_lies_in() -> None:
 
 
 def test_phases_that_overlap_are_refused() -> None:
-    with pytest.raises(PhasesOverlap, match=r"gateway begins 1.000 s before before ends"):
+    with pytest.raises(PhasesOverlap, match=r"phase gateway begins 1.000 s before phase before ends"):
         phase_of([Phase("before", "", 0, 10, 5), Phase("gateway", "", 9, 20, 5)])
 
 
