@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fixtures.traffic.__main__ import NICENESS
-from fixtures.traffic.plan import HeldStream, Plan
-from fixtures.traffic.records import Direction, HeldKind, Result, Stream, Summary, read
+from fixtures.traffic.plan import LongStream, Plan
+from fixtures.traffic.records import Direction, LongStreamKind, Result, Stream, Summary, read
 from fixtures.traffic.streams import streams
 from fixtures.upgrade.judging.accounting import Account, reconcile
 from fixtures.upgrade.judging.evidence_gaps import QUICK
@@ -26,7 +26,7 @@ from suites.selftest.traffic_peers import LOOPBACK, serving
 PROCESSOR_GOAL = 0.5
 
 _DIRECTIONS: tuple[Direction, ...] = ("north-south", "east-west")
-_HELD: dict[HeldKind, str] = {"events": "/events", "websocket": "/socket", "tcp": ""}
+_HELD: dict[LongStreamKind, str] = {"events": "/events", "websocket": "/socket", "tcp": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class _Run:
 async def _run(seconds: float, folder: Path) -> _Run:
     sent = [stream for direction in _DIRECTIONS for stream in streams(direction)]
     held = [
-        HeldStream(name=f"{direction} {kind}", kind=kind, direction=direction, path=path)
+        LongStream(name=f"{direction} {kind}", kind=kind, direction=direction, path=path)
         for direction in _DIRECTIONS
         for kind, path in _HELD.items()
     ]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fixtures.settings import UnknownName
-from fixtures.traffic.records import Record, Result, StreamLife, Summary
+from fixtures.traffic.records import Record, Result, StreamSession, Summary
 from fixtures.upgrade.judging.accounting import Account, reconcile
 from fixtures.upgrade.judging.budgets import BUDGETS, BudgetResult, Verdict, overridden
 from fixtures.upgrade.judging.evidence_gaps import GATE, QUICK, Mode, gaps
@@ -18,7 +18,7 @@ from suites.selftest.traffic_peers import stream
 STREAMS = (stream("get", rate=40), stream("denied", rate=10, expected="403", path="/denied"))
 PHASES = (Phase("before", "", 0, 20, 20), Phase("gateway", "", 20, 40, 20, replaces=("north-south",)))
 MODE = Mode(name="trial", requests=1_600)
-HELD = StreamLife("events", "events", "north-south", 0.0, None, "open", 200, 0.3, 0)
+HELD = StreamSession("events", "events", "north-south", 0.0, None, "open", 200, 0.3, 0)
 INJECTIONS = Injections(created=40, missed=0)
 REFUSED = Injections(created=40, missed=0, refused=2)
 
@@ -135,7 +135,7 @@ def test_a_pod_that_was_refused_at_first_is_told() -> None:
     ],
     ids=["with-its-pod", "before-that", "in-the-other-direction", "lost-messages"],
 )
-def test_a_held_stream_may_only_end_with_the_pod_that_carries_it(held: StreamLife, broken: int) -> None:
+def test_a_held_stream_may_only_end_with_the_pod_that_carries_it(held: StreamSession, broken: int) -> None:
     (found,) = (
         each
         for each in judge(account(records()), PHASES, streams=STREAMS, held=[HELD, held])
