@@ -95,7 +95,7 @@ def test_what_the_single_replica_loses_belongs_to_no_budget() -> None:
     found = judged(sent(records("east-west single")))
     assert budget(found, "failed") == (0, True)
     (line,) = (each for each in summary.traffic_lines(found) if "one replica" in each)
-    assert line.endswith("failed requests of 80: 1 in before")
+    assert line.endswith("1 of 80 requests failed: 1 in before")
 
 
 def test_a_missed_injection_is_unsafe() -> None:
@@ -128,7 +128,7 @@ def test_no_traffic_at_all_is_an_error() -> None:
 def test_every_budget_is_told_met_or_not() -> None:
     lines = [*summary.budget_lines(judged(sent(records("north-south get new"))).verdict.results)]
     assert [line[:12].strip() for line in lines][:2] == ["MISSED", "met"]
-    assert "of 0 requests" in lines[0]
+    assert "(limit 0 requests)" in lines[0]
 
 
 def test_the_verdict_is_one_line_with_its_exit_code() -> None:
