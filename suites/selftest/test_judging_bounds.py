@@ -88,4 +88,4 @@ def test_too_few_are_not_compared() -> None:
 
 def test_a_range_that_says_nothing_is_not_told_in_figures() -> None:
     assert Ratio(1, 2, 1.5, 2.5).spread() == "between 1.50 and 2.50"
-    assert Ratio(1, 2, 0.001, 2_000).spread() == "known to no better than a factor of 100"
+    assert Ratio(1, 2, 0.001, 2_000).spread() == "uncertain by more than a factor of 100"

@@ -54,7 +54,7 @@ def test_what_is_planned_comes_with_a_sidecar_and_one_more() -> None:
 
 
 def test_findings_are_told_one_a_line() -> None:
-    assert describe([]) == "nothing stands against the upgrade"
-    assert describe([Obstacle("room in the cluster", "stops", "needs 350 m CPU more")]) == (
-        "room in the cluster: needs 350 m CPU more"
+    assert describe([]) == "no obstacles to the upgrade"
+    assert describe([Obstacle("cluster capacity", "blocks", "needs 350m CPU more")]) == (
+        "cluster capacity: needs 350m CPU more"
     )

@@ -10,10 +10,10 @@ from fixtures.upgrade.release import UpgradeVersion
 from fixtures.upgrade.request import Upgrade
 from fixtures.upgrade.run import Run, Strategy
 from fixtures.upgrade.timeline import Timeline
-from fixtures.upgrade.traffic import Sent, Traffic
+from fixtures.upgrade.traffic import Traffic, TrafficResult
 from fixtures.waits import NotReady
 
-SENT = cast("Sent", object())
+SENT = cast("TrafficResult", object())
 
 
 class Acting:
@@ -23,26 +23,26 @@ class Acting:
         self.fails: dict[str, Exception] = {}
         self.old, self.new = release("1.28.2", "1-28-2"), release("1.29.1", "1-29-1")
 
-    def _phase(self, protocol: Timeline, name: str) -> None:
-        with protocol.phase(name, ""), protocol.step(name):
+    def _phase(self, timeline: Timeline, name: str) -> None:
+        with timeline.phase(name, ""), timeline.step(name):
             if name in self.fails:
                 raise self.fails[name]
 
-    def rehearse(self, protocol: Timeline) -> None:
-        self._phase(protocol, "rehearsal-workloads")
+    def rehearse(self, timeline: Timeline) -> None:
+        self._phase(timeline, "rehearsal-workloads")
 
-    def forward(self, protocol: Timeline) -> None:
-        self._phase(protocol, "control-plane")
+    def forward(self, timeline: Timeline) -> None:
+        self._phase(timeline, "control-plane")
 
-    def back(self, protocol: Timeline) -> None:
-        self._phase(protocol, "rollback-control-plane")
+    def back(self, timeline: Timeline) -> None:
+        self._phase(timeline, "rollback-control-plane")
 
-    def clean_up(self, protocol: Timeline) -> None:
-        self._phase(protocol, "clean-up")
+    def clean_up(self, timeline: Timeline) -> None:
+        self._phase(timeline, "clean-up")
 
-    def look(self, moment: str) -> Any:
-        if f"look: {moment}" in self.fails:
-            raise self.fails[f"look: {moment}"]
+    def observe(self, moment: str) -> Any:
+        if f"observe: {moment}" in self.fails:
+            raise self.fails[f"observe: {moment}"]
         return moment
 
 
@@ -54,7 +54,7 @@ class Flowing:
     def check_flowing(self) -> None:
         assert self.flows, "the generator has ended"
 
-    def stop(self) -> Sent:
+    def stop(self) -> TrafficResult:
         return SENT
 
 
@@ -79,12 +79,12 @@ def begun(acting: Acting, flowing: Flowing) -> Callable[..., Run]:
     def begin(**options: Any) -> Run:
         run = Run(
             upgrade=Upgrade(old="1.28.2", new="1.29.1", **options),
-            strategy="canary",
-            acting=cast("Strategy", acting),
-            protocol=Timeline(minima={}, check_flowing=flowing.check_flowing, tell=lambda _: None),
+            strategy_name="canary",
+            strategy=cast("Strategy", acting),
+            timeline=Timeline(minima={}, check_flowing=flowing.check_flowing, report=lambda _: None),
             traffic=cast("Traffic", flowing),
-            look=acting.look,
-            remains=lambda revision: [f"left of {revision}"],
+            observe=acting.observe,
+            find_leftovers=lambda revision: [f"left of {revision}"],
         )
         run.carry_out()
         return run
@@ -93,7 +93,7 @@ def begun(acting: Acting, flowing: Flowing) -> Callable[..., Run]:
 
 
 def phases(run: Run) -> list[str]:
-    return [phase.name for phase in run.protocol.phases]
+    return [phase.name for phase in run.timeline.phases]
 
 
 def test_the_way_forward_and_back_with_a_look_at_each_end(begun: Callable[..., Run]) -> None:
@@ -107,9 +107,9 @@ def test_the_way_forward_and_back_with_a_look_at_each_end(begun: Callable[..., R
         "after-rollback",
         "clean-up",
     ]
-    assert list(run.seen) == ["before", "after", "after-rollback"]
-    assert run.left == {"1-29-1": ["left of 1-29-1"], "1-28-2": ["left of 1-28-2"]}
-    assert (run.death, run.sent) == (None, SENT)
+    assert list(run.observations) == ["before", "after", "after-rollback"]
+    assert run.leftovers == {"1-29-1": ["left of 1-29-1"], "1-28-2": ["left of 1-28-2"]}
+    assert (run.failure, run.traffic_result) == (None, SENT)
 
 
 def test_with_the_meshs_retries_it_goes_forward_only(begun: Callable[..., Run]) -> None:
@@ -119,8 +119,12 @@ def test_with_the_meshs_retries_it_goes_forward_only(begun: Callable[..., Run]) 
 def test_an_upgrade_that_fails_by_itself_is_taken_back(acting: Acting, begun: Callable[..., Run]) -> None:
     acting.fails["control-plane"] = NotReady("istioctl ends", elapsed=180, tries=9, last="pod Pending")
     run = begun()
-    assert run.death is not None
-    assert (run.death.phase, run.death.from_outside, run.death.taken_back) == ("control-plane", False, True)
+    assert run.failure is not None
+    assert (run.failure.phase, run.failure.external, run.failure.rolled_back) == (
+        "control-plane",
+        False,
+        True,
+    )
     assert phases(run) == [
         "before",
         "rehearsal-workloads",
@@ -128,14 +132,14 @@ def test_an_upgrade_that_fails_by_itself_is_taken_back(acting: Acting, begun: Ca
         "rollback-control-plane",
         "after-rollback",
     ]
-    assert "pod Pending" in str(run.death)
+    assert "pod Pending" in str(run.failure)
 
 
 def test_what_has_been_taken_back_is_not_taken_back_again(acting: Acting, begun: Callable[..., Run]) -> None:
-    acting.fails["look: after-rollback"] = NotReady("it is logged", elapsed=30, tries=9, last="0 lines")
+    acting.fails["observe: after-rollback"] = NotReady("it is logged", elapsed=30, tries=9, last="0 lines")
     run = begun()
-    assert run.death is not None
-    assert (run.death.phase, run.death.taken_back) == ("after-rollback", True)
+    assert run.failure is not None
+    assert (run.failure.phase, run.failure.rolled_back) == ("after-rollback", True)
     assert phases(run)[-2:] == ["rollback-control-plane", "after-rollback"]
 
 
@@ -144,16 +148,16 @@ def test_an_upgrade_whose_istioctl_was_killed_ended_from_outside(
 ) -> None:
     acting.fails["control-plane"] = CommandFailed(["istioctl"], "ended with status -9", status=-9)
     run = begun()
-    assert run.death is not None
-    assert run.death.from_outside
-    assert run.sent is SENT
+    assert run.failure is not None
+    assert run.failure.external
+    assert run.traffic_result is SENT
 
 
 def test_one_that_can_not_be_taken_back_says_so(acting: Acting, begun: Callable[..., Run]) -> None:
     acting.fails |= {name: RuntimeError(name) for name in ("control-plane", "rollback-control-plane")}
     run = begun()
-    assert run.death is not None
-    assert "could NOT be taken back (rollback-control-plane)" in str(run.death)
+    assert run.failure is not None
+    assert "NOT rolled back (rollback-control-plane)" in str(run.failure)
 
 
 def test_without_traffic_there_is_no_way_back_to_watch(
@@ -161,8 +165,8 @@ def test_without_traffic_there_is_no_way_back_to_watch(
 ) -> None:
     flowing.flows = False
     run = begun()
-    assert run.death is not None
-    assert (run.death.phase, run.death.from_outside, run.death.taken_back) == ("before", True, True)
+    assert run.failure is not None
+    assert (run.failure.phase, run.failure.external, run.failure.rolled_back) == ("before", True, True)
 
 
 def test_an_error_of_the_suites_own_is_raised(acting: Acting, begun: Callable[..., Run]) -> None:

@@ -44,13 +44,13 @@ def test_a_field_that_is_gone_is_named_with_its_place() -> None:
         "properties": {"mode": OLD["properties"]["mode"], "hosts": {"items": {"properties": {"name": TEXT}}}}
     }
     assert found({"hosts": [{"name": "x"}, {"port": "80"}]}, crd(new)) == [
-        "Thing n/one: spec.hosts[1].port: there is no such field"
+        "Thing n/one: spec.hosts[1].port: unknown field"
     ]
 
 
 def test_a_value_that_is_no_longer_in_its_enumeration_is_named() -> None:
     new = {"properties": {**OLD["properties"], "mode": {"enum": ["B"]}}}
-    assert found({"mode": "A"}, crd(new)) == ["Thing n/one: spec.mode: 'A' is none of ['B']"]
+    assert found({"mode": "A"}, crd(new)) == ["Thing n/one: spec.mode: 'A' is not one of ['B']"]
 
 
 def test_what_the_old_version_did_not_take_either_is_not_this_upgrade() -> None:
@@ -58,7 +58,7 @@ def test_what_the_old_version_did_not_take_either_is_not_this_upgrade() -> None:
 
 
 def test_a_version_that_is_not_served_any_more_is_named() -> None:
-    assert found({}, crd(OLD, served=False)) == ["Thing n/one: x.istio.io/v1/Thing is not served any more"]
+    assert found({}, crd(OLD, served=False)) == ["Thing n/one: x.istio.io/v1/Thing is no longer served"]
 
 
 def test_a_field_that_keeps_everything_takes_everything() -> None:
