@@ -31,7 +31,7 @@ def test_a_resource_that_is_gone_is_named() -> None:
 def test_a_field_that_is_otherwise_is_named_with_both_values() -> None:
     other = {"http": [{"route": [{"destination": {"host": "other-svc"}}]}]}
     told = told_of({"spec": ROUTE}, resource("route", spec=other))
-    assert "spec.http[0].route[0].destination.host is 'other-svc', applied was 'test-svc'" in told
+    assert "spec.http[0].route[0].destination.host is 'other-svc' instead of 'test-svc'" in told
 
 
 def test_a_field_that_was_taken_off_and_is_back_is_named() -> None:
