@@ -72,5 +72,5 @@ def test_the_cause_is_the_last_thing_that_curl_noted() -> None:
 
 
 def test_a_missing_curl_is_an_error_and_no_outcome() -> None:
-    with pytest.raises(CommandFailed, match="status 127, which says nothing about the peer:\nno curl here"):
+    with pytest.raises(CommandFailed, match="status 127, which does not describe the peer:\nno curl here"):
         curl.outcome(ended(127, "no curl here"))
