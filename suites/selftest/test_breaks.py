@@ -12,7 +12,7 @@ from suites.lab.breaks import Break, breaks, broken
 
 BREAKS, CIRCUMSTANCES = breaks()
 #: Causes that one node can't show without losing the cluster, and one that needs no break.
-NOT_BROKEN = {"node not ready", "Istio is there"}
+NOT_BROKEN = {"node not ready", "Istio is installed"}
 
 
 class Recording:

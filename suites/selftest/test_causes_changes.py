@@ -24,20 +24,20 @@ def told_of(wanted: Any, now: Any, *, whole: bool = False, expected: bool | None
 def test_a_resource_that_is_gone_is_named() -> None:
     told = told_of({"spec": ROUTE}, None)
     assert told == (
-        "changed since it was asked for: VirtualService test-namespace/route was asked for and is gone"
+        "changed since it was applied: VirtualService test-namespace/route was applied and is gone"
     )
 
 
 def test_a_field_that_is_otherwise_is_named_with_both_values() -> None:
     other = {"http": [{"route": [{"destination": {"host": "other-svc"}}]}]}
     told = told_of({"spec": ROUTE}, resource("route", spec=other))
-    assert "spec.http[0].route[0].destination.host is 'other-svc', asked for was 'test-svc'" in told
+    assert "spec.http[0].route[0].destination.host is 'other-svc' instead of 'test-svc'" in told
 
 
 def test_a_field_that_was_taken_off_and_is_back_is_named() -> None:
     wanted = {"metadata": {"labels": {"istio-injection": None}}}
     now = {"metadata": {"name": "test-namespace", "labels": {"istio-injection": "enabled"}}}
-    assert "metadata.labels.istio-injection is 'enabled' and was taken off" in told_of(wanted, now)
+    assert "metadata.labels.istio-injection is 'enabled' and was removed" in told_of(wanted, now)
 
 
 def test_who_wrote_last_is_named_and_the_suite_and_a_status_are_not() -> None:
@@ -49,14 +49,14 @@ def test_who_wrote_last_is_named_and_the_suite_and_a_status_are_not() -> None:
     ]
     now = {"metadata": {"name": "route", "managedFields": fields}, "spec": {}}
     told = told_of({"spec": ROUTE}, now)
-    assert "last written to by kubectl-patch at 2026-11-24T10:00:01Z: spec.http is absent" in told
+    assert "last changed by kubectl-patch at 2026-11-24T10:00:01Z: spec.http is absent" in told
 
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_what_is_added_to_a_spec_is_named_where_all_of_it_was_asked_for(whole: bool) -> None:
     mirrored = {"http": [{**ROUTE["http"][0], "mirror": {"host": "other-svc"}}]}
     told = told_of({"spec": ROUTE}, resource("route", spec=mirrored), whole=whole)
-    assert ("spec.http[0].mirror is {'host': 'other-svc'} and was not asked for" in told) is whole
+    assert ("spec.http[0].mirror is {'host': 'other-svc'} and was not applied" in told) is whole
 
 
 def test_what_a_server_or_a_status_adds_is_no_cause() -> None:
@@ -88,7 +88,7 @@ def test_istio_where_none_is_to_be_is_named_with_its_parts() -> None:
         "Pod": [recorded("pods.json")["injected"], pod("client", "client-namespace")],
     }
     assert likely(Recorded(kinds, expected=False)) == (
-        "Istio is there: none of Istio's parts is to be there now, and there are "
+        "Istio is installed: Istio must not be installed now, but the cluster has "
         "Deployments istio-system/istiod; "
         "pods with a proxy test-namespace/test-deployment-56fbdccbf9-wfq9j; "
         "webhooks istio-sidecar-injector; CRDs authorizationpolicies.security.istio.io"
@@ -98,7 +98,7 @@ def test_istio_where_none_is_to_be_is_named_with_its_parts() -> None:
 @pytest.mark.parametrize("expected", [True, None])
 def test_istio_is_no_cause_where_it_may_be(expected: bool | None) -> None:
     kinds = {"Deployment": [deployment("istiod", "istio-system")]}
-    assert "Istio is there" not in str(likely(Recorded(kinds, expected=expected)))
+    assert "Istio is installed" not in str(likely(Recorded(kinds, expected=expected)))
 
 
 def test_what_the_purge_leaves_is_no_cause() -> None:

@@ -65,7 +65,7 @@ def test_a_pod_that_opts_out_is_named(kind: str) -> None:
 def test_a_pod_on_its_nodes_network_is_named() -> None:
     on_node = plain()
     on_node["spec"]["hostNetwork"] = True
-    assert "is on its node's network: it gets no sidecar" in str(likely(asking(on_node)))
+    assert "uses the host network and gets no sidecar" in str(likely(asking(on_node)))
 
 
 def test_a_pod_that_opts_out_where_no_sidecars_are_asked_for_is_no_cause() -> None:
@@ -76,8 +76,8 @@ def test_a_pod_that_opts_out_where_no_sidecars_are_asked_for_is_no_cause() -> No
 def test_a_namespace_of_an_unknown_revision_is_named_with_those_there_are() -> None:
     asked = namespace("test-namespace", **{"istio.io/rev": "nosuch"})
     assert likely(asking(plain(), Namespace=[asked])).split("; ")[0] == (  # type: ignore[union-attr]
-        "revision that doesn't exist: namespace test-namespace is labelled istio.io/rev=nosuch, "
-        "and no webhook injects that revision: there are default"
+        "unknown revision: namespace test-namespace is labelled istio.io/rev=nosuch, "
+        "but no webhook injects it (known: default)"
     )
 
 
@@ -107,7 +107,7 @@ def test_a_tag_is_a_revision_too() -> None:
 def test_no_webhook_at_all_is_named() -> None:
     told = likely(asking(plain(), MutatingWebhookConfiguration=[]))
     assert told == (
-        "webhook not called: no webhook for injection is called for pod test-namespace/app: there is none"
+        "webhook not called: no injection webhook is called for pod test-namespace/app: none exists"
     )
 
 
@@ -124,14 +124,16 @@ def test_webhooks_whose_selectors_miss_are_named() -> None:
 def test_a_pod_that_asks_by_itself_in_a_namespace_without_label_is_taken() -> None:
     by_itself = plain(**{"sidecar.istio.io/inject": "true"})
     told = str(likely(asking(by_itself, Namespace=[namespace("test-namespace")])))
-    assert told.startswith("perhaps pod older than its label: pod test-namespace/app has no istio-proxy")
+    assert told.startswith(
+        "perhaps pod older than the injection label: pod test-namespace/app has no istio-proxy"
+    )
 
 
 def test_a_pod_that_a_webhook_takes_is_older_than_the_label() -> None:
     assert found(asking(plain())) == []
     assert likely(asking(plain())) == (
-        "perhaps pod older than its label: pod test-namespace/app has no istio-proxy although its namespace "
-        "is labelled: it is older than the label, and was not restarted"
+        "perhaps pod older than the injection label: pod test-namespace/app has no istio-proxy although "
+        "its namespace is labelled: it is older than the label and was not restarted"
     )
 
 
@@ -140,7 +142,7 @@ def test_a_pod_that_ends_is_no_cause() -> None:
     ending["metadata"]["deletionTimestamp"] = "2026-11-24T15:50:33Z"
     assert (
         likely(asking(ending))
-        == "none was found; in place are istio-injection=enabled on namespace test-namespace"
+        == "none was found; applied so far: istio-injection=enabled on namespace test-namespace"
     )
 
 
@@ -160,8 +162,8 @@ def test_an_empty_ca_bundle_is_named() -> None:
     cluster = asking()
     cluster.kinds["MutatingWebhookConfiguration"][1]["webhooks"][0]["clientConfig"].pop("caBundle")
     assert likely(cluster).split("; ")[0] == (  # type: ignore[union-attr]
-        "webhook without CA: MutatingWebhookConfiguration istio-sidecar-injector has no CA bundle: "
-        "no call of it is trusted"
+        "webhook without CA: MutatingWebhookConfiguration istio-sidecar-injector has no CA bundle, "
+        "so no call of it succeeds"
     )
 
 
@@ -191,22 +193,22 @@ def test_a_webhook_of_others_may_be_without_a_bundle() -> None:
     ("arguments", "told"),
     [
         (("-d", "15090,15021,15020,80"), "excludes inbound ports 80"),
-        (("-b", "443"), "includes of inbound ports only 443"),
-        (("-b", ""), "includes of inbound ports only none"),
+        (("-b", "443"), "captures only inbound ports 443"),
+        (("-b", ""), "captures only inbound ports none"),
         (("-x", "10.0.0.0/8"), "excludes outbound addresses 10.0.0.0/8"),
         (("-o", "5432"), "excludes outbound ports 5432"),
     ],
 )
 def test_what_istio_init_leaves_out_is_named(arguments: tuple[str, ...], told: str) -> None:
     assert likely(asking(injected(*arguments))) == (
-        "excluded from the chains: istio-init of pod test-namespace/test-deployment-56fbdccbf9-wfq9j "
-        f"{told}: the values that Istio injects by said so"
+        "traffic excluded from capture: istio-init of pod test-namespace/test-deployment-56fbdccbf9-wfq9j "
+        f"{told}, set by the values of the Istio installation"
     )
 
 
 def test_the_annotation_that_excludes_a_port_is_named() -> None:
     excluding = injected("-d", "15090,15021,15020,80", **{f"{OPTIONS}excludeInboundPorts": "80"})
-    assert "its annotation traffic.sidecar.istio.io/excludeInboundPorts=80 said so" in str(
+    assert "set by annotation traffic.sidecar.istio.io/excludeInboundPorts=80" in str(
         likely(asking(excluding))
     )
 

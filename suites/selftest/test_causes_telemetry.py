@@ -43,8 +43,8 @@ def kiali(url: str) -> Any:
 def test_a_provider_that_mesh_config_lacks_is_named() -> None:
     told = str(likely(meshed(Telemetry=[telemetry("zipkin")])))
     assert told == (
-        "provider that MeshConfig lacks: Telemetry istio-system/tracing names zipkin for tracing, "
-        "which MeshConfig does not declare: it has jaeger"
+        "provider missing in MeshConfig: Telemetry istio-system/tracing names zipkin for tracing, "
+        "which MeshConfig does not declare (declared: jaeger)"
     )
 
 
@@ -55,13 +55,15 @@ def test_a_provider_that_is_declared_or_built_in_is_no_cause(provider: str, sign
 
 def test_a_collector_with_nothing_behind_it_is_named() -> None:
     told = str(likely(meshed(Telemetry=[telemetry("jaeger")], EndpointSlice=[])))
-    assert told.startswith("collector without endpoints: spans go to jaeger-collector.istio-system")
-    assert "by provider jaeger, and Service istio-system/jaeger-collector has no ready endpoint" in told
+    assert told.startswith(
+        "collector without endpoints: provider jaeger sends spans to jaeger-collector.istio-system"
+    )
+    assert "but Service istio-system/jaeger-collector has no ready endpoint" in told
 
 
 def test_a_collector_whose_service_is_missing_is_named() -> None:
     told = str(likely(meshed(Telemetry=[telemetry("jaeger")], Service=[])))
-    assert "and Service istio-system/jaeger-collector does not exist" in told
+    assert "but Service istio-system/jaeger-collector does not exist" in told
 
 
 def test_a_collector_that_no_one_asks_for_yet_is_no_cause() -> None:
@@ -77,8 +79,8 @@ def test_a_kiali_that_asks_a_service_that_is_missing_is_named() -> None:
     mesh = meshed()
     mesh.kinds["ConfigMap"].append(kiali("http://promtheus.istio-system:9090"))
     assert likely(mesh) == (
-        "Kiali asks elsewhere: Kiali asks for metrics at http://promtheus.istio-system:9090, "
-        "and Service istio-system/promtheus does not exist"
+        "Kiali queries the wrong Prometheus: Kiali queries metrics at http://promtheus.istio-system:9090, "
+        "but Service istio-system/promtheus does not exist"
     )
 
 
@@ -103,7 +105,7 @@ def test_a_kiali_that_asks_a_service_is_a_cause_by_its_port_alone(url: str, caus
 def test_a_scrape_target_that_is_down_is_named() -> None:
     down = target("http://10.244.0.9:15020/stats", health="down", lastError="connection refused")
     assert likely(Recorded(scraped=[down])) == (
-        "scrape target down: Prometheus can't scrape http://10.244.0.9:15020/stats: connection refused"
+        "scrape target down: Prometheus cannot scrape http://10.244.0.9:15020/stats: connection refused"
     )
 
 
@@ -131,8 +133,8 @@ def test_another_pod_or_the_apps_own_port_is_no_second_scrape() -> None:
 
 def test_access_logs_that_are_off_are_named() -> None:
     assert likely(meshed("enableTracing: true")) == (
-        "perhaps access logs are off: MeshConfig in ConfigMap istio-system/istio has no accessLogFile: "
-        "nothing is logged"
+        "perhaps access logs are off: MeshConfig in ConfigMap istio-system/istio has no accessLogFile, "
+        "so proxies log no requests"
     )
 
 

@@ -57,12 +57,12 @@ def test_pods_that_ask_for_it_and_are_scraped_pass() -> None:
 
 
 def test_a_pod_that_is_not_scraped_is_told() -> None:
-    with pytest.raises(AssertionError, match=r"\['istiod'\] are scraped, not \['gateway', 'istiod'\]"):
+    with pytest.raises(AssertionError, match=r"Prometheus scrapes \['istiod'\], not \['gateway', 'istiod'\]"):
         check_scraped([target("istiod")], [pod("gateway"), pod("istiod")])
 
 
 def test_a_pod_that_is_scraped_twice_is_told() -> None:
-    with pytest.raises(AssertionError, match=r"\['istiod', 'istiod'\] are scraped, not"):
+    with pytest.raises(AssertionError, match=r"Prometheus scrapes \['istiod', 'istiod'\], not"):
         check_scraped([target("istiod"), target("istiod")], [pod("istiod")])
 
 
@@ -98,12 +98,14 @@ def test_the_one_edge_that_was_sent_passes() -> None:
 
 
 def test_an_edge_that_no_one_sent_is_told() -> None:
-    with pytest.raises(AssertionError, match=r"Kiali draws .*istio-ingressgateway.* not .*2 http a second"):
+    with pytest.raises(
+        AssertionError, match=r"Kiali shows edges .*istio-ingressgateway.* not .*2 http a second"
+    ):
         check_only_edges(graph(), [])
 
 
 def test_an_edge_that_is_missing_is_told() -> None:
-    with pytest.raises(AssertionError, match=r"Kiali draws \[\], not"):
+    with pytest.raises(AssertionError, match=r"Kiali shows edges \[\], not"):
         check_only_edges(Graph((), ()), [(GATEWAY, APP)])
 
 
@@ -114,7 +116,7 @@ def test_a_node_marked_as_out_of_the_mesh_is_told() -> None:
 
 
 def test_a_node_that_is_not_drawn_is_told() -> None:
-    with pytest.raises(AssertionError, match="0 nodes are nobody"):
+    with pytest.raises(AssertionError, match="0 nodes are named nobody"):
         check_drawn_in_mesh(graph(), "nobody")
 
 
@@ -127,7 +129,7 @@ def test_a_proxy_that_traces_all_to_the_collector_passes() -> None:
     [
         ([listener(8080, "elsewhere")], "spans go to elsewhere"),
         ([listener(8080, percent=1)], "1% of the requests are traced"),
-        ([listener(9999)], "nothing serves HTTP on port 8080"),
+        ([listener(9999)], "no listener serves HTTP on port 8080"),
     ],
     ids=["another collector", "a sample", "no listener"],
 )
@@ -141,7 +143,7 @@ def test_a_trace_with_spans_of_both_passes() -> None:
 
 
 def test_traces_of_other_requests_do_not_count() -> None:
-    with pytest.raises(AssertionError, match="0 traces of mark=two, not 1, among 1"):
+    with pytest.raises(AssertionError, match="0 of 1 traces contain mark=two, not 1"):
         check_traces(traces(), "mark=two", (GATEWAY, SIDECAR), 1)
 
 

@@ -62,7 +62,7 @@ def test_series_of_nothing_but_nan_show_no_data() -> None:
 
 
 def test_a_query_that_prometheus_refuses_is_told() -> None:
-    with pytest.raises(AssertionError, match=r"refuses 1 of 2 queries: .*TCP.*: parse error"):
+    with pytest.raises(AssertionError, match=r"rejects 1 of 2 queries: .*TCP.*: parse error"):
         check_understood([Answer(SHOWN, 1), Answer(EMPTY, 0, "parse error")])
 
 
@@ -122,7 +122,7 @@ def test_dashboards_that_grafana_serves_pass_among_others() -> None:
 
 @pytest.mark.parametrize(
     ("titles", "expected", "told"),
-    [(["Node"], ["Mesh"], r"not \['Mesh'\]"), (["Node"], [], "no dashboard to look for")],
+    [(["Node"], ["Mesh"], r"not \['Mesh'\]"), (["Node"], [], "no dashboard is expected")],
     ids=["missing", "none expected"],
 )
 def test_dashboards_that_grafana_does_not_serve_are_told(

@@ -103,7 +103,7 @@ def test_a_response_code_that_no_one_asked_for_is_told() -> None:
 
 
 def test_no_growth_at_all_is_told() -> None:
-    with pytest.raises(AssertionError, match=r"is \[\], not .*all that grew: nothing"):
+    with pytest.raises(AssertionError, match=r"is \[\], not .*all increases: nothing"):
         check_growth({}, {"200": 4}, reporter="destination")
 
 
@@ -120,7 +120,7 @@ def test_a_label_with_another_value_is_told() -> None:
 
 
 def test_labels_of_counters_that_did_not_grow_prove_nothing() -> None:
-    with pytest.raises(AssertionError, match=r"nothing with .* grew"):
+    with pytest.raises(AssertionError, match=r"no counter with .* grew"):
         check_labels({}, {"connection_security_policy": "none"}, reporter="destination")
 
 
@@ -129,13 +129,13 @@ def test_growth_of_the_two_workloads_alone_passes() -> None:
 
 
 def test_no_growth_at_all_proves_nothing_about_others() -> None:
-    with pytest.raises(AssertionError, match="no counter grew at all"):
+    with pytest.raises(AssertionError, match="no counter grew, so"):
         check_only({}, PAIR)
 
 
 def test_growth_of_another_workload_is_told() -> None:
     with pytest.raises(
-        AssertionError, match=r"grew that no one asked for(?s:.*)destination_workload='unknown'"
+        AssertionError, match=r"unexpected counters grew(?s:.*)destination_workload='unknown'"
     ):
         check_only(growth({}, counted()), PAIR)
 
@@ -146,7 +146,7 @@ def test_counters_of_the_gateway_alone_pass() -> None:
 
 
 def test_a_counter_that_must_not_be_there_yet_is_told() -> None:
-    with pytest.raises(AssertionError, match=r"must not be there yet:(?s:.*)reporter='destination'"):
+    with pytest.raises(AssertionError, match=r"must not exist yet:(?s:.*)reporter='destination'"):
         check_no_counter(counted(), reporter="destination")
 
 
@@ -164,7 +164,7 @@ def test_requests_that_are_counted_and_measured_pass() -> None:
     ids=["fewer", "none", "another reporter"],
 )
 def test_requests_that_are_not_all_measured_are_told(measured: list[dict[str, Any]]) -> None:
-    with pytest.raises(AssertionError, match=r"requests counted are .*source.* 3.0"):
+    with pytest.raises(AssertionError, match=r"source.* 3.0.* requests were counted"):
         check_measured(sums(source=3), measured)
 
 
@@ -203,9 +203,9 @@ def test_a_histogram_with_the_labels_and_counts_of_the_counter_passes() -> None:
         ([], "other labels or counts"),
         (as_histogram(of_app()), "other labels or counts"),
         (as_histogram(counted(), count=1), "other labels or counts"),
-        (as_histogram(counted(), bucket=1), "the bucket of all"),
-        (as_histogram(counted(), mean=101), "a mean of 101, not 1 to 100"),
-        (as_histogram(counted(), mean=0), "a mean of 0, not 1 to 100"),
+        (as_histogram(counted(), bucket=1), r"the \+Inf bucket"),
+        (as_histogram(counted(), mean=101), "mean 101 outside 1 to 100"),
+        (as_histogram(counted(), mean=0), "mean 0 outside 1 to 100"),
     ],
     ids=["none", "one side only", "one more measured", "buckets differ", "too large", "nothing"],
 )

@@ -65,7 +65,7 @@ def test_the_gateways_own_404_passes_as_no_route() -> None:
 
 
 def test_the_apps_404_is_not_the_gateways() -> None:
-    with pytest.raises(AssertionError, match="a body of 9 characters"):
+    with pytest.raises(AssertionError, match="empty body expected, got 9 characters"):
         check_no_route(answer(404, "not found"))
 
 

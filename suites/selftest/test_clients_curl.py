@@ -72,7 +72,7 @@ def test_the_cause_is_the_last_thing_that_curl_noted() -> None:
 
 
 def test_a_missing_curl_is_an_error_and_no_outcome() -> None:
-    with pytest.raises(CommandFailed, match="status 127, which says nothing about the peer:\nno curl here"):
+    with pytest.raises(CommandFailed, match="status 127, which does not describe the peer:\nno curl here"):
         curl.outcome(ended(127, "no curl here"))
 
 
@@ -88,5 +88,5 @@ def test_a_missing_curl_is_an_error_and_no_outcome() -> None:
 )
 def test_a_failure_of_the_program_that_runs_curl_is_an_error_and_no_outcome(status: int, stderr: str) -> None:
     """The environment failed, so nothing is known of the app that was to answer."""
-    with pytest.raises(CommandFailed, match=f"status {status}, which says nothing about the peer"):
+    with pytest.raises(CommandFailed, match=f"status {status}, which does not describe the peer"):
         curl.outcome(ended(status, stderr))

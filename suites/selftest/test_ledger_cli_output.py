@@ -30,4 +30,4 @@ def test_what_istioctl_logs_is_in_one_order_and_what_it_says_in_its_own(tmp_path
     program.write_text(f"#!/bin/sh\nprintf '%s\\n' '{sooner}' '{later}' z\necho y >&2\necho x >&2\n")
     program.chmod(0o755)
     istioctl = Istioctl(program=program, kubeconfig=Path("kc"), environment={}, timeout=5)
-    assert cli_output.said(istioctl, "analyze") == [later, sooner, "z", "y", "x"]
+    assert cli_output.printed_lines(istioctl, "analyze") == [later, sooner, "z", "y", "x"]
