@@ -3,6 +3,7 @@
 import allure
 import pytest
 
+from fixtures.causes import INGRESS
 from fixtures.checks.graph import check_out_of_mesh
 from fixtures.checks.metrics import check_growth, check_no_counter
 from fixtures.checks.responses import check_status
@@ -77,7 +78,7 @@ def test_no_span_is_sent_before_telemetry_is_applied(
     virtual_service: list[Resource], ingress: Ingress, jaeger: Jaeger, app: App, cluster_waits: ClusterWaits
 ) -> None:
     """Requests passed the gateway without a Telemetry for tracing: no proxy has sent a span."""
-    cluster_waits.served(lambda: check_status(ingress.get(), 200), "the app is served")
+    cluster_waits.served(lambda: check_status(ingress.get(), 200), "the app is served", circumstances=INGRESS)
     for _ in range(cluster_waits.thresholds.traced_requests):
         check_status(ingress.get(), 200)
     senders = [name for name in jaeger.services() if name in app.senders_of_spans()]

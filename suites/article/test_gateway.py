@@ -36,5 +36,6 @@ def test_gateway_answers_404_without_a_route(
         lambda: check_no_route(ingress.get()),
         "the gateway answers 404",
         reproduce=ingress.command(),
+        circumstances=INGRESS,
     )
     observed(f"{answer.status}, server: {answer.headers['server']}, empty body")

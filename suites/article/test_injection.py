@@ -3,6 +3,7 @@
 import allure
 import pytest
 
+from fixtures.causes import INGRESS
 from fixtures.checks.cluster import check_gone
 from fixtures.checks.mesh import check_in_sync
 from fixtures.checks.pods import check_all_ready, check_injected, check_runs_as, container_id, init_containers
@@ -63,6 +64,7 @@ def test_app_is_served_after_injection(
         lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
         "the app is served through gateway and sidecar",
         reproduce=ingress.command(),
+        circumstances=INGRESS,
     )
 
 

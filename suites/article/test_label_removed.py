@@ -3,6 +3,7 @@
 import allure
 import pytest
 
+from fixtures.causes import INGRESS
 from fixtures.checks.cluster import check_gone
 from fixtures.checks.iptables import check_no_istio_chains
 from fixtures.checks.pods import check_containers
@@ -59,4 +60,5 @@ def test_app_is_served_without_its_sidecar(
         lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
         "the app is served through the gateway without a sidecar",
         reproduce=ingress.command(),
+        circumstances=INGRESS,
     )

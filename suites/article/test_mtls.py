@@ -5,6 +5,7 @@ from collections.abc import Callable
 import allure
 import pytest
 
+from fixtures.causes import CIRCUMSTANCES, INGRESS
 from fixtures.checks.mtls import check_no_policy, check_peer, check_refused, refused_connections
 from fixtures.checks.responses import SILENT_BEHIND_A_PROXY, check_page, check_served_by_mesh, check_silence
 from fixtures.clients.kube import Kube, Resource
@@ -32,7 +33,11 @@ def test_plain_text_is_served_without_policy(
     """There is no PeerAuthentication: a pod without a sidecar gets the page from the injected app."""
     check_no_policy(kube.get_all("security.istio.io/v1/PeerAuthentication"))
     url = app.url()
-    cluster_waits.served(lambda: check_page(probe_pod.get(url), names.page), "plain text is served")
+    cluster_waits.served(
+        lambda: check_page(probe_pod.get(url), names.page),
+        "plain text is served",
+        circumstances=CIRCUMSTANCES,
+    )
 
 
 @allure.title("The gateway identifies itself to the app by its service account")
@@ -57,6 +62,7 @@ def test_plain_text_is_refused_under_strict(
     cluster_waits.served(
         lambda: check_silence(probe_pod.get(url), SILENT_BEHIND_A_PROXY),
         "plain text gets a reset or an empty reply",
+        circumstances=CIRCUMSTANCES,
     )
 
 
@@ -67,7 +73,9 @@ def test_sidecar_counts_refused_connections(
     """STRICT is in effect: no_filter_chain_match grows by exactly the one request sent."""
     url = app.url()
     cluster_waits.served(
-        lambda: check_silence(probe_pod.get(url), SILENT_BEHIND_A_PROXY), "plain text is refused"
+        lambda: check_silence(probe_pod.get(url), SILENT_BEHIND_A_PROXY),
+        "plain text is refused",
+        circumstances=CIRCUMSTANCES,
     )
     before = refused_connections(sidecar.stats())
     probe_pod.get(url)
@@ -87,4 +95,5 @@ def test_gateway_is_served_under_strict(
         lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
         "the app is served through gateway and sidecar under STRICT",
         reproduce=ingress.command(),
+        circumstances=INGRESS,
     )

@@ -3,6 +3,7 @@
 import allure
 import pytest
 
+from fixtures.causes import CIRCUMSTANCES
 from fixtures.checks.cluster import mesh_traces
 from fixtures.checks.remains import (
     KINDS,
@@ -79,7 +80,9 @@ def test_app_is_served_through_its_service_after_purge(
     """Istio was purged: a pod without a sidecar gets the app's page from the Service's cluster IP."""
     url = app.url()
     cluster_waits.served(
-        lambda: check_page(probe_pod.get(url), names.page), "the app is served through its Service"
+        lambda: check_page(probe_pod.get(url), names.page),
+        "the app is served through its Service",
+        circumstances=CIRCUMSTANCES,
     )
 
 

@@ -3,6 +3,7 @@
 import allure
 import pytest
 
+from fixtures.causes import INGRESS
 from fixtures.checks.mesh import check_routed
 from fixtures.checks.pods import check_containers
 from fixtures.checks.responses import check_page, check_served_by_mesh
@@ -30,6 +31,7 @@ def test_app_is_served_after_virtual_service(
         lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
         "the app is served through the ingress gateway",
         reproduce=ingress.command(),
+        circumstances=INGRESS,
     )
     observed(f"{served.status}, {names.page!r}, server: {served.headers['server']}")
 
