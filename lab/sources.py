@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from packaging.version import Version
+
 from lab.cache import tree_digest
 from lab.errors import LabError
 from lab.paths import SOURCES
@@ -131,4 +133,4 @@ def versions_of(part: str, sources: Iterable[Source] | None = None) -> list[str]
     """Return the versions of `istio` or `envoy` in these sources (default: all of the lab's), newest last."""
     known = all_sources().values() if sources is None else sources
     versions = {source.versions[part] for source in known if part in source.versions}
-    return sorted(versions, key=lambda text: [int(number) for number in text.split(".")])
+    return sorted(versions, key=Version)

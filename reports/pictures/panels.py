@@ -31,7 +31,7 @@ _RATE_HIGH, _LATENCY_HIGH, _ROW, _TICKS = 110.0, 140.0, 26.0, 4
 _RATE, _P50, _P99 = 2.0, 2.5, 1.0
 _BESIDE = RIGHT + 10
 # Outcomes with the same shape in every picture. Other outcomes get the remaining shapes.
-_SHAPES = {"reset": 2, "refused": 3, "empty": 4, "time-out": 5, "dns": 6, "wrongly allowed": 7, "tls": 8}
+_SHAPES = {"reset": 2, "refused": 3, "empty reply": 4, "timeout": 5, "dns": 6, "wrongly allowed": 7, "tls": 8}
 
 Curves = Mapping[str, Sequence[Bin]]
 Colours = Mapping[str, str]

@@ -74,7 +74,7 @@ def test_silence_for_an_expected_reason_passes(kind: Kind) -> None:
     check_silence(silence(kind), SILENT_BEHIND_A_PROXY)
 
 
-@pytest.mark.parametrize("kind", ["time-out", "refused", "dns"])
+@pytest.mark.parametrize("kind", ["timeout", "refused", "dns"])
 def test_silence_for_another_reason_is_told(kind: Kind) -> None:
     with pytest.raises(AssertionError, match=f"empty reply or reset expected, got .*: {kind}"):
         check_silence(silence(kind), SILENT_BEHIND_A_PROXY)

@@ -35,10 +35,10 @@ def test_an_answer_is_a_status_with_headers_in_lower_case_and_its_text() -> None
     [
         pytest.param(asked, "empty reply", id="closes"),
         pytest.param(resets, "reset", id="resets"),
-        pytest.param(says(b"220 smtp ready\r\n"), "garbage", id="speaks-smtp"),
+        pytest.param(says(b"220 smtp ready\r\n"), "malformed", id="speaks-smtp"),
         pytest.param(says(PAGE[:-2]), "cut off", id="stops"),
-        pytest.param(hangs, "time-out", id="hangs"),
-        pytest.param(stalls_in_the_body, "time-out", id="stalls-in-the-body"),
+        pytest.param(hangs, "timeout", id="hangs"),
+        pytest.param(stalls_in_the_body, "timeout", id="stalls-in-the-body"),
     ],
 )
 def test_no_whole_answer_is_classified_as_our_own_requests_are(peer: Peer, kind: str) -> None:

@@ -61,7 +61,12 @@ def test_a_request_that_every_log_has_once_is_answered_and_nothing_else() -> Non
         ("reset", ([GATEWAY], [], []), Counts(sent=1, failed=1), "gateway"),
         ("503", ([GATEWAY], [SIDECAR], []), Counts(sent=1, failed=1), "sidecar"),
         ("503", ([], [], []), Counts(sent=1, failed=1), "nowhere"),
-        ("empty", ([GATEWAY], [SIDECAR], [served()]), Counts(sent=1, failed=1, served_unanswered=1), "app"),
+        (
+            "empty reply",
+            ([GATEWAY], [SIDECAR], [served()]),
+            Counts(sent=1, failed=1, served_unanswered=1),
+            "app",
+        ),
     ],
     ids=["lost", "ended-at-the-gateway", "ended-at-the-sidecar", "answered-by-nobody-known", "served"],
 )

@@ -56,7 +56,7 @@ def test_nothing_else_is_seen(run: tuple[Account, Sequence[Phase]]) -> None:
     account, _ = run
     assert account.total.sent == 7 * SECONDS * 200
     wrong = Counter((each.phase, each.outcome) for each in account.failed)
-    assert wrong.pop(("failed", "empty")) == 1
+    assert wrong.pop(("failed", "empty reply")) == 1
     assert {phase for phase, _ in wrong} == {"outage"}
     assert (account.total.duplicated, account.total.wrongly_allowed, account.unrecorded) == (1, 1, 0)
 
@@ -65,7 +65,7 @@ def test_the_failed_request_is_shown_with_all_that_is_known_of_it(
     run: tuple[Account, Sequence[Phase]],
 ) -> None:
     failure = next(each for each in run[0].failed if each.phase == "failed")
-    assert (failure.outcome, failure.served, failure.reached) == ("empty", 0, "nowhere")
+    assert (failure.outcome, failure.served, failure.reached) == ("empty reply", 0, "nowhere")
     assert "failed: " in failure.describe()
     assert "not in any proxy's log" in failure.describe()
     assert json.loads(failure.record.line())["id"] == failure.record.id

@@ -81,10 +81,10 @@ def test_a_whole_answer_is_a_status_with_headers_in_lower_case_and_text() -> Non
     [
         pytest.param(asked, "empty reply", "RemoteDisconnected", id="closes"),
         pytest.param(resets, "reset", "ConnectionResetError", id="resets"),
-        pytest.param(says(b"220 smtp ready\r\n"), "garbage", "BadStatusLine", id="speaks-smtp"),
+        pytest.param(says(b"220 smtp ready\r\n"), "malformed", "BadStatusLine", id="speaks-smtp"),
         pytest.param(says(PAGE[:-2]), "cut off", "the head of a response with status 200", id="stops"),
-        pytest.param(hangs, "time-out", "timed out", id="hangs"),
-        pytest.param(stalls_in_the_body, "time-out", "with status 200", id="stalls-in-the-body"),
+        pytest.param(hangs, "timeout", "timed out", id="hangs"),
+        pytest.param(stalls_in_the_body, "timeout", "with status 200", id="stalls-in-the-body"),
     ],
 )
 def test_no_whole_answer_is_classified_by_its_cause(peer: Peer, kind: str, cause: str) -> None:

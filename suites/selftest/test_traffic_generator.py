@@ -87,7 +87,7 @@ def says_and_hangs(answer: bytes) -> Peer:
     [
         pytest.param(says(PAGE), "200", id="answers"),
         pytest.param(says(PAGE.replace(b"200 OK", b"503 Service Unavailable")), "503", id="answers-503"),
-        pytest.param(closes, "empty", id="closes"),
+        pytest.param(closes, "empty reply", id="closes"),
         pytest.param(resetting, "reset", id="resets"),
         pytest.param(says(b"220 smtp ready\r\n"), "malformed", id="speaks-smtp"),
         pytest.param(
@@ -95,8 +95,8 @@ def says_and_hangs(answer: bytes) -> Peer:
         ),
         pytest.param(says(PAGE[:-2]), "cut off", id="stops"),
         pytest.param(says_and_resets(PAGE[:-2]), "cut off", id="resets-in-the-body"),
-        pytest.param(says_and_hangs(b""), "time-out", id="hangs"),
-        pytest.param(says_and_hangs(PAGE[:-2]), "time-out", id="hangs-in-the-body"),
+        pytest.param(says_and_hangs(b""), "timeout", id="hangs"),
+        pytest.param(says_and_hangs(PAGE[:-2]), "timeout", id="hangs-in-the-body"),
     ],
 )
 def test_what_becomes_of_a_request_is_told_by_its_cause(peer: Peer, outcome: str) -> None:
@@ -191,7 +191,7 @@ def test_a_kept_connection_that_is_closed_while_idle_is_no_failure(peer: Peer) -
     assert [(record.outcome, record.connection) for record in records] == [("200", "new")] * COUNT
 
 
-@pytest.mark.parametrize(("ends", "outcome"), [(lambda _: None, "empty"), (resets, "reset")])
+@pytest.mark.parametrize(("ends", "outcome"), [(lambda _: None, "empty reply"), (resets, "reset")])
 def test_a_request_that_was_written_and_got_no_answer_is_a_failure(ends: object, outcome: str) -> None:
     seen: Counter[str] = Counter()
 

@@ -84,7 +84,7 @@ EVENTS = SSE + chunk("data: 0\n\n") + chunk("data: 1\n\nda") + chunk("ta: 4\n\n"
         pytest.param(says(EVENTS + b"0\r\n\r\n"), "closed", id="ends-in-order"),
         pytest.param(says(EVENTS), "cut off", id="closes-in-the-middle"),
         pytest.param(says(EVENTS, reset=True), "reset", id="resets"),
-        pytest.param(says(EVENTS, hang=True), "time-out", id="falls-silent"),
+        pytest.param(says(EVENTS, hang=True), "timeout", id="falls-silent"),
         pytest.param(says(EVENTS + chunk("data: 3\n\n"), hang=True), "malformed", id="goes-back"),
     ],
 )
@@ -97,7 +97,7 @@ def test_numbers_that_never_come_are_lost_and_an_end_is_told_by_its_cause(peer: 
     ("answer", "end"),
     [
         (b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n", "503"),
-        (b"", "empty"),
+        (b"", "empty reply"),
         (b"220 smtp ready\r\n", "malformed"),
     ],
     ids=["503", "nothing", "smtp"],
@@ -149,6 +149,6 @@ async def echoes_and_goes_silent(reader: asyncio.StreamReader, writer: asyncio.S
 
 def test_numbers_that_are_not_echoed_any_more_are_lost_by_time_out() -> None:
     first = lives("tcp", echoes_and_goes_silent, silence=1)[0]
-    assert (first.end, first.messages) == ("time-out", 1)
+    assert (first.end, first.messages) == ("timeout", 1)
     assert first.lost in (4, 5)
     assert first.longest_gap == pytest.approx(1, abs=0.01)

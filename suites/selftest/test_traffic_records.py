@@ -55,7 +55,7 @@ def test_a_result_without_a_request_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "status"), [("200", 200), ("503", 503), ("reset", None), ("empty", None)]
+    ("outcome", "status"), [("200", 200), ("503", 503), ("reset", None), ("empty reply", None)]
 )
 def test_only_a_whole_answer_has_a_status(outcome: str, status: int | None) -> None:
     assert replace(RECORD, outcome=outcome).status == status

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.upgrade.capacity import Demand, FreeCapacity, demand, free_capacity, quantity, shortage
+from fixtures.upgrade.capacity import Demand, FreeCapacity, demand, free_capacity, shortage
 
 MI = 2**20
 
@@ -25,10 +25,11 @@ def pod(cpu: str, where: str = "one", phase: str = "Running") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("250m", 0.25), ("2", 2), ("1Gi", 2**30), ("500k", 5e5), (3, 3)]
+    ("cpu", "memory", "millicores", "size"),
+    [("250m", "1Gi", 250, 2**30), ("2", "500k", 2000, 500_000), ("100000000n", "5E", 100, 5 * 10**18)],
 )
-def test_a_quantity_is_a_number(text: str, number: float) -> None:
-    assert quantity(text) == number
+def test_a_pods_requests_are_read_in_every_unit(cpu: str, memory: str, millicores: int, size: int) -> None:
+    assert demand("p", {"containers": [container(cpu, memory)]}) == Demand("p", millicores, size)
 
 
 def test_a_pod_asks_for_its_containers_and_native_sidecars_together() -> None:

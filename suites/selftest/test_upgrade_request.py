@@ -3,19 +3,20 @@
 import pytest
 
 from fixtures.settings import UnknownName
-from fixtures.upgrade.request import STRATEGIES, UpgradeRefused, Version, check_versions, revision_of
+from fixtures.upgrade.request import STRATEGIES, UpgradeRefused, check_versions, revision_of, version_of
 
 KNOWN = ["1.26.0", "1.27.1", "1.28.2", "1.29.1", "1.30.0"]
 
 
 def test_versions_are_compared_by_their_numbers() -> None:
-    assert Version.of("1.9.3") < Version.of("1.10.0")
+    assert version_of("1.9.3") < version_of("1.10.0")
+    assert version_of("1.31.0-rc.1") < version_of("1.31.0")
 
 
 @pytest.mark.parametrize("text", ["1.29", "1.29.1.4", "latest", "1.29.x", ""])
 def test_what_is_no_version_is_refused(text: str) -> None:
     with pytest.raises(UpgradeRefused, match="three numbers"):
-        Version.of(text)
+        version_of(text)
 
 
 @pytest.mark.parametrize(("old", "new"), [("1.28.2", "1.29.1"), ("1.29.1", "1.29.1")])
