@@ -5,7 +5,7 @@ from pathlib import Path
 from suites.bench.timed import timed
 
 
-def test_a_timed_command_takes_no_options_of_an_outer_make(tmp_path: Path) -> None:
+def test_timed_command_ignores_the_options_of_an_outer_make(tmp_path: Path) -> None:
     """`make bench ARGS=...` puts ARGS into the environment of every make below it."""
     outer = {"PATH": "/usr/bin:/bin", "ARGS": "same --runs 2", "MAKEFLAGS": " -- ARGS=same", "MODE": "gate"}
     seconds, status = timed(["env"], outer, tmp_path / "log")

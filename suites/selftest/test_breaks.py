@@ -43,17 +43,17 @@ def test_every_cause_has_a_break() -> None:
     assert {cause.name for cause in CAUSES} - {trial.cause for trial in BREAKS} == NOT_BROKEN
 
 
-def test_every_break_is_of_a_cause_that_there_is() -> None:
+def test_every_break_names_an_existing_cause() -> None:
     assert {trial.cause for trial in BREAKS} <= {cause.name for cause in CAUSES}
     assert {trial.cause for trial in CIRCUMSTANCES} <= {cause.name for cause in INGRESS}
 
 
 @pytest.mark.parametrize("trial", [*BREAKS, *CIRCUMSTANCES], ids=str)
-def test_what_a_break_applies_is_in_a_namespace_that_goes_with_the_cluster(trial: Break) -> None:
+def test_breaks_apply_only_to_namespaces_deleted_with_the_cluster(trial: Break) -> None:
     assert all(len(target) in (1, 3) for target in trial.targets()), trial.targets()
 
 
-def test_what_was_there_is_put_back_as_it_was(tmp_path: Path) -> None:
+def test_existing_resource_is_restored(tmp_path: Path) -> None:
     before = {"kind": "Pod", "metadata": {"name": "a", "uid": "1", "labels": {"app": "a"}}}
     kubectl = Recording(pod_a=before)
     commands = told(kubectl, of({"patch": "pod/a -n test", "by": {"spec": {}}}), tmp_path)
@@ -68,7 +68,7 @@ def test_what_was_there_is_put_back_as_it_was(tmp_path: Path) -> None:
     }
 
 
-def test_what_was_not_there_goes_again_after_the_undoing(tmp_path: Path) -> None:
+def test_new_resource_is_deleted_after_the_undo_steps(tmp_path: Path) -> None:
     commands = told(Recording(), of({"apply": "quota"}, undo=[{"run": "annotate x"}]), tmp_path)
     assert commands[1:] == [
         "-",
@@ -77,7 +77,7 @@ def test_what_was_not_there_goes_again_after_the_undoing(tmp_path: Path) -> None
     ]
 
 
-def test_what_was_deleted_is_made_again(tmp_path: Path) -> None:
+def test_deleted_resource_is_recreated(tmp_path: Path) -> None:
     class Deleting(Recording):
         def read(self, *arguments: str) -> str:
             if arguments[0] == "delete":

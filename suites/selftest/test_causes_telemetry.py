@@ -40,7 +40,7 @@ def kiali(url: str) -> Any:
     return resource("kiali", "istio-system", data={"config.yaml": config})
 
 
-def test_a_provider_that_mesh_config_lacks_is_named() -> None:
+def test_provider_that_mesh_config_lacks_is_named() -> None:
     told = str(likely(meshed(Telemetry=[telemetry("zipkin")])))
     assert told == (
         "provider that MeshConfig lacks: Telemetry istio-system/tracing names zipkin for tracing, "
@@ -49,31 +49,31 @@ def test_a_provider_that_mesh_config_lacks_is_named() -> None:
 
 
 @pytest.mark.parametrize(("provider", "signal"), [("jaeger", "tracing"), ("prometheus", "metrics")])
-def test_a_provider_that_is_declared_or_built_in_is_no_cause(provider: str, signal: str) -> None:
+def test_declared_or_built_in_provider_is_no_cause(provider: str, signal: str) -> None:
     assert likely(meshed(Telemetry=[telemetry(provider, signal)])) is None
 
 
-def test_a_collector_with_nothing_behind_it_is_named() -> None:
+def test_collector_without_endpoints_is_named() -> None:
     told = str(likely(meshed(Telemetry=[telemetry("jaeger")], EndpointSlice=[])))
     assert told.startswith("collector without endpoints: spans go to jaeger-collector.istio-system")
     assert "by provider jaeger, and Service istio-system/jaeger-collector has no ready endpoint" in told
 
 
-def test_a_collector_whose_service_is_missing_is_named() -> None:
+def test_collector_without_service_is_named() -> None:
     told = str(likely(meshed(Telemetry=[telemetry("jaeger")], Service=[])))
     assert "and Service istio-system/jaeger-collector does not exist" in told
 
 
-def test_a_collector_that_no_one_asks_for_yet_is_no_cause() -> None:
+def test_unused_collector_is_no_cause() -> None:
     assert "collector" not in str(likely(meshed(Service=[], EndpointSlice=[])))
 
 
-def test_a_collector_that_mesh_config_asks_for_by_default_is_named() -> None:
+def test_default_collector_of_mesh_config_is_named() -> None:
     told = likely(meshed(f"{DECLARED}defaultProviders: {{tracing: [jaeger]}}", EndpointSlice=[]))
     assert str(told).startswith("collector without endpoints")
 
 
-def test_a_kiali_that_asks_a_service_that_is_missing_is_named() -> None:
+def test_kiali_with_a_missing_prometheus_service_is_named() -> None:
     mesh = meshed()
     mesh.kinds["ConfigMap"].append(kiali("http://promtheus.istio-system:9090"))
     assert likely(mesh) == (
@@ -91,7 +91,7 @@ def test_a_kiali_that_asks_a_service_that_is_missing_is_named() -> None:
         ("http://prometheus.istio-system:9091", "a port that Service istio-system/prometheus does not have"),
     ],
 )
-def test_a_kiali_that_asks_a_service_is_a_cause_by_its_port_alone(url: str, cause: str) -> None:
+def test_kiali_with_an_existing_service_is_a_cause_only_by_its_port(url: str, cause: str) -> None:
     mesh = meshed()
     mesh.kinds["ConfigMap"].append(kiali(url))
     mesh.kinds["Service"].append(service("prometheus", "istio-system", [9090], app="prometheus"))
@@ -100,14 +100,14 @@ def test_a_kiali_that_asks_a_service_is_a_cause_by_its_port_alone(url: str, caus
     assert (likely(mesh) is None) is not bool(cause)
 
 
-def test_a_scrape_target_that_is_down_is_named() -> None:
+def test_scrape_target_that_is_down_is_named() -> None:
     down = target("http://10.244.0.9:15020/stats", health="down", lastError="connection refused")
     assert likely(Recorded(scraped=[down])) == (
         "scrape target down: Prometheus can't scrape http://10.244.0.9:15020/stats: connection refused"
     )
 
 
-def test_a_pod_whose_counters_are_scraped_twice_is_named() -> None:
+def test_pod_scraped_twice_is_named() -> None:
     twice = [
         target("http://10.244.0.9:15020/stats/prometheus"),
         target("http://10.244.0.9:15090/stats/prometheus", scrapePool="envoy-stats"),
@@ -119,7 +119,7 @@ def test_a_pod_whose_counters_are_scraped_twice_is_named() -> None:
     )
 
 
-def test_another_pod_or_the_apps_own_port_is_no_second_scrape() -> None:
+def test_another_pod_or_the_apps_own_port_is_not_a_second_scrape() -> None:
     apart = [
         target("http://10.244.0.9:15020/stats/prometheus"),
         target("http://10.244.0.9:8080/metrics"),
@@ -129,14 +129,14 @@ def test_another_pod_or_the_apps_own_port_is_no_second_scrape() -> None:
     assert likely(Recorded(scraped=apart)) is None
 
 
-def test_access_logs_that_are_off_are_named() -> None:
+def test_disabled_access_logs_are_named() -> None:
     assert likely(meshed("enableTracing: true")) == (
         "perhaps access logs are off: MeshConfig in ConfigMap istio-system/istio has no accessLogFile: "
         "nothing is logged"
     )
 
 
-def test_access_logs_by_a_telemetry_or_of_another_config_map_are_no_cause() -> None:
+def test_access_logs_enabled_by_telemetry_or_in_another_config_map_are_no_cause() -> None:
     asked = meshed("enableTracing: true", Telemetry=[telemetry("envoy", "accessLogging")])
     other = Recorded({"ConfigMap": [resource("other", "istio-system", data={"mesh": "{}"})]})
     assert [likely(asked), likely(other), likely(meshed())] == [None, None, None]

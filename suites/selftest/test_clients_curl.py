@@ -21,7 +21,7 @@ def fetched(url: str, timeout: float = 5) -> Outcome:
 
 
 @needs_curl
-def test_an_answer_is_a_status_with_headers_in_lower_case_and_its_text() -> None:
+def test_response_has_status_lower_case_headers_and_text() -> None:
     with served_by(says(PAGE)) as place:
         outcome = fetched(f"http://{place}/")
     assert (outcome.kind, outcome.status, outcome.text) == ("status", 200, "hello")
@@ -41,14 +41,14 @@ def test_an_answer_is_a_status_with_headers_in_lower_case_and_its_text() -> None
         pytest.param(stalls_in_the_body, "time-out", id="stalls-in-the-body"),
     ],
 )
-def test_no_whole_answer_is_classified_as_our_own_requests_are(peer: Peer, kind: str) -> None:
+def test_incomplete_response_is_classified_like_our_own_requests(peer: Peer, kind: str) -> None:
     with served_by(peer) as place:
         outcome = fetched(f"http://{place}/", timeout=0.3)
     assert (outcome.kind, outcome.status) == (kind, None), outcome
 
 
 @needs_curl
-def test_refused_dns_and_tls_are_told_apart() -> None:
+def test_refused_dns_and_tls_are_distinguished() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert fetched(f"http://127.0.0.1:{port}/").kind == "refused"
@@ -61,16 +61,16 @@ def ended(status: int, stderr: str) -> Completed:
     return Completed(tuple(curl.command("http://10.0.0.1/", timeout=5)), status, "", stderr, 0.1)
 
 
-def test_no_way_to_a_host_is_unreachable() -> None:
+def test_host_without_route_is_unreachable() -> None:
     notes = "* connect to 10.0.0.1 port 80 failed: No route to host\n* Failed to connect"
     assert curl.outcome(ended(7, f"{notes}\n* Closing connection 0\n")).kind == "unreachable"
 
 
-def test_the_cause_is_the_last_thing_that_curl_noted() -> None:
+def test_cause_is_curls_last_note() -> None:
     notes = "* Connected\n> GET / HTTP/1.1\n* Empty reply from server\n* Closing connection 0\n"
     assert curl.outcome(ended(52, notes)).cause == "curl ended with status 52: Empty reply from server"
 
 
-def test_a_missing_curl_is_an_error_and_no_outcome() -> None:
+def test_missing_curl_is_an_error_and_not_an_outcome() -> None:
     with pytest.raises(CommandFailed, match="status 127, which says nothing about the peer:\nno curl here"):
         curl.outcome(ended(127, "no curl here"))

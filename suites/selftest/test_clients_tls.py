@@ -48,28 +48,28 @@ def shaken(peer: Peer, authorities: str, name: str = NAME) -> Handshake:
         return handshake("127.0.0.1", port, server_name=name, authorities=authorities, timeout=5)
 
 
-def test_a_server_that_the_authorities_vouch_for_is_trusted(folder: Path) -> None:
+def test_server_with_a_certificate_from_the_ca_is_trusted(folder: Path) -> None:
     assert shaken(shows(folder), (folder / "ours.pem").read_text()).kind == "trusted"
 
 
-def test_a_server_of_other_authorities_is_not(folder: Path) -> None:
+def test_server_with_a_certificate_from_another_ca_is_not_trusted(folder: Path) -> None:
     seen = shaken(shows(folder), (folder / "others.pem").read_text())
     assert seen.kind == "tls"
     assert "self-signed certificate" in seen.cause
 
 
-def test_a_server_of_another_name_is_not(folder: Path) -> None:
+def test_server_with_another_name_is_not_trusted(folder: Path) -> None:
     seen = shaken(shows(folder), (folder / "ours.pem").read_text(), "kiali.istio-system.svc")
     assert seen.kind == "tls"
     assert "Hostname mismatch" in seen.cause
 
 
-def test_a_port_without_tls_is_tls(folder: Path) -> None:
+def test_port_without_tls_is_a_tls_failure(folder: Path) -> None:
     plain = shaken(lambda connection: connection.sendall(b"220 plain\r\n"), (folder / "ours.pem").read_text())
     assert plain.kind == "tls"
 
 
-def test_a_port_that_nobody_listens_on_refuses(folder: Path) -> None:
+def test_closed_port_is_refused(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     authorities = (folder / "ours.pem").read_text()
@@ -79,6 +79,6 @@ def test_a_port_that_nobody_listens_on_refuses(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("authorities", ["nonsense", ""])
-def test_authorities_that_are_no_certificates_are_an_error(authorities: str) -> None:
+def test_ca_bundle_without_certificates_is_an_error(authorities: str) -> None:
     with pytest.raises(ValueError, match=f"no certificates in PEM: '{authorities}'"):
         handshake("127.0.0.1", 1, server_name=NAME, authorities=authorities, timeout=5)

@@ -17,7 +17,7 @@ def loaded(path: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_version_comes_last_with_revision_and_proxy_image(tmp_path: Path) -> None:
+def test_version_revision_and_proxy_image_come_last(tmp_path: Path) -> None:
     """What the run asks for can be overridden by no file of anyone."""
     layer, named = write_files(tmp_path, "1.29.1", "1-29-1", layers=[LAYER], proxy_image="proxy:1.37.0")
     assert layer == LAYER
@@ -25,13 +25,13 @@ def test_the_version_comes_last_with_revision_and_proxy_image(tmp_path: Path) ->
     assert loaded(named)["spec"] == {"tag": "1.29.1", "revision": "1-29-1", "values": values}
 
 
-def test_without_a_revision_none_is_named(tmp_path: Path) -> None:
+def test_no_revision_is_named_without_one(tmp_path: Path) -> None:
     """An empty revision would be another one than none."""
     (named,) = write_files(tmp_path, "1.29.1", layers=[])
     assert loaded(named)["spec"] == {"tag": "1.29.1"}
 
 
-def test_the_users_values_are_laid_between(tmp_path: Path) -> None:
+def test_users_values_come_before_the_version(tmp_path: Path) -> None:
     """Plain values become an overlay of their own; the user's file is left as it is."""
     mine = tmp_path / "mine.yaml"
     mine.write_text("pilot: {traceSampling: 5}\n")
@@ -40,7 +40,7 @@ def test_the_users_values_are_laid_between(tmp_path: Path) -> None:
     assert mine.read_text() == "pilot: {traceSampling: 5}\n"
 
 
-def test_the_users_overlay_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_users_operator_file_is_used_as_it_is(tmp_path: Path) -> None:
     """An IstioOperator needs nothing around it."""
     mine = tmp_path / "mine.yaml"
     mine.write_text("{apiVersion: install.istio.io/v1alpha1, kind: IstioOperator, spec: {}}\n")

@@ -47,12 +47,12 @@ def run() -> tuple[Account, Sequence[Phase]]:
     return hurried(traffic())
 
 
-def test_every_planted_fault_is_seen(run: tuple[Account, Sequence[Phase]]) -> None:
+def test_every_planted_fault_is_detected(run: tuple[Account, Sequence[Phase]]) -> None:
     found = seen(*run, STREAMS)
     assert all(found.values()), found
 
 
-def test_nothing_else_is_seen(run: tuple[Account, Sequence[Phase]]) -> None:
+def test_no_other_fault_is_reported(run: tuple[Account, Sequence[Phase]]) -> None:
     account, _ = run
     assert account.total.sent == 7 * SECONDS * 200
     wrong = Counter((each.phase, each.outcome) for each in account.failed)
@@ -61,7 +61,7 @@ def test_nothing_else_is_seen(run: tuple[Account, Sequence[Phase]]) -> None:
     assert (account.total.duplicated, account.total.wrongly_allowed, account.unrecorded) == (1, 1, 0)
 
 
-def test_the_failed_request_is_shown_with_all_that_is_known_of_it(
+def test_failed_request_is_shown_with_every_known_detail(
     run: tuple[Account, Sequence[Phase]],
 ) -> None:
     failure = next(each for each in run[0].failed if each.phase == "failed")

@@ -69,7 +69,7 @@ def left(site: Path) -> set[str]:
     }
 
 
-def test_a_whole_archive_is_taken_in(site: Path) -> None:
+def test_complete_archive_is_imported(site: Path) -> None:
     members = whole(site / "cache")
     import_from(written(site / "lab.tar", members), print)
     for name, content in members.items():
@@ -103,7 +103,7 @@ def bad_members() -> Iterator[object]:
 
 
 @pytest.mark.parametrize(("member", "refusal"), [*bad_members()])
-def test_an_archive_with_a_member_that_no_export_writes_is_refused(
+def test_archive_with_a_member_that_no_export_writes_is_refused(
     site: Path, member: tarfile.TarInfo, refusal: str
 ) -> None:
     written(site / "lab.tar", whole(site / "cache"), member)
@@ -112,7 +112,7 @@ def test_an_archive_with_a_member_that_no_export_writes_is_refused(
     assert left(site) == {"mine", "cache"}
 
 
-def test_a_second_archive_does_not_write_through_the_first_ones_link(site: Path) -> None:
+def test_second_archive_does_not_write_through_the_first_ones_link(site: Path) -> None:
     written(site / "lab.tar", {}, special("wheels", tarfile.SYMTYPE, link=str(site)))
     for _ in range(2):
         with pytest.raises(LabError, match="is a link"):
@@ -121,7 +121,7 @@ def test_a_second_archive_does_not_write_through_the_first_ones_link(site: Path)
     assert left(site) == {"mine", "cache"}
 
 
-def test_a_file_that_is_not_what_was_built_is_refused(site: Path) -> None:
+def test_file_that_differs_from_the_build_is_refused(site: Path) -> None:
     members = whole(site / "cache")
     name = next(name for name in members if name.endswith("node.tar"))
     written(site / "lab.tar", members | {name: b"other"})
@@ -130,7 +130,7 @@ def test_a_file_that_is_not_what_was_built_is_refused(site: Path) -> None:
     assert left(site) == {"mine", "cache"}
 
 
-def test_a_file_that_no_manifest_names_is_refused(site: Path) -> None:
+def test_file_missing_from_the_manifest_is_refused(site: Path) -> None:
     members = whole(site / "cache")
     place = next(iter(members)).rpartition("/")[0]
     written(site / "lab.tar", members | {f"{place}/more": b"more"})
@@ -138,14 +138,14 @@ def test_a_file_that_no_manifest_names_is_refused(site: Path) -> None:
         import_from(site / "lab.tar", print)
 
 
-def test_a_wheel_that_is_not_pinned_is_refused(site: Path) -> None:
+def test_unpinned_wheel_is_refused(site: Path) -> None:
     written(site / "lab.tar", whole(site / "cache") | {"wheels/pytest-9.0.0-py3-none-any.whl": b"not pytest"})
     with pytest.raises(LabError, match=r"wheels/pytest-.* is not a file that requirements\.txt pins"):
         import_from(site / "lab.tar", print)
     assert left(site) == {"mine", "cache"}
 
 
-def test_an_npm_package_that_is_not_pinned_is_refused(site: Path) -> None:
+def test_unpinned_npm_package_is_refused(site: Path) -> None:
     content = b"not allure"
     name = f"npm/{hashlib.sha512(content).hexdigest()}.tgz"
     written(site / "lab.tar", whole(site / "cache") | {name: content})
@@ -153,14 +153,14 @@ def test_an_npm_package_that_is_not_pinned_is_refused(site: Path) -> None:
         import_from(site / "lab.tar", print)
 
 
-def test_an_npm_package_under_the_name_of_a_pinned_one_is_refused(site: Path) -> None:
+def test_npm_package_under_the_name_of_a_pinned_one_is_refused(site: Path) -> None:
     pinned = next(iter(allure.pinned().values()))
     written(site / "lab.tar", whole(site / "cache") | {f"npm/{pinned}.tgz": b"not allure"})
     with pytest.raises(LabError, match="is not a package that"):
         import_from(site / "lab.tar", print)
 
 
-def test_a_debian_package_without_a_signed_index_is_refused(site: Path) -> None:
+def test_debian_package_without_a_signed_index_is_refused(site: Path) -> None:
     written(site / "lab.tar", whole(site / "cache") | {"debs/docker.io_1_amd64.deb": b"not docker"})
     with pytest.raises(LabError, match=r"docker\.io_1_amd64\.deb is not the package that Debian has signed"):
         import_from(site / "lab.tar", print)
@@ -168,7 +168,7 @@ def test_a_debian_package_without_a_signed_index_is_refused(site: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["wheels/a.whl", "node/x"])
-def test_a_member_that_is_in_it_twice_is_refused(site: Path, name: str) -> None:
+def test_duplicate_member_is_refused(site: Path, name: str) -> None:
     members = whole(site / "cache")
     twice = next(iter(members))
     written(site / "lab.tar", members, special(twice))
@@ -176,7 +176,7 @@ def test_a_member_that_is_in_it_twice_is_refused(site: Path, name: str) -> None:
         import_from(site / "lab.tar", print)
 
 
-def test_an_archive_that_is_cut_short_is_refused(site: Path) -> None:
+def test_truncated_archive_is_refused(site: Path) -> None:
     file = written(site / "lab.tar", whole(site / "cache") | {"debs/a_1_all.deb": b"x" * 100_000})
     with file.open("r+b") as stream:
         stream.truncate(20_000)
@@ -188,7 +188,7 @@ def test_an_archive_that_is_cut_short_is_refused(site: Path) -> None:
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_the_digest_of_the_file_is_compared_before_it_is_read(site: Path, *, right: bool) -> None:
+def test_archive_digest_is_checked_before_reading(site: Path, *, right: bool) -> None:
     file = written(site / "lab.tar", whole(site / "cache"))
     digest = hashlib.sha256(file.read_bytes() if right else b"another").hexdigest()
     if right:
@@ -199,7 +199,7 @@ def test_the_digest_of_the_file_is_compared_before_it_is_read(site: Path, *, rig
     assert left(site) == {"mine"}
 
 
-def test_what_is_whole_already_is_not_replaced(site: Path) -> None:
+def test_intact_entry_is_not_replaced(site: Path) -> None:
     file = written(site / "lab.tar", whole(site / "cache"))
     import_from(file, print)
     before = {path: path.stat().st_ino for path in (site / "cache").rglob("*") if "locks" not in str(path)}

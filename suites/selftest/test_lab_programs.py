@@ -29,11 +29,11 @@ def source(folder: Path, text: str) -> Source:
     return Source(folder)
 
 
-def test_a_source_without_patches_takes_modules_as_they_are(module: Path) -> None:
+def test_source_without_patches_uses_modules_unchanged(module: Path) -> None:
     assert changed_modules(source(module, ""), module / "work") == []
 
 
-def test_a_patched_module_is_a_copy_with_our_words(module: Path) -> None:
+def test_patched_module_is_a_copy_with_the_replacements(module: Path) -> None:
     flags = changed_modules(source(module, PATCH), module / "work")
     assert flags == [f"-modfile={module}/work/go.mod"]
     assert (module / "work" / "0" / "a" / "b.go").read_text() == "var x New // New\n"
@@ -42,7 +42,7 @@ def test_a_patched_module_is_a_copy_with_our_words(module: Path) -> None:
     assert "Old" in (module / "cache" / "a" / "b.go").read_text()
 
 
-def test_words_that_are_no_longer_there_are_told(module: Path) -> None:
+def test_patch_for_missing_words_is_reported(module: Path) -> None:
     gone = PATCH.replace("Old", "Older")
     with pytest.raises(LabError, match=r"m\.io/x/a/b\.go no longer says 'Older'"):
         changed_modules(source(module, gone), module / "work")

@@ -68,7 +68,7 @@ def stalls_in_the_body(connection: socket.socket) -> None:
     hangs(connection)
 
 
-def test_a_whole_answer_is_a_status_with_headers_in_lower_case_and_text() -> None:
+def test_response_has_status_lower_case_headers_and_text() -> None:
     with served_by(says(PAGE)) as place:
         outcome = request("GET", f"http://{place}/", timeout=5)
     assert (outcome.kind, outcome.status, outcome.text) == ("status", 200, "hello")
@@ -87,7 +87,7 @@ def test_a_whole_answer_is_a_status_with_headers_in_lower_case_and_text() -> Non
         pytest.param(stalls_in_the_body, "time-out", "with status 200", id="stalls-in-the-body"),
     ],
 )
-def test_no_whole_answer_is_classified_by_its_cause(peer: Peer, kind: str, cause: str) -> None:
+def test_incomplete_response_is_classified_by_its_cause(peer: Peer, kind: str, cause: str) -> None:
     with served_by(peer) as place:
         outcome = request("GET", f"http://{place}/", timeout=0.3)
     assert (outcome.kind, outcome.status) == (kind, None), outcome
@@ -95,23 +95,23 @@ def test_no_whole_answer_is_classified_by_its_cause(peer: Peer, kind: str, cause
     assert outcome.describe().startswith(f"GET http://{place}/: {kind} after 0.")
 
 
-def test_a_port_that_nobody_listens_on_refuses() -> None:
+def test_closed_port_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert request("GET", f"http://127.0.0.1:{port}/", timeout=5).kind == "refused"
 
 
-def test_an_unknown_host_name_is_dns() -> None:
+def test_unknown_host_name_is_a_dns_failure() -> None:
     assert request("GET", "http://name.invalid/", timeout=5).kind == "dns"
 
 
-def test_tls_to_a_plain_port_is_tls() -> None:
+def test_tls_to_a_plain_port_is_a_tls_failure() -> None:
     with served_by(lambda connection: connection.sendall(b"220 plain\r\n")) as place:
         outcome = request("GET", f"https://{place}/", timeout=5)
     assert outcome.kind == "tls", outcome
 
 
-def test_no_way_to_a_host_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_without_route_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(*_: object) -> None:
         raise OSError(errno.EHOSTUNREACH, "No route to host")
 
@@ -119,19 +119,19 @@ def test_no_way_to_a_host_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> Non
     assert request("GET", "http://127.0.0.1/", timeout=5).kind == "unreachable"
 
 
-def test_a_redirect_is_not_followed() -> None:
+def test_redirect_is_not_followed() -> None:
     with served_by(says(MOVED)) as place:
         assert request("GET", f"http://{place}/", timeout=5).status == 302
 
 
-def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_from_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://name.invalid:3128")
     monkeypatch.setenv("no_proxy", "")
     with served_by(says(PAGE)) as place:
         assert request("GET", f"http://{place}/", timeout=5).status == 200
 
 
-def test_a_request_is_sent_once_and_closes_its_connection() -> None:
+def test_request_is_sent_once_and_closes_its_connection() -> None:
     heads: list[bytes] = []
     with served_by(lambda connection: heads.append(asked(connection))) as place:
         request("POST", f"http://{place}/", timeout=5, body=b"x", headers={"X-Mark": "once"})
@@ -140,7 +140,7 @@ def test_a_request_is_sent_once_and_closes_its_connection() -> None:
     assert b"X-Mark: once\r\n" in heads[0]
 
 
-def test_a_session_keeps_its_connection() -> None:
+def test_session_keeps_its_connection() -> None:
     heads: list[bytes] = []
 
     def answers_twice(connection: socket.socket) -> None:
@@ -154,6 +154,6 @@ def test_a_session_keeps_its_connection() -> None:
     assert len(heads) == 2
 
 
-def test_a_malformed_url_is_an_error_and_no_outcome() -> None:
+def test_malformed_url_is_an_error_and_not_an_outcome() -> None:
     with pytest.raises(ValueError, match="No scheme supplied"):
         request("GET", "nonsense", timeout=5)

@@ -18,7 +18,7 @@ CERTIFICATE = "\n".join(["-----BEGIN CERTIFICATE-----", *BODY, "-----END CERTIFI
 
 
 @pytest.mark.parametrize("pattern", KEPT)
-def test_kept_files_have_nothing_to_remove(pattern: str) -> None:
+def test_recorded_files_contain_nothing_to_redact(pattern: str) -> None:
     files = [*ROOT.glob(pattern)]
     assert files
     assert [str(file) for file in files if redact(file.read_text()) != file.read_text()] == []
@@ -35,7 +35,7 @@ def said() -> Iterator[str]:
                     yield node.value
 
 
-def test_nothing_that_the_project_says_is_removed() -> None:
+def test_projects_own_texts_are_not_redacted() -> None:
     assert [text for text in said() if redact(text) != text] == []
 
 
@@ -82,5 +82,5 @@ def test_nothing_that_the_project_says_is_removed() -> None:
         CERTIFICATE.replace("CERTIFICATE", "PUBLIC KEY"),
     ],
 )
-def test_evidence_stays_as_it_is(text: str) -> None:
+def test_evidence_is_unchanged(text: str) -> None:
     assert redact(text) == text

@@ -56,13 +56,13 @@ def seconds(text: str) -> float:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_time_grows_with_the_length(unit: str) -> None:
+def test_time_grows_linearly_with_the_length(unit: str) -> None:
     short, long = (seconds((unit * (size // len(unit) + 1))[:size]) for size in (SHORT_SIZE, LONG_SIZE))
     assert long < LONG
     assert long < RATIO * short + 0.1
 
 
-def test_dump_of_a_megabyte_takes_a_second_or_two() -> None:
+def test_one_megabyte_dump_takes_a_second_or_two() -> None:
     cluster = {
         "name": "outbound|80||test-svc.test-namespace.svc.cluster.local",
         "type": "EDS",

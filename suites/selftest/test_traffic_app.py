@@ -58,14 +58,14 @@ def test_each_request_is_answered_and_logged_with_its_id(
     assert [(line["id"], line["method"], line["path"]) for line in lines] == logged
 
 
-def test_a_connection_is_closed_after_its_last_request() -> None:
+def test_connection_is_closed_after_its_last_request() -> None:
     async def steps(_: App, connection: Connection) -> bool:
         return (await connection.ask(request("/echo?id=1", "connection: close"), "1")).keeps
 
     assert with_app(steps)[0] is False
 
 
-def test_an_answer_is_held_for_as_long_as_asked() -> None:
+def test_response_is_delayed_as_long_as_requested() -> None:
     async def steps(_: App, connection: Connection) -> float:
         loop = asyncio.get_running_loop()
         begun = loop.time()
@@ -76,7 +76,7 @@ def test_an_answer_is_held_for_as_long_as_asked() -> None:
     assert with_app(steps)[0] >= 0.049
 
 
-def test_what_is_being_served_when_it_ends_is_answered_and_closes_its_connection() -> None:
+def test_request_in_flight_at_shutdown_is_answered_and_closes_its_connection() -> None:
     async def steps(app: App, connection: Connection) -> tuple[int, bool]:
         asking = asyncio.create_task(connection.ask(request("/echo?id=1&hold_ms=100"), "1"))
         await asyncio.sleep(0.03)
@@ -87,7 +87,7 @@ def test_what_is_being_served_when_it_ends_is_answered_and_closes_its_connection
     assert with_app(steps)[0] == (200, False)
 
 
-def test_a_connection_that_is_idle_when_it_ends_is_closed_at_once() -> None:
+def test_idle_connection_is_closed_at_once_on_shutdown() -> None:
     async def steps(app: App, connection: Connection) -> bool:
         await connection.ask(request("/echo?id=1"), "1")
         await app.drain()
@@ -96,7 +96,7 @@ def test_a_connection_that_is_idle_when_it_ends_is_closed_at_once() -> None:
     assert with_app(steps)[0] is False
 
 
-def test_the_program_logs_its_ports_and_ends_on_sigterm() -> None:
+def test_program_logs_its_ports_and_exits_on_sigterm() -> None:
     ports = ["--host", LOOPBACK, "--http-port", "0", "--tcp-port", "0"]
     command = [sys.executable, "-m", "fixtures.traffic.app", *ports]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:

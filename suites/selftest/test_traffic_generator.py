@@ -99,7 +99,7 @@ def says_and_hangs(answer: bytes) -> Peer:
         pytest.param(says_and_hangs(PAGE[:-2]), "time-out", id="hangs-in-the-body"),
     ],
 )
-def test_what_becomes_of_a_request_is_told_by_its_cause(peer: Peer, outcome: str) -> None:
+def test_outcome_of_a_request_follows_from_its_cause(peer: Peer, outcome: str) -> None:
     records = records_of(peer, deadline=0.2)
     assert len(records) == COUNT
     assert {record.outcome for record in records} == {outcome}
@@ -111,20 +111,20 @@ def test_what_becomes_of_a_request_is_told_by_its_cause(peer: Peer, outcome: str
     [("http://127.0.0.1:1", "refused"), ("http://name.invalid:80", "dns")],
     ids=["refused", "dns"],
 )
-def test_no_connection_is_told_by_its_cause(address: str, outcome: str) -> None:
+def test_outcome_without_a_connection_follows_from_its_cause(address: str, outcome: str) -> None:
     out = io.StringIO()
     asyncio.run(Generator(Plan(address=address, streams=[stream()], seconds=0.05), out).run())
     assert {record.outcome for record in read(out.getvalue().splitlines()).records} == {outcome}
 
 
-def test_tls_to_a_plain_port_is_tls() -> None:
+def test_tls_to_a_plain_port_is_a_tls_failure() -> None:
     out = io.StringIO()
     with served_by(lambda connection: connection.sendall(b"220 plain\r\n")) as place:
         asyncio.run(Generator(Plan(address=f"https://{place}", streams=[stream()], seconds=0.05), out).run())
     assert {record.outcome for record in read(out.getvalue().splitlines()).records} == {"tls"}
 
 
-def test_every_request_has_an_id_of_its_own_and_is_sent_once() -> None:
+def test_every_request_has_its_own_id_and_is_sent_once() -> None:
     seen: Counter[str] = Counter()
 
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -135,7 +135,7 @@ def test_every_request_has_an_id_of_its_own_and_is_sent_once() -> None:
     assert set(seen.values()) == {1}
 
 
-def test_a_slow_answer_delays_no_other_request() -> None:
+def test_slow_response_delays_no_other_request() -> None:
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asked(reader)
         await asyncio.sleep(0.3)
@@ -146,7 +146,7 @@ def test_a_slow_answer_delays_no_other_request() -> None:
     assert records[-1].start - records[0].start < records[0].seconds
 
 
-def test_streams_of_the_same_rate_take_turns() -> None:
+def test_streams_with_the_same_rate_alternate() -> None:
     async def run() -> list[float]:
         async with listening(says(PAGE)) as port:
             result = await sent(port, [stream("a", rate=10), stream("b", rate=10)], seconds=0.19)
@@ -162,7 +162,7 @@ async def forever(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         answers(writer)
 
 
-def test_a_kept_connection_is_used_again() -> None:
+def test_kept_connection_is_reused() -> None:
     connections = [record.connection for record in records_of(forever, kept=True)]
     assert connections == ["new"] + ["kept"] * (COUNT - 1)
 
@@ -186,13 +186,13 @@ async def once_and_complains(reader: asyncio.StreamReader, writer: asyncio.Strea
 
 
 @pytest.mark.parametrize("peer", [once, once_and_says_so, once_and_complains])
-def test_a_kept_connection_that_is_closed_while_idle_is_no_failure(peer: Peer) -> None:
+def test_kept_connection_closed_while_idle_is_no_failure(peer: Peer) -> None:
     records = records_of(peer, kept=True)
     assert [(record.outcome, record.connection) for record in records] == [("200", "new")] * COUNT
 
 
 @pytest.mark.parametrize(("ends", "outcome"), [(lambda _: None, "empty"), (resets, "reset")])
-def test_a_request_that_was_written_and_got_no_answer_is_a_failure(ends: object, outcome: str) -> None:
+def test_written_request_without_a_response_is_a_failure(ends: object, outcome: str) -> None:
     seen: Counter[str] = Counter()
 
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -209,7 +209,7 @@ def test_a_request_that_was_written_and_got_no_answer_is_a_failure(ends: object,
 
 
 @pytest.mark.parametrize("linger", [None, NOT_AT_ALL], ids=["closes", "resets"])
-def test_a_close_that_the_kernel_has_and_the_loop_has_not_read_counts(linger: bytes | None) -> None:
+def test_close_known_only_to_the_kernel_counts(linger: bytes | None) -> None:
     close, closed = threading.Event(), threading.Event()
 
     def peer(connection: socket.socket) -> None:
@@ -235,7 +235,7 @@ def test_a_close_that_the_kernel_has_and_the_loop_has_not_read_counts(linger: by
         assert asyncio.run(run(int(place.rpartition(":")[2]))) == [True, False, False]
 
 
-def test_a_kept_connection_that_is_not_needed_is_closed() -> None:
+def test_unneeded_kept_connection_is_closed() -> None:
     async def run() -> tuple[bool, bool]:
         async with listening(forever) as port:
             pool, address = Pool(), Address(LOOPBACK, port)
@@ -252,7 +252,7 @@ def test_a_kept_connection_that_is_not_needed_is_closed() -> None:
     assert asyncio.run(run()) == (False, True)
 
 
-def test_no_request_at_all_is_an_error() -> None:
+def test_zero_requests_are_an_error() -> None:
     async def run() -> None:
         generator = Generator(Plan(address="http://127.0.0.1:1", streams=[stream()]), io.StringIO())
         generator.stop("SIGTERM")
@@ -277,20 +277,20 @@ HELD = HeldStream(name="echo", kind="tcp", direction="east-west")
         ({"deadline": 0}, "above 0 seconds"),
     ],
 )
-def test_a_plan_that_cannot_be_carried_out_is_refused(change: dict[str, object], message: str) -> None:
+def test_unfeasible_plan_is_refused(change: dict[str, object], message: str) -> None:
     fields = {"address": "http://127.0.0.1:80", "streams": [stream()], **change}
     with pytest.raises(BadPlan, match=message):
         Plan(**fields)  # type: ignore[arg-type]
 
 
-def test_a_plan_is_read_as_it_was_written() -> None:
+def test_plan_is_read_back_as_written() -> None:
     plan = Plan(address="http://[::1]:80", tcp="app:9000", streams=(stream(),), held=(HELD,))
     assert Plan.from_text(plan.text()) == plan
     assert plan.http_address().authority == "[::1]:80"
 
 
 @pytest.mark.parametrize("text", ["nonsense", "[]", '{"address": "http://x:1", "strems": []}'])
-def test_what_is_no_plan_is_refused(text: str) -> None:
+def test_invalid_plan_is_refused(text: str) -> None:
     with pytest.raises(BadPlan, match="no plan"):
         Plan.from_text(text)
 
@@ -302,7 +302,7 @@ def started(folder: Path, plan: Plan) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_sigterm_ends_it_with_what_is_in_flight_and_a_summary(tmp_path: Path) -> None:
+def test_sigterm_finishes_requests_in_flight_and_writes_a_summary(tmp_path: Path) -> None:
     held = HeldStream(name="events", kind="events", direction="north-south", path="/events")
 
     async def run() -> tuple[int, str]:
@@ -326,7 +326,7 @@ def test_sigterm_ends_it_with_what_is_in_flight_and_a_summary(tmp_path: Path) ->
     assert json.loads(text.splitlines()[-1])["line"] == "summary"
 
 
-def test_a_plan_that_is_none_ends_it_with_the_reason(tmp_path: Path) -> None:
+def test_generator_exits_with_the_reason_on_an_invalid_plan(tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
     file.write_text("{}")
     command = [sys.executable, "-m", "fixtures.traffic", "--plan", str(file), "--out", "-"]

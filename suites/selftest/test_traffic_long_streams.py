@@ -36,7 +36,7 @@ def chunk(text: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", PATHS)
-def test_a_stream_that_lives_to_the_end_is_open_and_lost_nothing(kind: HeldKind) -> None:
+def test_stream_open_to_the_end_lost_nothing(kind: HeldKind) -> None:
     async def run() -> list[StreamLife]:
         async with serving(App(lambda _: None)) as (http, tcp):
             return list((await sent(http, [GET], held=[stream_of(kind)], tcp=tcp, seconds=4)).held)
@@ -48,7 +48,7 @@ def test_a_stream_that_lives_to_the_end_is_open_and_lost_nothing(kind: HeldKind)
 
 
 @pytest.mark.parametrize("kind", PATHS)
-def test_the_app_ends_its_streams_in_order_and_the_next_life_is_another(kind: HeldKind) -> None:
+def test_app_closes_streams_cleanly_and_they_are_reopened(kind: HeldKind) -> None:
     async def run() -> list[StreamLife]:
         app = App(lambda _: None)
         async with serving(app) as (http, tcp):
@@ -88,7 +88,7 @@ EVENTS = SSE + chunk("data: 0\n\n") + chunk("data: 1\n\nda") + chunk("ta: 4\n\n"
         pytest.param(says(EVENTS + chunk("data: 3\n\n"), hang=True), "malformed", id="goes-back"),
     ],
 )
-def test_numbers_that_never_come_are_lost_and_an_end_is_told_by_its_cause(peer: Peer, end: str) -> None:
+def test_missing_numbers_are_lost_and_an_end_has_its_cause(peer: Peer, end: str) -> None:
     first = lives("events", peer, silence=1)[0]
     assert (first.end, first.messages, first.lost) == (end, 3, 2)
 
@@ -103,11 +103,11 @@ def test_numbers_that_never_come_are_lost_and_an_end_is_told_by_its_cause(peer: 
     ids=["503", "nothing", "smtp"],
 )
 @pytest.mark.parametrize("kind", ["events", "websocket"])
-def test_a_stream_that_does_not_begin_is_told_by_its_cause(kind: HeldKind, answer: bytes, end: str) -> None:
+def test_stream_that_never_starts_is_reported_with_its_cause(kind: HeldKind, answer: bytes, end: str) -> None:
     assert {(life.end, life.messages) for life in lives(kind, says(answer))[:-1]} == {(end, 0)}
 
 
-def test_a_websocket_that_is_accepted_with_another_key_is_malformed() -> None:
+def test_websocket_accepted_with_another_key_is_malformed() -> None:
     answer = b"HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: x\r\n\r\n"
     assert lives("websocket", says(answer))[0].end == "malformed"
 
@@ -126,13 +126,13 @@ def upgraded(*frames: bytes) -> Peer:
     return peer
 
 
-def test_a_websocket_that_closes_without_saying_so_is_cut_off_and_what_it_owes_is_lost() -> None:
+def test_websocket_without_a_close_frame_is_cut_off_and_its_missing_echoes_are_lost() -> None:
     first = lives("websocket", upgraded())[0]
     assert (first.end, first.messages) == ("cut off", 0)
     assert first.lost >= 1
 
 
-def test_a_ping_is_no_message_and_a_close_frame_is_an_end_in_order() -> None:
+def test_ping_is_no_message_and_a_close_frame_is_a_clean_end() -> None:
     ping = websocket.frame(websocket.PING, b"x", masked=False)
     goodbye = websocket.frame(websocket.CLOSE, websocket.GOING_AWAY, masked=False)
     first = lives("websocket", upgraded(ping, goodbye))[0]
@@ -145,7 +145,7 @@ async def echoes_and_goes_silent(reader: asyncio.StreamReader, writer: asyncio.S
         pass
 
 
-def test_numbers_that_are_not_echoed_any_more_are_lost_by_time_out() -> None:
+def test_numbers_no_longer_echoed_are_lost_by_time_out() -> None:
     first = lives("tcp", echoes_and_goes_silent, silence=1)[0]
     assert (first.end, first.messages) == ("time-out", 1)
     assert first.lost in (4, 5)

@@ -44,7 +44,7 @@ async def generated(out: io.StringIO) -> None:
         await Generator(plan, out).run()
 
 
-def test_a_slow_reader_holds_up_no_request_and_misses_no_line() -> None:
+def test_slow_reader_delays_no_request_and_misses_no_line() -> None:
     out = Slow()
     asyncio.run(generated(out))
     result = read(out.getvalue().splitlines())
@@ -52,6 +52,6 @@ def test_a_slow_reader_holds_up_no_request_and_misses_no_line() -> None:
     assert len(result.records) == sum(result.summary.sent.values()) > 0
 
 
-def test_what_can_not_be_written_is_an_error() -> None:
+def test_failed_write_is_an_error() -> None:
     with pytest.raises((OSError, ExceptionGroup)):
         asyncio.run(generated(Full()))

@@ -27,11 +27,11 @@ def pod(cpu: str, where: str = "one", phase: str = "Running") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("text", "number"), [("250m", 0.25), ("2", 2), ("1Gi", 2**30), ("500k", 5e5), (3, 3)]
 )
-def test_a_quantity_is_a_number(text: str, number: float) -> None:
+def test_quantity_is_parsed_as_a_number(text: str, number: float) -> None:
     assert quantity(text) == number
 
 
-def test_a_pod_asks_for_its_containers_and_native_sidecars_together() -> None:
+def test_pod_requests_the_sum_of_containers_and_native_sidecars() -> None:
     spec = {
         "containers": [container("100m", "64Mi"), container("50m")],
         "initContainers": [container("50m", "64Mi", restartPolicy="Always"), container("20m")],
@@ -39,30 +39,30 @@ def test_a_pod_asks_for_its_containers_and_native_sidecars_together() -> None:
     assert demand("p", spec) == Demand("p", 200, 128 * MI)
 
 
-def test_an_init_container_that_asks_for_more_decides() -> None:
+def test_init_container_with_the_largest_request_decides() -> None:
     spec = {"containers": [container("100m")], "initContainers": [container("1")]}
     assert demand("p", spec).cpu == 1000
 
 
-def test_a_limit_alone_is_the_request() -> None:
+def test_limit_without_a_request_is_the_request() -> None:
     assert demand("p", {"containers": [{"name": "c", "resources": {"limits": {"cpu": "300m"}}}]}).cpu == 300
 
 
-def test_pods_that_have_ended_and_those_of_other_nodes_take_no_room() -> None:
+def test_ended_pods_and_pods_of_other_nodes_use_no_capacity() -> None:
     (room,) = rooms([node()], [pod("500m"), pod("1", phase="Succeeded"), pod("1", where="two")])
     assert (room.cpu, room.pods) == (1500, 109)
 
 
-def test_a_node_that_takes_no_pod_gives_no_room() -> None:
+def test_unschedulable_node_has_no_capacity() -> None:
     tainted = {"taints": [{"key": "k", "effect": "NoSchedule"}]}
     assert rooms([node(unschedulable=True), node(**tainted)], []) == []
 
 
-def test_there_is_room_for_what_fits() -> None:
+def test_pods_that_fit_have_capacity() -> None:
     assert shortage([Room("one", 500, 512 * MI, 10)], [Demand("istiod", 500, 128 * MI)]) is None
 
 
-def test_what_is_lacking_is_said_in_numbers() -> None:
+def test_missing_capacity_is_reported_in_numbers() -> None:
     there = [Room("one", 150, 512 * MI, 10)]
     told = shortage(there, [Demand("istiod-1-29-1", 500, 128 * MI)])
     assert told is not None
@@ -71,7 +71,7 @@ def test_what_is_lacking_is_said_in_numbers() -> None:
     )
 
 
-def test_a_sum_that_fits_on_no_single_node_is_no_room() -> None:
+def test_pod_that_fits_on_no_single_node_has_no_capacity() -> None:
     there = [Room("one", 300, 512 * MI, 10), Room("two", 300, 512 * MI, 10)]
     told = shortage(there, [Demand("istiod", 500, 0)])
     assert told is not None

@@ -76,7 +76,7 @@ def budget(found: Judgement, name: str) -> tuple[float | None, bool | None]:
     return mine.value, mine.met
 
 
-def test_a_run_without_a_failure_is_no_proof_if_it_was_short() -> None:
+def test_short_run_without_failures_is_not_enough_evidence() -> None:
     found = judged(sent(records()))
     assert budget(found, "failed") == (0, True)
     assert found.verdict.word == "not enough evidence"
@@ -91,19 +91,19 @@ def test_one_failed_request_is_unsafe_and_shown() -> None:
     assert line.startswith("failed: before: north-south get new")
 
 
-def test_what_the_single_replica_loses_belongs_to_no_budget() -> None:
+def test_failures_of_the_single_replica_count_for_no_budget() -> None:
     found = judged(sent(records("east-west single")))
     assert budget(found, "failed") == (0, True)
     (line,) = (each for each in summary.traffic_lines(found) if "one replica" in each)
     assert line.endswith("lost of 80 requests: 1 in before")
 
 
-def test_a_missed_injection_is_unsafe() -> None:
+def test_missed_injection_is_unsafe() -> None:
     found = judged(sent(records(), missed="made without a sidecar"))
     assert budget(found, "missed-injections") == (1, False)
 
 
-def test_an_upgrade_that_died_by_itself_is_unsafe() -> None:
+def test_upgrade_that_died_by_itself_is_unsafe() -> None:
     death = Death("workloads", "NotReady: no pod", from_outside=False, taken_back=True)
     found = judged(sent(records()), death)
     assert budget(found, "died") == (1, False)
@@ -111,7 +111,7 @@ def test_an_upgrade_that_died_by_itself_is_unsafe() -> None:
     assert "it died in the phase workloads, and was taken back" in "\n".join(summary.lines(found))
 
 
-def test_an_upgrade_whose_istioctl_was_killed_proves_nothing() -> None:
+def test_upgrade_whose_istioctl_was_killed_is_not_enough_evidence() -> None:
     found = judged(
         sent(records()), Death("control-plane", "CommandFailed: -9", from_outside=True, taken_back=False)
     )
@@ -119,18 +119,18 @@ def test_an_upgrade_whose_istioctl_was_killed_proves_nothing() -> None:
     assert any("could NOT be taken back" in gap for gap in found.verdict.gaps)
 
 
-def test_no_traffic_at_all_is_an_error() -> None:
+def test_no_traffic_is_an_error() -> None:
     with pytest.raises(NothingSent):
         judged(None)
 
 
-def test_every_budget_is_told_met_or_not() -> None:
+def test_every_budget_is_listed_met_or_not() -> None:
     lines = [*summary.budget_lines(judged(sent(records("north-south get new"))).verdict.judged)]
     assert [line[:12].strip() for line in lines][:2] == ["MISSED", "met"]
     assert "of 0 requests" in lines[0]
 
 
-def test_the_verdict_is_one_line_with_its_exit_code() -> None:
+def test_verdict_is_one_line_with_its_exit_code() -> None:
     found = judged(sent(records("north-south get new")))
     line = summary.verdict_line(UPGRADE, [found], code=10, broken=["test_a"], changed="2 removed")
     assert line.startswith("verdict: unsafe (exit 10): 1.28.2 to 1.29.1: canary unsafe: failed 1 (limit 0)")
@@ -138,7 +138,7 @@ def test_the_verdict_is_one_line_with_its_exit_code() -> None:
     assert "\n" not in line
 
 
-def test_a_run_that_lacks_only_evidence_passes_where_that_is_allowed() -> None:
+def test_run_that_lacks_only_evidence_passes_if_allowed() -> None:
     lenient = replace(UPGRADE, unproven_passes=True)
     short = judged(sent(records()))
     killed = judged(
@@ -159,11 +159,11 @@ def test_a_run_that_lacks_only_evidence_passes_where_that_is_allowed() -> None:
     ("broken", "unknown", "word"),
     [([], [], "not enough evidence"), (["a"], [], "unsafe"), ([], ["a"], "not enough evidence")],
 )
-def test_the_word_is_the_worst_of_all(broken: list[str], unknown: list[str], word: str) -> None:
+def test_verdict_is_the_worst_of_all(broken: list[str], unknown: list[str], word: str) -> None:
     assert summary.word([], broken, unknown) == word
 
 
-def test_only_single_streams_are_left_out_of_the_budgets() -> None:
+def test_only_single_replica_streams_are_excluded_from_budgets() -> None:
     assert [each.name for each in STREAMS if is_single(each.name)] == [
         "north-south single",
         "east-west single",

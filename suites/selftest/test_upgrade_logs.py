@@ -14,12 +14,12 @@ from fixtures.upgrade.logs import SCRIPT, contents, logs_in
 NAME = "upgrade_web_uid@app@0"
 
 
-def test_the_runtimes_own_words_are_taken_off() -> None:
+def test_prefix_of_the_container_runtime_is_removed() -> None:
     lines = ["2026-01-01T00:00:01.1Z stdout F one\n", "2026-01-01T00:00:01.2Z stderr F two words\n"]
     assert [*contents(iter(lines))] == ["one", "two words"]
 
 
-def test_a_line_that_was_cut_is_put_together() -> None:
+def test_split_line_is_joined() -> None:
     lines = ["t stdout P begins \n", "t stdout F and ends\n", "t stdout F \n"]
     assert [*contents(iter(lines))] == ["begins and ends", ""]
 
@@ -40,7 +40,7 @@ def keeping(tmp_path: Path, log: Path) -> Iterator[Background]:
         yield running
 
 
-def test_a_log_is_kept_though_its_pod_goes(tmp_path: Path, log: Path, keeping: Background) -> None:
+def test_log_survives_its_pod(tmp_path: Path, log: Path, keeping: Background) -> None:
     def said() -> None:
         assert f"{NAME} 4" in keeping.printed()
 
@@ -52,7 +52,7 @@ def test_a_log_is_kept_though_its_pod_goes(tmp_path: Path, log: Path, keeping: B
     assert (tmp_path / "kept" / NAME).read_text() == "one\ntwo\nthree\n"
 
 
-def test_a_log_that_is_begun_anew_is_kept_whole(tmp_path: Path, log: Path, keeping: Background) -> None:
+def test_rotated_log_is_kept_completely(tmp_path: Path, log: Path, keeping: Background) -> None:
     def kept(what: str) -> None:
         assert what in keeping.printed()
 
@@ -68,7 +68,7 @@ def test_a_log_that_is_begun_anew_is_kept_whole(tmp_path: Path, log: Path, keepi
     assert [*found.lines()] == ["one", "two, cut"]
 
 
-def test_it_ends_when_it_is_told_to(tmp_path: Path, keeping: Background) -> None:
+def test_log_keeper_stops_on_request(tmp_path: Path, keeping: Background) -> None:
     def ended() -> Completed:
         assert (tmp_path / "kept").is_dir()
         (tmp_path / "kept" / "stop").touch()

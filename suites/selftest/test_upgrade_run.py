@@ -96,7 +96,7 @@ def phases(run: Run) -> list[str]:
     return [phase.name for phase in run.protocol.phases]
 
 
-def test_the_way_forward_and_back_with_a_look_at_each_end(begun: Callable[..., Run]) -> None:
+def test_run_goes_forward_and_back_with_a_probe_at_each_end(begun: Callable[..., Run]) -> None:
     run = begun()
     assert phases(run) == [
         "before",
@@ -112,11 +112,11 @@ def test_the_way_forward_and_back_with_a_look_at_each_end(begun: Callable[..., R
     assert (run.death, run.sent) == (None, SENT)
 
 
-def test_with_the_meshs_retries_it_goes_forward_only(begun: Callable[..., Run]) -> None:
+def test_run_with_mesh_retries_goes_forward_only(begun: Callable[..., Run]) -> None:
     assert phases(begun(mesh_retries=True)) == ["before", "rehearsal-workloads", "control-plane", "after"]
 
 
-def test_an_upgrade_that_fails_by_itself_is_taken_back(acting: Acting, begun: Callable[..., Run]) -> None:
+def test_upgrade_that_fails_by_itself_is_rolled_back(acting: Acting, begun: Callable[..., Run]) -> None:
     acting.fails["control-plane"] = NotReady("istioctl ends", elapsed=180, tries=9, last="pod Pending")
     run = begun()
     assert run.death is not None
@@ -131,7 +131,7 @@ def test_an_upgrade_that_fails_by_itself_is_taken_back(acting: Acting, begun: Ca
     assert "pod Pending" in str(run.death)
 
 
-def test_what_has_been_taken_back_is_not_taken_back_again(acting: Acting, begun: Callable[..., Run]) -> None:
+def test_completed_rollback_is_not_repeated(acting: Acting, begun: Callable[..., Run]) -> None:
     acting.fails["look: after-rollback"] = NotReady("it is logged", elapsed=30, tries=9, last="0 lines")
     run = begun()
     assert run.death is not None
@@ -139,7 +139,7 @@ def test_what_has_been_taken_back_is_not_taken_back_again(acting: Acting, begun:
     assert phases(run)[-2:] == ["rollback-control-plane", "after-rollback"]
 
 
-def test_an_upgrade_whose_istioctl_was_killed_ended_from_outside(
+def test_upgrade_whose_istioctl_was_killed_counts_as_ended_from_outside(
     acting: Acting, begun: Callable[..., Run]
 ) -> None:
     acting.fails["control-plane"] = CommandFailed(["istioctl"], "ended with status -9", status=-9)
@@ -149,23 +149,21 @@ def test_an_upgrade_whose_istioctl_was_killed_ended_from_outside(
     assert run.sent is SENT
 
 
-def test_one_that_can_not_be_taken_back_says_so(acting: Acting, begun: Callable[..., Run]) -> None:
+def test_failed_rollback_is_reported(acting: Acting, begun: Callable[..., Run]) -> None:
     acting.fails |= {name: RuntimeError(name) for name in ("control-plane", "rollback-control-plane")}
     run = begun()
     assert run.death is not None
     assert "could NOT be taken back (rollback-control-plane)" in str(run.death)
 
 
-def test_without_traffic_there_is_no_way_back_to_watch(
-    acting: Acting, flowing: Flowing, begun: Callable[..., Run]
-) -> None:
+def test_no_rollback_without_traffic(acting: Acting, flowing: Flowing, begun: Callable[..., Run]) -> None:
     flowing.flows = False
     run = begun()
     assert run.death is not None
     assert (run.death.phase, run.death.from_outside, run.death.taken_back) == ("before", True, True)
 
 
-def test_an_error_of_the_suites_own_is_raised(acting: Acting, begun: Callable[..., Run]) -> None:
+def test_error_in_the_suite_is_raised(acting: Acting, begun: Callable[..., Run]) -> None:
     acting.fails["control-plane"] = KeyError("spec")
     with pytest.raises(KeyError):
         begun()

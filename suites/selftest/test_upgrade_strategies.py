@@ -94,13 +94,13 @@ def in_place(actor: Recorded, new: str = "1.29.1") -> InPlace:
     return InPlace(actions=actions, app=app, names=Names(), old=old, new=release(actor, new))
 
 
-def test_in_place_istioctl_goes_before_the_workloads(actor: Recorded, protocol: Timeline) -> None:
+def test_in_place_runs_istioctl_before_the_workloads(actor: Recorded, protocol: Timeline) -> None:
     in_place(actor).forward(protocol)
     assert actor.done == ["upgrade 1.29.1", "restart the workloads"]
     assert [phase.name for phase in protocol.phases] == ["control-plane", "gateway", "workloads"]
 
 
-def test_in_place_the_way_back_is_an_install_of_the_old_version(actor: Recorded, protocol: Timeline) -> None:
+def test_in_place_rollback_is_an_install_of_the_old_version(actor: Recorded, protocol: Timeline) -> None:
     in_place(actor).back(protocol)
     assert actor.done == ["install 1.28.2", "restart the workloads"]
     assert "the old gateways end" in [step.what for step in protocol.steps]
@@ -108,7 +108,7 @@ def test_in_place_the_way_back_is_an_install_of_the_old_version(actor: Recorded,
     assert [phase.name for phase in protocol.phases] == names
 
 
-def test_the_way_back_awaits_no_gateway_that_the_upgrade_never_came_to(
+def test_rollback_waits_for_no_gateway_that_the_upgrade_never_reached(
     actor: Recorded, protocol: Timeline
 ) -> None:
     actor.generations = iter([7] * 10)
@@ -116,13 +116,13 @@ def test_the_way_back_awaits_no_gateway_that_the_upgrade_never_came_to(
     assert "the old gateways end" not in [step.what for step in protocol.steps]
 
 
-def test_an_a_a_run_restarts_what_an_upgrade_would(actor: Recorded, protocol: Timeline) -> None:
+def test_a_a_run_restarts_what_an_upgrade_would(actor: Recorded, protocol: Timeline) -> None:
     actor.generations = iter([7] * 10)
     in_place(actor, "1.28.2").forward(protocol)
     assert actor.done[1:] == ["restart istiod", "restart istio-ingressgateway", "restart the workloads"]
 
 
-def test_the_canary_begins_beside_the_old_and_moves_the_tag_last(
+def test_canary_starts_beside_the_old_revision_and_moves_the_tag_last(
     canary: Canary, actor: Recorded, protocol: Timeline
 ) -> None:
     canary.forward(protocol)
@@ -135,7 +135,7 @@ def test_the_canary_begins_beside_the_old_and_moves_the_tag_last(
     ]
 
 
-def test_the_canary_goes_back_in_the_other_order(canary: Canary, actor: Recorded, protocol: Timeline) -> None:
+def test_canary_rolls_back_in_reverse_order(canary: Canary, actor: Recorded, protocol: Timeline) -> None:
     canary.back(protocol)
     assert actor.done == [
         "tag stable on 1-28-2",
@@ -148,7 +148,7 @@ def test_the_canary_goes_back_in_the_other_order(canary: Canary, actor: Recorded
     ]
 
 
-def test_the_canarys_gateway_of_each_revision_selects_its_own_pods(canary: Canary, actor: Recorded) -> None:
+def test_canary_gateway_of_each_revision_selects_its_own_pods(canary: Canary, actor: Recorded) -> None:
     applied: list[dict[str, Any]] = []
     actor.apply = applied.append  # type: ignore[assignment, method-assign]
     canary.install()
@@ -158,7 +158,7 @@ def test_the_canarys_gateway_of_each_revision_selects_its_own_pods(canary: Canar
     assert labels["istio.io/rev"] == "1-28-2"
 
 
-def test_the_old_control_plane_goes_last_of_all(canary: Canary, actor: Recorded, protocol: Timeline) -> None:
+def test_old_control_plane_is_uninstalled_last(canary: Canary, actor: Recorded, protocol: Timeline) -> None:
     canary.clean_up(protocol)
     assert actor.done[-3:] == [
         "tag default on 1-29-1",

@@ -24,7 +24,7 @@ def protocol(told: list[str]) -> Timeline:
     return Timeline(minima={"held": 0.2}, check_flowing=flows, tell=told.append)
 
 
-def test_a_phase_begins_where_the_one_before_ended(protocol: Timeline) -> None:
+def test_phase_begins_where_the_previous_one_ended(protocol: Timeline) -> None:
     for name in ("one", "two"):
         with protocol.phase(name, "a title", ("north-south",)):
             pass
@@ -32,21 +32,21 @@ def test_a_phase_begins_where_the_one_before_ended(protocol: Timeline) -> None:
     assert (two.begun, two.replaces) == (one.ended, ("north-south",))
 
 
-def test_a_phase_is_held_for_its_minimum_and_said(protocol: Timeline, told: list[str]) -> None:
+def test_phase_is_held_for_its_minimum_and_reported(protocol: Timeline, told: list[str]) -> None:
     with protocol.phase("held", "nothing is changed"):
         pass
     assert protocol.phases[0].seconds >= 0.2
     assert told == ["held: nothing is changed, for 0.2 s at least"]
 
 
-def test_a_phase_in_which_the_traffic_stops_is_not_held(protocol: Timeline) -> None:
+def test_phase_is_not_held_after_the_traffic_stops(protocol: Timeline) -> None:
     protocol.check_flowing = stopped
     with pytest.raises(NotReady, match="the generator has ended"), protocol.phase("held", ""):
         pass
     assert protocol.phases[0].seconds < 0.2
 
 
-def test_a_step_that_fails_is_written_down_and_ends_the_phase(protocol: Timeline) -> None:
+def test_failed_step_is_recorded_and_ends_the_phase(protocol: Timeline) -> None:
     with pytest.raises(RuntimeError), protocol.phase("one", ""), protocol.step("install"):
         raise RuntimeError("no room")
     (step,) = protocol.steps
@@ -54,7 +54,7 @@ def test_a_step_that_fails_is_written_down_and_ends_the_phase(protocol: Timeline
     assert protocol.phase_now == protocol.phases[0].name == "one"
 
 
-def test_the_protocol_is_told_line_by_line(protocol: Timeline) -> None:
+def test_timeline_is_rendered_line_by_line(protocol: Timeline) -> None:
     with protocol.phase("one", "first"), protocol.step("do it"):
         pass
     phase, step = protocol.lines()
