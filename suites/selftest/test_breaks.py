@@ -1,4 +1,4 @@
-"""What is broken on the lab for each cause: all causes have a break, and what it touches is known."""
+"""The data in breaks.yaml: every cause has a break, and every break is reverted completely."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,12 @@ from fixtures.clients.kubectl import Kubectl
 from suites.lab.breaks import Break, breaks, broken
 
 BREAKS, CIRCUMSTANCES = breaks()
-#: Causes that one node can't show without losing the cluster, and one that needs no break.
+#: One can't be provoked on a single node without losing the cluster, the other needs no break.
 NOT_BROKEN = {"node not ready", "Istio is there"}
 
 
 class Recording:
-    """A kubectl that has some resources and takes down what it is told."""
+    """A kubectl with some resources that records its commands."""
 
     def __init__(self, **there: Any) -> None:
         self.there = {name.replace("_", "/"): value for name, value in there.items()}

@@ -1,4 +1,4 @@
-"""Causes in other hands: what was asked for is gone or otherwise; Istio is there in part, or must not be."""
+"""Causes outside the suite: applied resources changed or deleted, Istio incomplete or unexpected."""
 
 from typing import Any
 

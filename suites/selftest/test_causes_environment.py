@@ -1,4 +1,4 @@
-"""Causes that Kubernetes reports, on what it reported of trouble that was really made."""
+"""Causes that Kubernetes reports, on recordings of faults provoked on a real cluster."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ HELD = {"deletionTimestamp": "2026-11-24T15:50:33Z", "finalizers": ["example/hel
 
 
 def not_started(scheduled: bool = True) -> Any:
-    """A pod whose container waits for a volume."""
+    """A pod whose container is waiting for a volume."""
     made = pod("app", "test-namespace")
     conditions = [{"type": "PodScheduled", "status": "True"}] if scheduled else []
     made["status"] = {"phase": "Pending", "conditions": conditions}

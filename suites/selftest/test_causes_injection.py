@@ -1,4 +1,4 @@
-"""Causes in how a pod comes by its sidecar, on the webhooks and the pods of a real cluster."""
+"""Causes in sidecar injection, on webhooks and pods of a real cluster."""
 
 import base64
 from typing import Any
@@ -14,7 +14,7 @@ OPTIONS = "traffic.sidecar.istio.io/"
 
 
 def asking(*pods: Any, **kinds: list[Any]) -> Recorded:
-    """A namespace that asks for sidecars, these pods in it, and the webhooks of Istio 1.29.1."""
+    """A namespace with injection enabled, these pods in it, and the webhooks of Istio 1.29.1."""
     webhooks = recorded("webhooks.json")
     return Recorded(
         {

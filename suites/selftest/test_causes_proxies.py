@@ -1,4 +1,4 @@
-"""Causes in the proxies: what they refused, what they wait for, of which version they are."""
+"""Causes in the proxies: rejected updates, readiness, versions."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from suites.selftest.views import Recorded, pod
 
 
 def waiting() -> Any:
-    """An injected pod whose proxy runs and is not ready, and whose app waits for it."""
+    """An injected pod whose proxy runs but is not ready, and whose app waits for it."""
     made = recorded("pods.json")["injected"]
     made["status"]["phase"] = "Pending"
     made["status"]["initContainerStatuses"][1]["ready"] = False

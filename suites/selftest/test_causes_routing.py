@@ -1,4 +1,4 @@
-"""Causes in what was asked of the mesh for requests, and how several causes are told."""
+"""Causes in gateways and routes, and the order in which several causes are reported."""
 
 from typing import Any
 

@@ -13,7 +13,7 @@ HOST = "test-svc.test-namespace.svc.cluster.local"
 
 
 def injected() -> Recorded:
-    """The whole route, with a sidecar beside the app."""
+    """The complete route, with a sidecar in the app's pod."""
     cluster = routed()
     sidecar = recorded("pods.json")["injected"]
     sidecar["metadata"]["labels"]["app"] = "test"

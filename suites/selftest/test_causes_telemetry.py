@@ -16,7 +16,7 @@ extensionProviders:
 
 
 def meshed(mesh: str = DECLARED, **kinds: list[Any]) -> Recorded:
-    """A cluster whose MeshConfig is this, with the collector in place."""
+    """A cluster with this MeshConfig and a working collector."""
     there = {
         "Namespace": [namespace("istio-system")],
         "ConfigMap": [resource("istio", "istio-system", data={"mesh": mesh})],

@@ -1,4 +1,4 @@
-"""What is written down of a kept cluster, which runs may begin on it, and what is told of it."""
+"""The checkpoint of a kept cluster: its contents, which runs may resume there, and how it is listed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +17,7 @@ from fixtures.stages import OWNER_OF_FIXTURE, RUNG_OF_FIXTURE
 
 ORIGIN = Origin(distribution="lab", istio_version="1.29.1", manifests=None, names=Names())
 KEPT = Checkpoint(name="mine", origin=ORIGIN, reached="control-plane", done={"cluster": None, "istio": None})
-#: Called again on a kept cluster: the one finds it, the other sends one more request.
+#: Safe to call again on a kept cluster: one finds the cluster, the other sends another request.
 AGAIN = {"cluster", "marked_request"}
 
 Run = Callable[..., pytest.RunResult]
@@ -41,7 +41,7 @@ def test_values_that_are_no_resources_are_not_recorded() -> None:
 
 @pytest.mark.parametrize("fixture", sorted(RUNG_OF_FIXTURE))
 def test_every_stage_fixture_can_be_resumed(fixture: str) -> None:
-    """It gives resources, or has an owner, or does no harm the second time."""
+    """A stage fixture returns resources, has an owner, or is safe to repeat."""
     found = [import_module(f"fixtures.plugins.{each.name}") for each in iter_modules(plugins.__path__)]
     (definition,) = [vars(plugin)[fixture] for plugin in found if fixture in vars(plugin)]
     given = get_type_hints(definition._get_wrapped_function())["return"]
@@ -117,7 +117,7 @@ PLUGINS = [f"fixtures.plugins.{name}" for name in ("options", "ladder", "cluster
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Collects nothing, with options, where the cluster "mine" is kept."""
+    """Run pytest with these options on no tests, where the cluster "mine" is kept."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("ISTIO_LAB_STATE", str(tmp_path))
     folder = tmp_path / "runs" / "mine"

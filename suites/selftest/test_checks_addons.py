@@ -1,4 +1,4 @@
-"""Checks of scraping, of Kiali's graph and of traces."""
+"""Checks of scrape targets, Kiali's graph and traces."""
 
 import copy
 from typing import Any

@@ -1,4 +1,4 @@
-"""Checks of nodes, Deployments, endpoints and of what Istio leaves cluster-wide."""
+"""Checks of nodes, Deployments, endpoints, and Istio's cluster-wide resources."""
 
 from copy import deepcopy
 from typing import Any

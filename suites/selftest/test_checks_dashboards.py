@@ -1,4 +1,4 @@
-"""The dashboards' queries: found, substituted, and judged by what Prometheus answers."""
+"""The dashboards' queries: extraction, substitution, and evaluation of Prometheus' responses."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Checks of the nat table, on what iptables-save printed in an injected pod of Istio 1.29.1."""
+"""Checks of the nat table, on the output of iptables-save in a pod injected by Istio 1.29.1."""
 
 from dataclasses import replace
 

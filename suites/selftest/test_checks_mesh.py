@@ -1,4 +1,4 @@
-"""Checks of what istioctl and the proxies say, on what istioctl 1.29.1 printed."""
+"""Checks of the output of istioctl and the proxies, on recordings of istioctl 1.29.1."""
 
 from copy import deepcopy
 from typing import Any

@@ -1,4 +1,4 @@
-"""Checks of istio_requests_total, on what a gateway and a sidecar of the lab counted."""
+"""Checks of istio_requests_total, on counters of a gateway and a sidecar of the lab."""
 
 from typing import Any
 
@@ -177,7 +177,7 @@ SIZE = "istio_request_bytes"
 
 
 def as_histogram(counts: Counts, mean: float = 100.0, **changed: int) -> list[dict[str, Any]]:
-    """The three series of a histogram with so many in each bucket of all; `changed` adds to a part."""
+    """The three series of a histogram that matches these counters; `changed` adds to one of them."""
     return [
         {
             "metric": {"__name__": f"{SIZE}_{part}", **dict(labels), **bucket},

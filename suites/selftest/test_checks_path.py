@@ -1,4 +1,4 @@
-"""Checks of access logs, of mutual TLS and of what a purge leaves."""
+"""Checks of access logs, mutual TLS, and the remains of a purge."""
 
 import json
 

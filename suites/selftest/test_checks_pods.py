@@ -1,4 +1,4 @@
-"""Checks of pods, on what Kubernetes 1.35 reported of a plain and of an injected one."""
+"""Checks of pods, on a plain and an injected pod as Kubernetes 1.35 reported them."""
 
 from copy import deepcopy
 from typing import Any
@@ -13,7 +13,7 @@ PLAIN, INJECTED = PODS["plain"], PODS["injected"]
 
 
 def as_container(pod: Any) -> Any:
-    """The same pod with its proxy as an ordinary container, as injected before native sidecars."""
+    """The same pod with its proxy as an ordinary container, as before native sidecars."""
     changed = deepcopy(pod)
     init = changed["spec"]["initContainers"]
     changed["spec"]["containers"].append({"name": init.pop(1)["name"]})

@@ -1,4 +1,4 @@
-"""Checks of what a request came to."""
+"""Checks of the outcome of a request."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The checks of an upgrade's results."""
+"""Checks of the results of an upgrade."""
 
 from typing import Any
 

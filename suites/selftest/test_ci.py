@@ -1,4 +1,4 @@
-"""What CI runs ends in time, and names what it did not reach."""
+"""The CI script ends in time and names the phases it did not reach."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Programs in the background: looked at while they run, and never left behind."""
+"""Background programs: readable while they run, and never left behind."""
 
 import sys
 from pathlib import Path

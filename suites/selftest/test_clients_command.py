@@ -1,4 +1,4 @@
-"""Running a program: what it wrote, how it ended, and an error that shows both."""
+"""Running a program: its output, its exit status, and an error that shows both."""
 
 from dataclasses import fields
 

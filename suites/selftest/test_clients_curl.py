@@ -1,4 +1,4 @@
-"""curl's answers and failures have the same outcome as our own requests, on the same sockets."""
+"""curl's responses and failures map to the same outcomes as our own requests, on the same sockets."""
 
 import os
 import shutil

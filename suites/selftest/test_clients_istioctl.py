@@ -1,4 +1,4 @@
-"""istioctl's command lines and what its output becomes, with a script in the place of istioctl."""
+"""istioctl's command lines and the parsing of its output, with a script in place of istioctl."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Answers of Jaeger, of both majors, become the same traces."""
+"""Responses of both major versions of Jaeger are parsed into the same traces."""
 
 import json
 from collections.abc import Iterator, Mapping

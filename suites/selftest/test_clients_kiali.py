@@ -1,4 +1,4 @@
-"""Answers of Kiali, of both majors, become the same workloads and the same graph."""
+"""Responses of both major versions of Kiali are parsed into the same workloads and the same graph."""
 
 import json
 from collections.abc import Iterator, Mapping

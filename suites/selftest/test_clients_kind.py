@@ -1,4 +1,4 @@
-"""pytest-kind's KindCluster, with stand-ins for kind and docker that write down what they are told."""
+"""pytest-kind's KindCluster, with scripts in place of kind and docker that record their arguments."""
 
 import os
 import stat
@@ -25,7 +25,7 @@ printf '%s' '{yaml.safe_dump(KUBECONFIG)}' > kubeconfig
 
 
 def program(folder: Path, name: str, script: str) -> Path:
-    """A shell script that stands in for a program."""
+    """Write a shell script in place of a program."""
     path = folder / name
     path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -33,7 +33,7 @@ def program(folder: Path, name: str, script: str) -> Path:
 
 
 def create(folder: Path, script: str, *, timeout: float = 30) -> str:
-    """Make a cluster by this script for kind; gives what was written down."""
+    """Create a cluster with this script in place of kind; returns the recorded arguments."""
     config = folder / "kind.yaml"
     config.write_text("kind: Cluster\n", encoding="utf-8")
     cli.create(

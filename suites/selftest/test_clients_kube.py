@@ -1,4 +1,4 @@
-"""Kubernetes' resources through a scripted API server: what is asked, and what its answers become."""
+"""The Kubernetes client against a scripted API server: its requests, and how it parses responses."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""kubectl's command lines and a forwarded port's life, with a script in the place of kubectl."""
+"""kubectl's command lines and the life of a port-forward, with a script in place of kubectl."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from fixtures.clients.kubectl import Kubectl
 
 
 def kubectl(folder: Path, script: str, timeout: float = 5) -> Kubectl:
-    """A program that says its arguments on a line of their own file, then runs the script."""
+    """A program that records its arguments in a file, then runs the script."""
     program = folder / "kubectl"
     program.write_text(f'#!/bin/sh\necho "$@" > {folder}/asked\n{script}\n')
     program.chmod(0o755)

@@ -1,4 +1,4 @@
-"""What a node's programs print becomes values; `docker` is a script that prints what a real node printed."""
+"""Parsing of a node's programs; `docker` is a script that prints the recorded output of a real node."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Statistics of one proxy and answers of Prometheus, through a scripted API server and kubectl."""
+"""Statistics of a proxy and responses of Prometheus, with a scripted API server and kubectl."""
 
 import json
 from collections.abc import Iterator

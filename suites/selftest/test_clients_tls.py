@@ -1,4 +1,4 @@
-"""A TLS handshake against real certificates: who is trusted, and the reason if not."""
+"""TLS handshakes with real certificates: which servers are trusted, and the reason if one is not."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ NAME = "istiod.istio-system.svc"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """ours.pem and ours.key, which the server shows; others.pem, which it doesn't."""
+    """A folder with ours.pem and ours.key, which the server presents, and others.pem, which it does not."""
     folder = tmp_path_factory.mktemp("certificates")
     for name in ("ours", "others"):
         key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -35,7 +35,7 @@ def shows(folder: Path) -> Peer:
     context.load_cert_chain(folder / "ours.pem", folder / "ours.key")
 
     def peer(connection: socket.socket) -> None:
-        # A client that does not trust what it is shown ends the handshake in the middle.
+        # A client that does not trust the certificate aborts the handshake.
         with suppress(OSError):
             context.wrap_socket(connection, server_side=True).close()
 

@@ -1,4 +1,4 @@
-"""A watch of Kubernetes' resources: begins with what is, goes on whatever becomes of its streams."""
+"""A watch of Kubernetes resources starts with the current state and survives the loss of its streams."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ def api(tmp_path: Path) -> Iterator[FakeApiServer]:
 
 @pytest.fixture
 def watch(api: FakeApiServer) -> Iterator[list[Resource]]:
-    """All pods of the namespace test, watched for longer than any test takes."""
+    """Watch all pods of the namespace test for longer than any test takes."""
     return Kube(api.kubeconfig, timeout=5).watch_all("v1/Pod", "test", timeout=60)
 
 

@@ -1,4 +1,4 @@
-"""Whose a cluster of the asked name is, and what is told before anything is made or removed."""
+"""The cluster name of a run: locked for one run, and refused before anything is created or removed."""
 
 import socket
 from collections.abc import Iterator
@@ -81,14 +81,14 @@ def test_node_with_another_image_is_not_used() -> None:
 
 @pytest.fixture
 def busy_port() -> Iterator[int]:
-    """A port of 127.0.0.1 on which something listens."""
+    """A port of 127.0.0.1 with a listener."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 
 
 @pytest.fixture
 def unused_port() -> int:
-    """A port of 127.0.0.1 on which nothing listens any more."""
+    """A port of 127.0.0.1 without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port

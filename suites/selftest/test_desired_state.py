@@ -1,4 +1,4 @@
-"""What was asked of a cluster: fields, as the API server took them, and what was asked on top."""
+"""Desired state: the fields that the suite applied, as the API server accepted them, and later patches."""
 
 from fixtures.clients.desired_state import Asked, is_custom
 

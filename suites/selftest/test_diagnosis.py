@@ -1,4 +1,4 @@
-"""The look for causes on a running cluster: at what is ours, and never in the way of the failure itself."""
+"""Diagnosis of a running cluster: limited to our namespaces, and never hiding the failure itself."""
 
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from suites.selftest.recordings import recorded
 
 
 class Api:
-    """An API server that has some kinds."""
+    """An API server with some kinds."""
 
     def __init__(self, **kinds: list[Any]) -> None:
         self.kinds = kinds
@@ -30,7 +30,7 @@ class Api:
 
 
 class Syncs:
-    """An istioctl that reports this, or fails."""
+    """An istioctl that reports this sync status, or fails."""
 
     def __init__(self, report: Any = None) -> None:
         self.report = report

@@ -1,4 +1,4 @@
-"""What a failed phase collects: bounded, without secrets, never hiding the failure."""
+"""Evidence of a failed phase: bounded, without secrets, never hiding the failure."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""The account: what became of each request, by what client, proxies and app say of its id."""
+"""Accounting: the fate of each request, from the records of its id in client, proxies and app."""
 
 from collections.abc import Iterable
 from dataclasses import replace

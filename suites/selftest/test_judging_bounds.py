@@ -1,4 +1,4 @@
-"""What a number of observations proves: upper bounds of a share, and ratios of latencies."""
+"""What a number of observations proves: upper bounds of a proportion, and ratios of latencies."""
 
 import math
 import random
@@ -41,7 +41,7 @@ def test_percentile_is_a_measured_value(percent: float, value: float) -> None:
 
 
 def latencies(seed: int, count: int = 2000, *, added: float = 0.0, burst: float = 0.0) -> list[float]:
-    """Eight milliseconds or so, with a tail, and a burst in which every tenth of them is slow."""
+    """Latencies around eight milliseconds with a tail, and a burst in which every tenth one is slow."""
     random.seed(seed)
     plain = [random.lognormvariate(math.log(0.008), 0.4) + added for _ in range(count)]
     return [

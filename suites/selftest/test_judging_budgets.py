@@ -1,4 +1,4 @@
-"""Budgets by name, what a run cost of each, what it does not prove, and the verdict."""
+"""Budgets by name, their results, evidence gaps, and the verdict."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ REFUSED = Injections(created=40, missed=0, refused=2)
 
 
 def records(seconds: float = 40, *, slow: float = 0.002) -> list[Record]:
-    """What both streams send until then; latencies vary a little, and are `slow` from the second phase on."""
+    """The records of both streams; latencies vary slightly, and are `slow` from the second phase on."""
     sent = []
     for each in STREAMS:
         for number in range(int(seconds * each.rate)):
@@ -239,7 +239,7 @@ def test_app_log_with_gaps_is_reported(kept: int, gap: str) -> None:
     (found,) = gaps(
         account(sent, served(sent)[:kept]), [result(sent)], streams=STREAMS, phases=PHASES, mode=MODE
     )
-    # All answers without one entry, or some of them: a log that is not there is not a log with holes.
+    # A log without any entry is missing; only one that lacks some entries has gaps.
     assert found.startswith(gap)
 
 

@@ -1,4 +1,4 @@
-"""Faults planted in a real app under real traffic: each is seen, in its phase, and nothing else is."""
+"""Faults planted in a real app under real traffic: each is detected in its phase, and nothing else is."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from fixtures.upgrade.judging.phases import Phase
 from suites.selftest.traffic_faults import Faulty, plant, seen
 from suites.selftest.traffic_peers import hurried, sent, serving, stream
 
-#: Seconds of each of the seven phases.
+#: Duration of each of the seven phases, in seconds.
 SECONDS = 4.0
 STREAMS = (
     stream("get kept", rate=60, kept=True, hold_ms=110),
@@ -25,7 +25,7 @@ STREAMS = (
 
 @pytest.fixture(scope="module")
 def run() -> tuple[Account, Sequence[Phase]]:
-    """Some thousands of requests, and what became of them."""
+    """Several thousand requests and their accounting."""
     lines: list[str] = []
 
     async def traffic() -> tuple[Account, Sequence[Phase]]:

@@ -1,4 +1,4 @@
-"""The lab's cache: whole or not at all, one builder at a time, damage noticed."""
+"""The lab's cache: entries appear whole or not at all, one builder at a time, damage is detected."""
 
 import multiprocessing
 import os
@@ -112,7 +112,7 @@ def test_old_entries_are_pruned_and_the_newest_stay(tmp_path: Path) -> None:
 
 
 def _kept(root: Path, count: int, users: dict[int, Path]) -> list[Entry]:
-    """As many whole entries, the first the oldest; those named used by the checkout at this path alone."""
+    """Create intact entries, oldest first; the named ones are used only by the checkout at this path."""
     entries = [Entry(root, "node", digest(str(number))) for number in range(count)]
     (root / OWNERS).mkdir()
     for number, entry in enumerate(entries):
@@ -156,7 +156,7 @@ def test_entry_in_use_by_a_run_is_not_pruned(tmp_path: Path) -> None:
     assert prune(tmp_path, "node", keep=1) == [entries[0].path]
 
 
-def test_damage_is_detected_by_size_and_intact_files_are_read_once(
+def test_damage_is_detected_and_intact_files_are_read_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = _entry(tmp_path)

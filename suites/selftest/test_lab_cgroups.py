@@ -1,4 +1,4 @@
-"""What is frozen in a container is found and thawed, and nothing else."""
+"""Frozen control groups of a container are found and thawed, and no others."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the lab tells of each Istio, and that manifests and suite use its words; nothing need be built."""
+"""The lab's description of each Istio, and its consistency with manifests and suite; needs no build."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def test_unknown_istio_lists_the_known_ones() -> None:
 
 
 def test_only_capable_proxies_are_configured_to_count() -> None:
-    """Envoy refuses a whole listener for a logger that it doesn't know."""
+    """Envoy rejects a whole listener because of an unknown logger."""
     (resource,) = yaml.safe_load_all((MANIFESTS / "lab" / "request-metrics.yaml").read_text())
     patches = resource["spec"]["configPatches"]
     counting = [patch for patch in patches if "envoy.access_loggers.stats" in yaml.safe_dump(patch["patch"])]

@@ -1,4 +1,4 @@
-"""The doctor: what it says of a machine, and what it keeps to itself."""
+"""The doctor: what it reports about a machine, and what it keeps private."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Finding an engine: which one is asked, which is refused and why; none of it needs a real one."""
+"""Selecting an engine: which one is used or refused, and why; needs no real engine."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from lab import daemon, engine
 from lab.errors import LabError
 
-#: Stands in for the docker client: says a version, and fails what it is told to fail.
+#: A stand-in for the docker client: prints a version, and fails the commands it is told to fail.
 CLIENT = """#!/bin/sh
 case "$1" in
 version) echo 20.10.24 ;;
@@ -24,7 +24,7 @@ esac
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A docker client first on the path, and a machine on which no real engine is looked for."""
+    """Put a fake docker client first on PATH, and disable the search for a real engine."""
     program = tmp_path / "bin" / "docker"
     program.parent.mkdir()
     program.write_text(CLIENT)
@@ -37,7 +37,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def listening(client: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An engine that DOCKER_HOST names, as far as the client above can tell."""
+    """An engine that DOCKER_HOST names, as far as the fake client can tell."""
     (tmp_path / "engine.sock").touch()
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
     return f"unix://{tmp_path}/engine.sock"
@@ -111,7 +111,7 @@ def test_daemons_are_distinguished_by_their_folder(tmp_path: Path) -> None:
     arguments = ["dockerd", "-c", "echo up; read line", f"--data-root={mine.root}/data"]
     pipe = subprocess.PIPE
     with subprocess.Popen(arguments, executable="/bin/bash", stdin=pipe, stdout=pipe) as process:
-        # Its command line can be read from the moment that it has begun to run, not from its start.
+        # The command line is readable only after exec, not right after fork.
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
         assert daemon.running(mine) == [process.pid]

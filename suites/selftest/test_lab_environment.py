@@ -1,4 +1,4 @@
-"""Nothing of the caller's environment reaches the lab's programs but what they need."""
+"""The lab's programs get only what they need from the caller's environment."""
 
 import os
 import select
@@ -29,7 +29,7 @@ PROXY = "http://user:proxy-password@proxy.invalid:3128"
 
 @pytest.fixture
 def caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A caller with secrets and a proxy in the environment."""
+    """A caller whose environment contains secrets and a proxy."""
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     for name in ("http_proxy", "HTTPS_PROXY", "all_proxy"):
@@ -54,7 +54,7 @@ def test_callers_secrets_are_not_passed_on(caller: None, which: str) -> None:
 
 @pytest.mark.parametrize("which", ["engine", "needed"])
 def test_proxy_is_passed_only_to_registry_clients(caller: None, which: str) -> None:
-    """kind hands a proxy on to each node, and the control plane's manifests then have it."""
+    """kind passes a proxy to each node, where it ends up in the control plane's manifests."""
     assert not any("proxy-password" in value for value in environments()[which].values())
 
 

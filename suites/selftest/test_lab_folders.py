@@ -1,4 +1,4 @@
-"""The lab's folders: marked when made, refused when foreign, removed without foreign files and mounts."""
+"""The lab's folders: marked on creation, refused if foreign, removed without foreign files or mounts."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from lab.folders import MARK, cache_place, state_place
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of the user's, with files, in which both of the lab's folders can be named."""
+    """A user's folder with files, below which both of the lab's folders can be placed."""
     (tmp_path / "thesis.txt").write_text("years of work")
     monkeypatch.setenv("ISTIO_LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ISTIO_LAB_STATE", str(tmp_path / "state"))
@@ -49,7 +49,7 @@ def test_folder_with_the_users_files_is_refused_and_unchanged(
     home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, use: str
 ) -> None:
     users = home / "users"
-    # Names that the lab uses too prove nothing without the mark.
+    # Names that the lab also uses prove nothing without the mark.
     for name in ("data", "runs", "node", "documents"):
         (users / name).mkdir(parents=True)
         (users / name / "mine").write_text("mine")
@@ -154,7 +154,7 @@ def test_truncated_mark_does_not_count(home: Path) -> None:
 
 
 def test_default_folder_of_an_earlier_version_is_adopted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before there were marks the lab made its usual folder too, and nothing but its own is in it."""
+    """Versions without marks created the same default folder; it contains only the lab's own files."""
     monkeypatch.delenv("ISTIO_LAB_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(home))
     usual = home / "istio-conformance-lab"

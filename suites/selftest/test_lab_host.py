@@ -1,4 +1,4 @@
-"""What the lab asks of the machine before it changes anything, and how it installs Debian's packages."""
+"""What the lab checks on the machine before it changes anything, and how it installs Debian packages."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from lab.errors import LabError
 
 
 class Apt:
-    """Stands for the commands of Debian's package tools; `failing` names what fails the first time."""
+    """A stand-in for Debian's package tools; `failing` names the command that fails the first time."""
 
     def __init__(self, failing: str = "") -> None:
         self.failing = failing
@@ -34,7 +34,7 @@ class Apt:
 
 @pytest.fixture
 def apt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Apt:
-    """A Debian machine with root, on which `there` is installed and nothing else."""
+    """A Debian machine with root, on which only `there` is installed."""
     made = Apt()
     monkeypatch.setenv("ISTIO_LAB_CACHE", str(tmp_path))
     monkeypatch.setattr(packages, "run", made.run)

@@ -1,4 +1,4 @@
-"""Container images that the lab writes by itself: reproducible, and in the form that docker and ctr read."""
+"""Container images that the lab writes itself: reproducible, and in the format that docker and ctr read."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What `lab import` takes in and what it refuses: archives made by hand, small, of the right names."""
+"""What `lab import` accepts and refuses, on small handmade archives with the right names."""
 
 import hashlib
 import io
@@ -14,13 +14,13 @@ from lab.archive import import_from
 from lab.build import plan
 from lab.errors import LabError
 
-#: A member that a bad archive has beside the good ones, or that changes one of them.
+#: A member that a bad archive has in addition to the good ones, or that replaces one of them.
 Change = Callable[[tarfile.TarInfo], None]
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine with an empty cache and a file of the user's beside it."""
+    """A machine with an empty cache, and a user's file beside it."""
     monkeypatch.setenv("ISTIO_LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ISTIO_LAB_STATE", str(tmp_path / "state"))
     (tmp_path / "mine").write_text("mine")
@@ -28,7 +28,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def whole(root: Path) -> dict[str, bytes]:
-    """The files of a small archive that fits this checkout, by name."""
+    """The files of a small archive that matches this checkout, by name."""
     members: dict[str, bytes] = {}
     for entry in archive._entries(plan(root)):
         place = f"{entry.kind}/{entry.key[:16]}"
@@ -60,7 +60,7 @@ def special(
 
 
 def left(site: Path) -> set[str]:
-    """Everything on the site but the mark, the locks and the archive itself."""
+    """All files on the site except the mark, the locks and the archive itself."""
     found = {str(path.relative_to(site)) for path in site.rglob("*")}
     return {name for name in found if not name.startswith("cache/") and name != "lab.tar"} | {
         name

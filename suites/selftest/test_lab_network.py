@@ -1,4 +1,4 @@
-"""Choosing addresses, and finding one's own rules and routes among others'; no network is made."""
+"""Choosing addresses, and identifying the lab's own rules and routes; creates no network."""
 
 import json
 import os
@@ -24,7 +24,7 @@ RULES = """-P FORWARD ACCEPT
 
 
 class Machine:
-    """Answers the commands that would ask or change the machine, and keeps what was asked."""
+    """Answers the commands that would read or change the machine, and records them."""
 
     host = "unix:///selftest.sock"
 
@@ -46,7 +46,7 @@ class Machine:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A machine with one route of its own, one of the lab's, and rules of several owners."""
+    """A machine with one route of its own, one of the lab's, and firewall rules of several owners."""
     monkeypatch.setenv("ISTIO_LAB_STATE", "/tmp/ilab-selftest-none")
     routes = [
         {"dst": "default", "gateway": "192.0.2.1"},

@@ -1,4 +1,4 @@
-"""Whose the things in an engine are: names of the node image, networks, and the order of firewall rules."""
+"""Ownership of an engine's resources: names of the node image, networks, and the order of firewall rules."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ KEY = digest("node")[:16]
 
 
 class Images:
-    """An engine with images, and containers made by some of their names."""
+    """An engine with images, and containers created from some of their names."""
 
     host = "unix:///selftest.sock"
 
@@ -78,7 +78,7 @@ def test_names_of_kept_builds_stay() -> None:
 
 @pytest.fixture
 def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> build.Plan:
-    """A lab that is built, whose node image has been damaged since."""
+    """A built lab whose node image was damaged afterwards."""
     wanted = build.plan(tmp_path)
     for entry in (wanted.node, *wanted.programs.values()):
         entry.make(lambda folder: _made(folder, wanted), print)
@@ -126,7 +126,7 @@ def test_network_of_another_checkout_is_neither_reused_nor_removed(monkeypatch: 
     assert {command[:2] for command in asked} == {("network", "ls")}
 
 
-#: What an engine with rules of its own has put before the lab's by the time that the network is made.
+#: Rules that an engine inserts before the lab's while the network is created.
 ENGINES_FIRST = """-P FORWARD DROP
 -N DOCKER-USER
 -A FORWARD -j DOCKER-USER
@@ -152,5 +152,5 @@ def test_reject_rules_precede_the_engines_accept_rule(
     assert [words[:2] for words in calls] == [
         ["-S"], ["-I", "FORWARD"], ["-D", "FORWARD"], ["-I", "DOCKER-USER"]
     ]  # fmt: skip
-    # The rule that stood third is fourth by then.
+    # The rule that was third is fourth by now.
     assert calls[2] == ["-D", "FORWARD", "4"]

@@ -1,4 +1,4 @@
-"""Modules with a few words changed, as Go is given them."""
+"""Patched copies of Go modules."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ PATCH = '[[patch]]\nmodule="m.io/x"\npath="a/b.go"\ntheirs="Old"\nours="New"\n'
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A module in a cache; Go would say where."""
+    """A module in a cache, in place of the path that Go would print."""
     (tmp_path / "cache" / "a").mkdir(parents=True)
     (tmp_path / "cache" / "a" / "b.go").write_text("var x Old // Old\n")
     (tmp_path / "work").mkdir()

@@ -1,4 +1,4 @@
-"""Progress: what is done, what is left, from recorded times; plain lines where there is no terminal."""
+"""Progress: steps done and time left, from recorded durations; plain lines without a terminal."""
 
 import io
 from pathlib import Path

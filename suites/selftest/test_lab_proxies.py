@@ -1,4 +1,4 @@
-"""Each Istio's proxy image with each Envoy: names, programs, and what the proxy tells of its Envoy."""
+"""Each Istio's proxy image with each Envoy: names, programs, and metadata about its Envoy."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ environment = {{ OF_ITS_OWN = "1" }}
 
 @pytest.fixture
 def sources(tmp_path: Path) -> dict[str, Source]:
-    """Two Istios, each with an Envoy of its own; the older Envoy lacks something."""
+    """Two Istio versions, each with its own Envoy; the older Envoy lacks a capability."""
     for istio, envoy in (("1.28.2", "1.36.4"), ("1.29.1", "1.37.0")):
         declared = f'title="i"\n[versions]\nistio="{istio}"\n{PROXY.format(istio=istio, envoy=envoy)}'
         lacks = '[lacks]\nrequest-metrics="too old"\n' if envoy == "1.36.4" else ""

@@ -1,4 +1,4 @@
-"""The bounded runtime: when it is needed, and that it takes out what the machine lacks and nothing else."""
+"""The bounded runtime: when it is needed, and that it drops only capabilities that the machine lacks."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def test_bounded_runtime_is_needed_depending_on_engine_and_machine(
 
 @pytest.fixture
 def bounded(tmp_path: Path) -> list[str]:
-    """The wrapper before a runc that does nothing, on a machine that lacks CAP_SYS_RESOURCE."""
+    """The wrapper around a runc that does nothing, on a machine without CAP_SYS_RESOURCE."""
     if not runtime.built().exists():
         pytest.skip("the bounded runtime is not built on this machine")
     if runtime.bounding_set() & (1 << 24):

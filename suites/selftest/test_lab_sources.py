@@ -1,4 +1,4 @@
-"""What a folder of lab/sources declares becomes what is built: one more version is one more folder."""
+"""The folders of lab/sources declare what is built; another version is another folder."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_manifests_name_only_images_in_the_lab() -> None:
         for line in manifest.read_text().splitlines()
         if line.strip().startswith(("image: ", "- image: "))
     }
-    # What injection replaces, as Istio's own gateways say it.
+    # The placeholder that injection replaces, as in Istio's own gateways.
     wanted.discard("auto")
     assert wanted <= has, f"no source has {sorted(wanted - has)}"
 

@@ -1,4 +1,4 @@
-"""The file of a ledger: its name, its bytes, and what is refused."""
+"""The file of a ledger: its name, its format, and what is refused."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an install lets manifests say, whom it lets admit them, and what it may do itself."""
+"""CRD schemas, webhooks and permissions in a ledger."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What istioctl prints, and what of it a ledger has."""
+"""istioctl's output, and what a ledger records of it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Two ledgers, and their difference as it is read."""
+"""The difference of two ledgers, and how it is rendered."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Release notes beside a difference: which are seen, which are not, and what no note tells."""
+"""Release notes beside a diff: matched notes, unmatched notes, and changes that no note explains."""
 
 from pathlib import Path
 from typing import Any

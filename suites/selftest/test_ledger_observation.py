@@ -1,4 +1,4 @@
-"""What clusters, proxies and istioctl print, and what of it a ledger has."""
+"""Output of clusters, proxies and istioctl, and what a ledger records of it."""
 
 from typing import Any
 

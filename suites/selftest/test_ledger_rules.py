@@ -1,4 +1,4 @@
-"""The table of what a ledger leaves out: each rule does what its example says, and no more."""
+"""The table of what a ledger leaves out: each rule does exactly what its example says."""
 
 import pytest
 

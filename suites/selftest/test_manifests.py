@@ -1,4 +1,4 @@
-"""The overlay: the user's files in place of the project's, and what is refused in them."""
+"""The user's manifests in place of the project's, and what is refused in them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ Overlay = Callable[..., Path]
 
 @pytest.fixture
 def overlay(tmp_path: Path) -> Overlay:
-    """Writes one file into a folder, by name and text, and returns the folder."""
+    """A function that writes one file, by name and text, and returns its folder."""
 
     def write(name: str, text: str) -> Path:
         target = tmp_path / name

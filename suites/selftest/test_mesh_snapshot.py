@@ -1,4 +1,4 @@
-"""The mesh as it was seen becomes nodes and edges; what could not be seen becomes a sentence."""
+"""A snapshot of the mesh becomes nodes and edges; anything unobservable becomes a sentence."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -34,7 +34,7 @@ HEADLESS = {"metadata": {"name": "none", "namespace": "test-namespace"}, "spec":
 
 
 def pod(state: str, **metadata: object) -> dict[str, Any]:
-    """The app's pod as it was recorded, plain or injected, owned by its ReplicaSet."""
+    """The recorded pod of the app, plain or injected, owned by its ReplicaSet."""
     made: dict[str, Any] = recorded("pods.json")[state]
     owner = {"name": "test-deployment-56fbdccbf9", "controller": True}
     made["metadata"] |= {"ownerReferences": [owner], **metadata}
@@ -112,7 +112,7 @@ def test_kiali_is_quoted() -> None:
 
 
 class Deaf:
-    """A program that answers nothing."""
+    """A program that never responds."""
 
     def __getattr__(self, _: str) -> Any:
         raise ApiError("GET /anything", 503, "Unavailable", "no endpoints available")

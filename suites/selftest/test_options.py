@@ -1,4 +1,4 @@
-"""The options: what they come to, and that what can't be is refused before a test is collected."""
+"""The options: their effect, and the refusal of invalid ones before any test is collected."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ Run = Callable[..., pytest.RunResult]
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs one test, given as its arguments and its assertion, with options."""
+    """A function that runs one test, given as its arguments and its assertion, with options."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest(CONFTEST)
 

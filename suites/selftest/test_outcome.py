@@ -1,4 +1,4 @@
-"""The outcome of a request: every way in which an HTTP response can fail to come, on real sockets."""
+"""The outcome of a request: every way in which an HTTP response can fail to arrive, on real sockets."""
 
 import errno
 import socket
@@ -18,7 +18,7 @@ MOVED = b"HTTP/1.1 302 Found\r\nLocation: http://name.invalid/\r\nContent-Length
 
 @contextmanager
 def served_by(peer: Peer) -> Iterator[str]:
-    """Gives one connection at a time to `peer` until the block ends; yields host:port."""
+    """Pass one connection at a time to `peer` until the block ends; yields host:port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=_serve, args=(server, peer), daemon=True)
         thread.start()
@@ -38,7 +38,7 @@ def _serve(server: socket.socket, peer: Peer) -> None:
 
 
 def asked(connection: socket.socket) -> bytes:
-    """The head of the request, or what came of it before the client closed."""
+    """The head of the request, or the part received before the client closed."""
     head = b""
     while b"\r\n\r\n" not in head and (more := connection.recv(4096)):
         head += more

@@ -1,4 +1,4 @@
-"""What belongs to the whole run comes in order, and is the head of the page."""
+"""Attachments of the whole run are ordered and form the head of the page."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def attach(results: Path, name: str, content: str, *, at: int = 1, kind: str = "
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    """Attached in one moment, the tenth stand-in first; the picture was attached before."""
+    """Stand-ins attached at one moment, the tenth first; the picture was attached earlier."""
     folder = tmp_path / "results"
     folder.mkdir()
     for number in (10, 2, 1):

@@ -1,4 +1,4 @@
-"""The HTML page: what pins its maker, what is taken out of it, what it says of the run."""
+"""The HTML page: pinned Allure, removed analytics, and the description of the run."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The mesh as a graph: columns by depth, what is known of each node and edge, what was not observed."""
+"""The mesh as a graph: columns by depth, facts about each node and edge, and what was not observed."""
 
 from itertools import pairwise, product
 

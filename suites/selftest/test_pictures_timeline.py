@@ -1,4 +1,4 @@
-"""The timeline of an upgrade: phases, rates, latencies, failures and held connections, of bounded size."""
+"""The timeline of an upgrade: phases, rates, latencies, failures and long streams, of bounded size."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""The chart of the stages' timings: one row a stage, parts told apart, nothing above anything else."""
+"""The chart of the stages' timings: one row for each stage, distinct parts, no overlaps."""
 
 import pytest
 

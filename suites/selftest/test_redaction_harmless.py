@@ -1,4 +1,4 @@
-"""The gate leaves the evidence: ids, digests, certificates, references to Secrets, our own texts."""
+"""Redaction keeps the evidence: ids, digests, certificates, references to Secrets, our own texts."""
 
 import ast
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def test_recorded_files_contain_nothing_to_redact(pattern: str) -> None:
 
 
 def said() -> Iterator[str]:
-    """Every string of the project's own code."""
+    """Every string in the project's code."""
     for top in ("fixtures", "lab", "reports"):
         for file in (ROOT / top).rglob("*.py"):
             if "redaction" in str(file) or "sources" in str(file):

@@ -1,4 +1,4 @@
-"""The gate removes a secret of every kind, in every notation, and leaves what is beside it."""
+"""Redaction removes a secret of every kind, in every notation, and keeps its context."""
 
 import pytest
 

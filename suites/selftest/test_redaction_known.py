@@ -1,4 +1,4 @@
-"""Secrets that this process knows are removed wherever they stand, whatever they look like."""
+"""Secrets known to this process are removed wherever they appear, whatever their form."""
 
 import base64
 from pathlib import Path
@@ -15,7 +15,7 @@ VALUE = "open sesame/1+2"
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test begins with no value remembered."""
+    """Start each test without remembered values."""
     monkeypatch.setattr(known, "_values", set())
     monkeypatch.setattr(known, "_expressions", [])
 

@@ -1,4 +1,4 @@
-"""A run that lets a secret out at every exit leaves none in its results or on the terminal."""
+"""A run that leaks a secret at every exit leaves none in its results or on the terminal."""
 
 import json
 import os
@@ -96,7 +96,7 @@ def test_error_outside_the_tests_leaks_no_secret(tmp_path: Path, hook: str) -> N
 def test_page_of_an_older_run_uses_redacted_copies(tmp_path: Path) -> None:
     older = ran(tmp_path, plugins=("report", "causes")) / "results"
     exits = {leak.partition(":")[0] for leak in planted.leaks(older)}
-    # The cluster's state is redacted as it is collected, and commands' errors as they are raised.
+    # The state of the cluster is redacted on collection, and errors of commands when they are raised.
     assert exits >= {"assertion", "stdout", "logging", "parameter", "fixture", "teardown", "step", "known"}
     left = [*planted.leaks(overview.prepared(older, tmp_path / "prepared"))]
     assert [leak for leak in left if not leak.startswith("known:")] == []

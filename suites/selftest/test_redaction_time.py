@@ -1,4 +1,4 @@
-"""The gate takes time in proportion to a text's length, whatever the text."""
+"""Redaction takes time linear in the length of a text, whatever the text."""
 
 import json
 import string
@@ -8,7 +8,7 @@ import pytest
 
 from reports.redaction import redact
 
-#: Seconds of processor time at most, and the ratio for a text four times as long: a square would be 16.
+#: Limits: CPU seconds, and the ratio for a text four times as long (quadratic time would be 16).
 LONG, RATIO = 0.8, 9.0
 SHORT_SIZE, LONG_SIZE = 10_000, 40_000
 UNITS = [

@@ -1,4 +1,4 @@
-"""The report plugin in a run of its own: evidence on each failed phase, what was seen, the summary."""
+"""The report plugin in an inner run: evidence for each failed phase, observations, the summary."""
 
 import json
 import os
@@ -109,13 +109,13 @@ STAGES = """
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one run in which a set-up, a call and a teardown fail; `output` holds what it printed."""
+    """The folder of a run in which a set-up, a call and a teardown fail; `output` holds its output."""
     return ran(tmp_path_factory.mktemp("run"), CONFTEST, STAGES)
 
 
 @pytest.fixture(scope="module")
 def last(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same of a run whose last teardown fails, before the cluster goes in the same phase."""
+    """The same for a run whose last teardown fails before the cluster is deleted in the same phase."""
     return ran(tmp_path_factory.mktemp("last"), "", LAST, "-p", "fixtures.plugins.causes")
 
 
@@ -204,7 +204,7 @@ def test_environment_names_distribution_versions_and_stand_ins(run: Path) -> Non
 
 
 def given(run: Path) -> dict[str, str]:
-    """What the page as a whole is given: the source of each attachment by its name."""
+    """The attachments of the page as a whole: name to file."""
     every = [json.loads(path.read_text()) for path in (run / "results").glob("*-globals.json")]
     return {attachment["name"]: attachment["source"] for each in every for attachment in each["attachments"]}
 
@@ -261,7 +261,7 @@ STRATEGIES = """
 
 
 def test_time_left_is_estimated_from_runs_of_the_same_kind(tmp_path: Path) -> None:
-    """What a strategy sets up anew has its own seconds; those of other suites and modes are not in it."""
+    """Each strategy's own set-ups have their own durations; other suites and modes are not included."""
     seconds = tmp_path / ".pytest_cache" / "v" / "istio-conformance"
     seconds.mkdir(parents=True)
     mine = {"mesh, first": 30.0, "mesh, second": 12.0}

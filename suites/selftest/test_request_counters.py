@@ -1,4 +1,4 @@
-"""The baseline of the count: only when Prometheus has what proxies that have counted something have."""
+"""The baseline of the request counters: taken when Prometheus and the proxies agree on nonzero counts."""
 
 from typing import Any, cast
 

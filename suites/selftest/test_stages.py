@@ -1,4 +1,4 @@
-"""The ladder: order, refusals, and what happens above a broken rung; on tests inside a test."""
+"""The order of stages, refusals, and skipping after a failed stage, on inner test runs."""
 
 import pytest
 

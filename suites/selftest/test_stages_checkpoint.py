@@ -1,4 +1,4 @@
-"""The ladder on a cluster that an earlier run kept; on tests inside a test, and a folder for a cluster."""
+"""Stages on a kept cluster, on inner test runs with a folder in place of a cluster."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from fixtures.clusters.checkpoint import Checkpoint
 from suites.selftest.inner import Inner
 
-#: A cluster is the files of one folder, a resource each; its record lies beside them.
+#: The files of one folder stand for the resources of a cluster; the checkpoint is beside them.
 KEPT = """
 import json, os
 from pathlib import Path
@@ -87,7 +87,7 @@ def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Inner:
 
 
 def brought_to(inner: Inner, stage: str, *tests: str) -> None:
-    """A first run, to this stage."""
+    """A first run, up to this stage."""
     inner.tests(f"{stage}({stage.replace('-', '_')})", *tests)
     inner.run("--stage", stage)
 

@@ -1,4 +1,4 @@
-"""The summary that is read in ten seconds."""
+"""The summary in the terminal, readable in ten seconds."""
 
 from reports.summary import StageRecord, lines
 

@@ -1,4 +1,4 @@
-"""The app that the traffic is sent to: what it answers, what it logs, and how it ends."""
+"""The app that receives the traffic: its responses, its log, and its shutdown."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ def request(path: str, *headers: str, method: str = "GET", body: str = "") -> by
 def with_app(
     steps: Callable[[App, Connection], Awaitable[Any]],
 ) -> tuple[Any, list[dict[str, Any]]]:
-    """What the steps give, with one connection to the app, and the lines that the app logged meanwhile."""
+    """The result of the steps, run with one connection to the app, and the lines that the app logged."""
     lines: list[dict[str, Any]] = []
 
     async def run() -> Any:
@@ -72,7 +72,7 @@ def test_response_is_delayed_as_long_as_requested() -> None:
         await connection.ask(request("/echo?id=1&hold_ms=50"), "1")
         return loop.time() - begun
 
-    # A loop's timer may fire by its clock's resolution too early.
+    # A timer of the event loop may fire early by the resolution of its clock.
     assert with_app(steps)[0] >= 0.049
 
 

@@ -1,4 +1,4 @@
-"""The generator: outcomes by their cause, nothing sent twice, nothing that waits for an answer."""
+"""The generator: outcomes by cause, nothing sent twice, no request waits for a response."""
 
 import asyncio
 import io
@@ -35,7 +35,7 @@ from suites.selftest.traffic_peers import (
 )
 
 PAGE = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
-#: Requests that `records_of` sends.
+#: Number of requests that `records_of` sends.
 COUNT = 10
 
 
@@ -226,7 +226,7 @@ def test_close_known_only_to_the_kernel_counts(linger: bytes | None) -> None:
         await connection.ask(b"GET / HTTP/1.1\r\n\r\n", "")
         pool.give(connection, asyncio.get_running_loop().time())
         before = connection.usable
-        # The loop stands still here: it can't have been told.
+        # The event loop is blocked here, so it cannot have read the close.
         close.set()
         closed.wait(5)
         return [before, connection.usable, pool.take() is connection]
@@ -310,7 +310,7 @@ def test_sigterm_finishes_requests_in_flight_and_writes_a_summary(tmp_path: Path
             plan = Plan(address=f"http://{LOOPBACK}:{port}", streams=[stream(hold_ms=150)], held=[held])
             with started(tmp_path, plan) as program:
                 assert program.stdout is not None
-                # Nothing is written before the first answers: by then there is something to end.
+                # Output starts with the first responses, so from then on there is something to stop.
                 first = await asyncio.to_thread(program.stdout.readline)
                 program.send_signal(signal.SIGTERM)
                 rest = await asyncio.to_thread(program.stdout.read)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 and WebSocket as they are on the wire."""
+"""HTTP/1.1 and WebSocket on the wire."""
 
 import pytest
 

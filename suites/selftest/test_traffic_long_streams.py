@@ -1,4 +1,4 @@
-"""Held streams: what comes is counted, what never does is lost, an end is told by its cause, never silent."""
+"""Long streams: received messages are counted, missing ones are lost, and every end has its cause."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ def stream_of(kind: HeldKind) -> HeldStream:
 
 
 def lives(kind: HeldKind, peer: Peer, *, silence: float = 2.0) -> list[StreamLife]:
-    """The lives of a stream that is held against a peer."""
+    """The successive connections of a long stream to a peer."""
 
     async def run() -> list[StreamLife]:
         async with listening(peer) as port:

@@ -1,4 +1,4 @@
-"""What the generator writes never holds up what it sends."""
+"""The generator's output never delays its requests."""
 
 import asyncio
 import io
@@ -13,7 +13,7 @@ from suites.selftest.traffic_peers import LOOPBACK, answers, asked, listening, s
 
 
 class Slow(io.StringIO):
-    """A file that takes nothing until it is told to; only a loop that goes on can tell it."""
+    """A file that blocks writes until it is released, which only a running event loop can do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Slow(io.StringIO):
 
 
 class Full(io.StringIO):
-    """A file on a disk without room."""
+    """A file on a full disk."""
 
     def write(self, text: str) -> int:
         raise OSError(28, "No space left on device")

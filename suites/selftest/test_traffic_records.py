@@ -1,4 +1,4 @@
-"""What a generator writes and what is read of it, phases, and the lines of the logs."""
+"""The generator's records, phases, and the parsing of logs."""
 
 import json
 import shutil

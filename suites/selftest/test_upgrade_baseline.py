@@ -1,4 +1,4 @@
-"""What the phases of an upgrade are compared with."""
+"""The baselines that the phases of an upgrade are compared with."""
 
 import pytest
 

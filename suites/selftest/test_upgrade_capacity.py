@@ -1,4 +1,4 @@
-"""Whether a cluster has room, and what it lacks."""
+"""Whether a cluster has enough capacity, and what it lacks."""
 
 from typing import Any
 

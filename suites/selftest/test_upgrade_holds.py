@@ -7,10 +7,10 @@ from fixtures.traffic.streams import RATE
 from fixtures.upgrade.baseline import is_rehearsal
 from fixtures.upgrade.judging.evidence_gaps import GATE
 
-#: Seconds that Envoy drains a listener for, and that a pod has to end.
+#: Seconds for which Envoy drains a listener, and a pod's termination grace period.
 DRAIN, GRACE = 45, 30
 STRATEGIES = ("in-place", "canary")
-#: What only a canary has.
+#: Phases that only a canary has.
 CANARY_ONLY = {"again", "clean-up"}
 
 
@@ -23,7 +23,7 @@ def phases(mode: str, strategy: str) -> dict[str, float]:
 def test_gate_mode_is_long_enough_for_its_requests_and_within_its_promise(strategy: str) -> None:
     held = phases("gate", strategy)
     seconds = sum(held.values())
-    # What is sent in the rehearsal counts for nothing but itself.
+    # Requests of the baseline count for no budget.
     assert GATE.requests / RATE <= sum(held[name] for name in held if not is_rehearsal(name))
     assert seconds <= 16 * 60
 

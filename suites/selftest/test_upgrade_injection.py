@@ -1,4 +1,4 @@
-"""The probe: a pod asked for each second, that would get its sidecar or not."""
+"""The injection probe: a dry run each second shows whether a pod would get its sidecar."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an upgrade is judged to have cost, and how it is told."""
+"""The judgement of an upgrade, and how it is rendered."""
 
 from dataclasses import replace
 from typing import cast
@@ -22,7 +22,7 @@ SECONDS = 4
 
 
 def records(failed: str = "", outcome: str = "503") -> list[Record]:
-    """So many seconds of every stream, all as it should be but for one request of one stream."""
+    """Records of every stream for this many seconds, all correct except one request of one stream."""
     made = []
     for place, stream in enumerate(STREAMS):
         for number in range(int(stream.rate * SECONDS)):

@@ -34,7 +34,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def keeping(tmp_path: Path, log: Path) -> Iterator[Background]:
-    """The script, at work on a folder of this machine."""
+    """Run the script on a folder of this machine."""
     places = (str(tmp_path / "kept"), str(tmp_path / "pods"), "upgrade")
     with background(["bash", str(SCRIPT), *places], environment={"PATH": "/usr/bin:/bin"}) as running:
         yield running

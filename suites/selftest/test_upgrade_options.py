@@ -1,4 +1,4 @@
-"""The upgrade's options: what they come to, and that what can't be is refused before anything is made."""
+"""The upgrade's options: their effect, and the refusal of invalid ones before anything is created."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ Run = Callable[..., pytest.RunResult]
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs one test of the upgrade, given as its assertion, with options."""
+    """A function that runs one test of the upgrade, given as its assertion, with options."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest(CONFTEST)
 

@@ -1,4 +1,4 @@
-"""The pods that an upgrade runs beside what runs, and what the checks before it say."""
+"""The pods that an upgrade adds, and the findings of the preflight checks."""
 
 from typing import Any
 

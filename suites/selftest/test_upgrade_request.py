@@ -1,4 +1,4 @@
-"""What an upgrade may be asked for."""
+"""Which upgrades can be requested."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One strategy carried out: the order of its moments, and what becomes of one that dies."""
+"""One run of a strategy: the order of its steps, and what happens when it dies."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -17,7 +17,7 @@ SENT = cast("Sent", object())
 
 
 class Acting:
-    """A strategy of one phase each way, which fails where it is told to."""
+    """A strategy with one phase in each direction that fails where it is told to."""
 
     def __init__(self) -> None:
         self.fails: dict[str, Exception] = {}
@@ -47,7 +47,7 @@ class Acting:
 
 
 class Flowing:
-    """Traffic that flows until it is told to have stopped."""
+    """Traffic that flows until a test stops it."""
 
     flows = True
 
@@ -74,7 +74,7 @@ def flowing() -> Flowing:
 
 @pytest.fixture
 def begun(acting: Acting, flowing: Flowing) -> Callable[..., Run]:
-    """A run, carried out."""
+    """A run that has been executed."""
 
     def begin(**options: Any) -> Run:
         run = Run(

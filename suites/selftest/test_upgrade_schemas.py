@@ -1,4 +1,4 @@
-"""What a newer version's CRDs no longer take."""
+"""Resources that a newer version's CRDs reject."""
 
 from typing import Any
 

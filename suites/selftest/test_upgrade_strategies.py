@@ -1,4 +1,4 @@
-"""The order in which each strategy acts: that of Istio's documentation, and of docs/upgrade-protocol.md."""
+"""The order of each strategy's steps follows Istio's documentation and docs/upgrade-protocol.md."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from fixtures.upgrade.timeline import Timeline
 
 
 class Recorded:
-    """Stands for every actor; writes down what it is asked to do."""
+    """A stand-in for every building block that records its calls."""
 
     def __init__(self) -> None:
         self.done: list[str] = []

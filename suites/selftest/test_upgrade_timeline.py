@@ -1,4 +1,4 @@
-"""The protocol: phases that follow one another, held for their minimum, with their steps."""
+"""The timeline: consecutive phases with their steps, each held for its minimum."""
 
 import pytest
 

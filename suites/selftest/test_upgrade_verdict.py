@@ -1,4 +1,4 @@
-"""The judge: what the upgrade's tests come to, as an exit code and as the last line."""
+"""The verdict on an upgrade, as the exit code and the last line."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ Run = Callable[..., pytest.RunResult]
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs tests of the upgrade that need no cluster."""
+    """A function that runs tests of the upgrade that need no cluster."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest(CONFTEST)
 

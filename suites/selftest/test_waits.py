@@ -1,4 +1,4 @@
-"""Waits, on a clock that goes only when it is told to."""
+"""Waits, on a clock that only the test advances."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from fixtures.waits import Clock, ConditionNotMet, NotReady, consistently, event
 
 @dataclass
 class Watch:
-    """A clock of the test's own: a pause takes no time and is remembered by `seconds`."""
+    """The test's own clock: a pause takes no time and is added to `seconds`."""
 
     seconds: float = 0.0
 
@@ -33,7 +33,7 @@ def clock(watch: Watch) -> Clock:
 
 
 def passing_from(try_number: int, but_not: tuple[int, ...] = ()) -> Callable[[], int]:
-    """A check that passes from its n-th try on and returns the try's number."""
+    """A check that passes from its n-th attempt on and returns the number of the attempt."""
     tries = iter(range(1, 10_000))
 
     def check() -> int:

@@ -1,4 +1,4 @@
-"""The workflows of the hosted runner: pinned, with least permissions, and bounded."""
+"""The GitHub workflows: pinned, with least privileges, and limited in time."""
 
 import re
 from pathlib import Path
