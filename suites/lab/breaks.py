@@ -103,7 +103,7 @@ def _put_back(kubectl: Kubectl, target: Command, resource: Any, file: Path) -> N
     # A controller may write in between, and the API server then rejects the replacement: retry.
     eventually(
         lambda: kubectl.read("replace" if _read(kubectl, target) else "create", "--filename", str(file)),
-        f"{' '.join(target)} is put back",
+        f"{' '.join(target)} is restored",
         PUT_BACK,
         retry_on=(CommandFailed,),
     )

@@ -23,9 +23,9 @@ PROGRAMS = ("/bin/bash", "/bin/cat", "/bin/sleep", "/usr/bin/perl")
 def own_engine() -> Iterator[engine.Engine]:
     """An engine started below a temporary folder, stopped with everything in it."""
     if os.geteuid() != 0:
-        pytest.skip("an engine of the lab's own can only be started by root")
+        pytest.skip("only root can start the lab's own engine")
     if shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin") is None:
-        pytest.skip("no dockerd is installed: the lab uses an engine that was there before")
+        pytest.skip("no dockerd is installed: the lab uses an existing engine")
     # Not pytest's folder: the paths of the engine's sockets may have at most 107 characters.
     with tempfile.TemporaryDirectory(prefix="ilab-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("ISTIO_LAB_STATE", f"{folder}/state")
@@ -83,14 +83,14 @@ def container(own_engine: engine.Engine, image: str, guarded: network.Network) -
     return "probe"
 
 
-def left_of(running: engine.Engine, run: str) -> list[str]:
+def remaining_of(running: engine.Engine, run: str) -> list[str]:
     """The remaining containers and networks of a run."""
     containers = running.docker("ps", "--all", "--format={{.Names}}").stdout.split()
     networks = running.docker("network", "ls", "--format={{.Name}}").stdout.split()
     return [name for name in (*containers, *networks) if run in name]
 
 
-def left_on_machine(*, with_engine: bool = False) -> str:
+def remaining_on_machine(*, with_engine: bool = False) -> str:
     """This lab's firewall rules, routes and bridges on the machine, as the machine's tools list them.
 
     The bridge that the lab's own engine has beside docker0 is left out unless requested.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import daemon, engine, firewall, network, runtime
-from suites.lab.conftest import left_on_machine
+from suites.lab.conftest import remaining_on_machine
 
 pytestmark = pytest.mark.lab
 
@@ -61,7 +61,7 @@ def test_published_port_answers_only_on_loopback(served: int) -> None:
 
 def test_engine_changes_nothing_on_the_machine(own_engine: engine.Engine) -> None:
     """The engine alone creates no firewall rule, route or bridge, except its own bridge beside docker0."""
-    assert left_on_machine(with_engine=not firewall.has_interface("docker0")) == ""
+    assert remaining_on_machine(with_engine=not firewall.has_interface("docker0")) == ""
 
 
 @pytest.fixture
@@ -112,14 +112,14 @@ def test_stopped_engine_leaves_nothing(
     """Stopped with a running container, it leaves no process, mount, control group, rule, bridge or file."""
     members = daemon.members(where)
     assert members
-    assert left_on_machine()
+    assert remaining_on_machine()
     engine.stop_own(print)
     try:
-        assert not [pid for pid in members if _lives(pid)]
+        assert not [pid for pid in members if _is_running(pid)]
         assert daemon.running(where) == []
         assert str(where.root) not in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
         assert not list(Path("/sys/fs/cgroup").glob(f"**/{where.cgroup}"))
-        assert left_on_machine(with_engine=True) == ""
+        assert remaining_on_machine(with_engine=True) == ""
         assert not where.root.exists()
     finally:
         engine.start_own(print)
@@ -137,5 +137,5 @@ def _kill(pids: list[int]) -> None:
         daemon.end_process(pid, signal.SIGKILL)
 
 
-def _lives(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     return Path(f"/proc/{pid}/root/").exists()

@@ -12,7 +12,7 @@ import pytest
 
 from lab import engine
 from lab.paths import PROJECT
-from suites.lab.conftest import left_of, left_on_machine
+from suites.lab.conftest import remaining_of, remaining_on_machine
 
 pytestmark = pytest.mark.lab
 
@@ -40,9 +40,9 @@ def started(running: engine.Engine, event: str, *options: str) -> Iterator[subpr
         events.kill()
 
 
-def left(running: engine.Engine) -> list[str]:
+def remaining(running: engine.Engine) -> list[str]:
     """The remaining containers and networks of the run."""
-    return left_of(running, NAME)
+    return remaining_of(running, NAME)
 
 
 def test_interrupt_during_cluster_creation_leaves_nothing(running: engine.Engine) -> None:
@@ -51,7 +51,7 @@ def test_interrupt_during_cluster_creation_leaves_nothing(running: engine.Engine
         os.killpg(run.pid, signal.SIGINT)
         output = run.communicate(timeout=120)[0]
     assert run.returncode == pytest.ExitCode.INTERRUPTED, output[-3000:]
-    assert left(running) == []
+    assert remaining(running) == []
 
 
 def test_next_run_replaces_the_cluster_of_a_killed_one(running: engine.Engine) -> None:
@@ -67,7 +67,7 @@ def test_next_run_replaces_the_cluster_of_a_killed_one(running: engine.Engine) -
         check=False,
     )
     assert again.returncode == 0, again.stdout[-3000:]
-    assert left(running) == []
+    assert remaining(running) == []
 
 
 def test_clean_removes_the_remains_of_a_killed_run(running: engine.Engine) -> None:
@@ -75,7 +75,7 @@ def test_clean_removes_the_remains_of_a_killed_run(running: engine.Engine) -> No
     with started(running, "start", "--stage", "cluster") as run:
         os.killpg(run.pid, signal.SIGKILL)
         run.communicate(timeout=60)
-    assert left(running) != []
+    assert remaining(running) != []
     subprocess.run([sys.executable, "-m", "lab", "clean"], cwd=PROJECT, check=True)
-    assert left_on_machine() == ""
+    assert remaining_on_machine() == ""
     assert not Path(os.environ["ISTIO_LAB_STATE"]).exists()

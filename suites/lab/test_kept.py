@@ -16,7 +16,7 @@ from fixtures.waits import eventually
 from lab import engine
 from lab.clean import remove_leftovers
 from lab.paths import PROJECT, state_root
-from suites.lab.conftest import left_of
+from suites.lab.conftest import remaining_of
 
 pytestmark = pytest.mark.lab
 
@@ -39,7 +39,7 @@ def kept(running: engine.Engine) -> Iterator[str]:
     assert f"runs/{NAME}/kubeconfig" in ran.stdout
     yield NAME
     remove_leftovers(running, print)
-    assert left_of(running, NAME) == []
+    assert remaining_of(running, NAME) == []
 
 
 def pods(running: engine.Engine) -> dict[str, str]:

@@ -61,14 +61,14 @@ def test_interrupted_build_leaves_nothing_after_a_clean(
             assert "mmdebstrap" in running, running
             assert "go build" in running, running
 
-        eventually(both_go_on, "both halves of the build go on", 60)
+        eventually(both_go_on, "both parts of the build are running", 60)
         build.send_signal(sign)
         build.wait(ENDING)
 
     def nothing_runs() -> None:
         assert programs_below(place) == []
 
-    eventually(nothing_runs, "what the build started has ended", ENDING)
+    eventually(nothing_runs, "the build's child processes have ended", ENDING)
     command = [sys.executable, "-m", "lab", "clean"]
     subprocess.run(command, cwd=PROJECT, env=environment, check=True)
     assert not list((place / "cache").glob(f"*/*{PART}"))

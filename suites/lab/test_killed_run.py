@@ -11,7 +11,7 @@ import pytest
 
 from lab import engine
 from lab.paths import PROJECT
-from suites.lab.conftest import left_of, left_on_machine
+from suites.lab.conftest import remaining_of, remaining_on_machine
 
 pytestmark = pytest.mark.lab
 
@@ -69,9 +69,9 @@ def test_killed_run_leaves_nothing_after_a_clean(
         told += run.communicate(timeout=ENDING)[0]
     if sign is not signal.SIGKILL:
         assert run.returncode == pytest.ExitCode.INTERRUPTED, told.decode()[-3000:]
-        assert left_of(running, NAME) == []
+        assert remaining_of(running, NAME) == []
     subprocess.run([sys.executable, "-m", "lab", "clean"], cwd=PROJECT, check=True)
-    assert left_on_machine() == ""
+    assert remaining_on_machine() == ""
     assert not Path(os.environ["ISTIO_LAB_STATE"]).exists()
     assert names(Path(tempfile.gettempdir())) <= temporary
     assert users.read_text() == "users: own"

@@ -11,7 +11,7 @@ import pytest
 
 from lab import engine, firewall, network
 from suites.lab import egress_watch
-from suites.lab.conftest import left_on_machine
+from suites.lab.conftest import remaining_on_machine
 
 pytestmark = pytest.mark.lab
 
@@ -107,7 +107,7 @@ def test_machines_resolvers_answer_with_the_firewall_rules(guarded: network.Netw
     question = head + b"\x09localhost\x00" + tail
     resolvers = firewall.resolvers()
     if not resolvers:
-        pytest.skip("this machine has no resolver of IPv4")
+        pytest.skip("this machine has no IPv4 resolver")
     for resolver in resolvers:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             asking.settimeout(10)
@@ -119,31 +119,31 @@ def test_removed_network_leaves_nothing(own_engine: engine.Engine) -> None:
     """Removing a network removes its container, bridge, rules and routes; doing so twice is no error."""
     made = network.create_network(own_engine, "gone")
     network.guard(own_engine, made, PODS, SERVICES)
-    assert left_on_machine()
+    assert remaining_on_machine()
     network.remove_network(own_engine, made)
     network.remove_network(own_engine, made)
-    assert left_on_machine() == ""
+    assert remaining_on_machine() == ""
 
 
 def test_shared_routes_stay_until_the_last_run_ends(
     own_engine: engine.Engine, guarded: network.Network
 ) -> None:
     """A run that ends removes the rules of its own network and leaves the other run's intact."""
-    before = left_on_machine()
+    before = remaining_on_machine()
     second = network.create_network(own_engine, "second")
     assert network.guard(own_engine, second, PODS, SERVICES) == ()
     network.remove_network(own_engine, second)
-    assert sorted(left_on_machine().splitlines()) == sorted(before.splitlines())
+    assert sorted(remaining_on_machine().splitlines()) == sorted(before.splitlines())
 
 
 def test_existing_network_of_a_kept_cluster_is_found(
     own_engine: engine.Engine, guarded: network.Network
 ) -> None:
     """A run on a kept cluster finds the existing network, and can create its rules again."""
-    before = left_on_machine()
+    before = remaining_on_machine()
     assert network.find_network(own_engine, "probe") == guarded
     assert network.guard(own_engine, guarded, PODS, SERVICES) == ()
-    assert left_on_machine() == before
+    assert remaining_on_machine() == before
 
 
 def test_network_of_a_killed_run_is_replaced(

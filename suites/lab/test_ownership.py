@@ -11,7 +11,7 @@ import pytest
 
 from lab import engine, network, runs
 from lab.paths import LABEL, OWNER_LABEL, PROJECT, owner
-from suites.lab.conftest import left_on_machine
+from suites.lab.conftest import remaining_on_machine
 
 pytestmark = pytest.mark.lab
 
@@ -76,12 +76,12 @@ def test_clean_by_another_checkout_keeps_the_cluster_and_its_rules(
     own_engine: engine.Engine, mine: network.Network, other_checkout: Path
 ) -> None:
     """A clean by another checkout with the same state folder keeps container, network, rules and engine."""
-    before, guarded = inventory(own_engine), left_on_machine()
+    before, guarded = inventory(own_engine), remaining_on_machine()
     cleaned = lab("clean", checkout=other_checkout)
     assert cleaned.returncode == 0, cleaned.stderr
     assert f"left: the lab's own engine, which may be needed by {mine.name}" in cleaned.stderr
     assert inventory(own_engine) == before
-    assert left_on_machine() == guarded
+    assert remaining_on_machine() == guarded
 
 
 def test_cluster_name_of_another_checkout_is_refused(
@@ -182,4 +182,4 @@ def test_clean_keeps_foreign_resources_in_an_existing_engine(
     their_engine.docker("network", "rm", "istio-lab-x")
     their_engine.docker("image", "rm", "istio-conformance-lab/node:0123456789abcdef-0000-other")
     assert after == before
-    assert left_on_machine() == ""
+    assert remaining_on_machine() == ""

@@ -95,7 +95,7 @@ def test_report_of_a_failed_run_contains_no_secret(
     )
     (tmp_path / "terminal").write_text(terminal)
     assert "FAIL  VirtualService" in terminal, terminal[-4000:]
-    assert any("503" in file.read_text() for file in results.glob("*-result.json")), "the failure is told"
+    assert any("503" in file.read_text() for file in results.glob("*-result.json")), "the failure is reported"
     pieces = "".join(file.read_text(errors="replace") for file in results.glob("*-attachment*"))
     for told in ("DB_PASSWORD", "set-cookie", "Readiness probe failed", "GET /?token=", "directResponse"):
         assert told in pieces, f"the evidence lacks {told}, and its secret with it"

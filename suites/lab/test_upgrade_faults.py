@@ -45,12 +45,12 @@ def upgrading(output: Path, phase: str, *options: str) -> Iterator["subprocess.P
         command = [*PYTEST, *options]
         with subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=log, start_new_session=True) as run:
 
-            def come() -> None:
+            def reached() -> None:
                 assert run.poll() is None, output.read_text()[-3000:]
                 assert f"  {phase}: " in output.read_text(), "the phase has not begun"
 
             try:
-                waits.eventually(come, f"the phase {phase} begins", COMING, interval=0.1)
+                waits.eventually(reached, f"the phase {phase} begins", COMING, interval=0.1)
                 yield run
             finally:
                 if run.poll() is None:
@@ -64,7 +64,7 @@ def kill(*words: str) -> None:
         pids = [
             int(each.parent.name) for each in Path("/proc").glob("[0-9]*/cmdline") if matches(each, words)
         ]
-        assert len(pids) == 1, f"{len(pids)} programs with {words}"
+        assert len(pids) == 1, f"{len(pids)} processes match {words}"
         return pids[0]
 
     os.kill(waits.eventually(found, f"there is a program with {words}", 30, interval=0.02), signal.SIGKILL)
@@ -122,7 +122,7 @@ def test_worse_version_exceeds_each_budget(tmp_path: Path) -> None:
     told = output.read_text()
     assert status == 10, told[-3000:]
     met = [each.name for each in BUDGETS if not re.search(rf"MISSED +{each.name} ", told)]
-    assert not met, f"not missed: {met}\n{told[-6000:]}"
+    assert not met, f"not exceeded: {met}\n{told[-6000:]}"
 
 
 def test_mesh_retries_hide_failures_and_are_counted(tmp_path: Path) -> None:

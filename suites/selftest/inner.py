@@ -54,9 +54,9 @@ class Inner:
         result = self.run("-v", "-s", *options)
         result.assert_outcomes(passed=result.parseoutcomes().get("passed", 0))
         words = [line.replace("::", " ").split() for line in result.outlines]
-        return [word for line in words for word in line if _told(word, line)]
+        return [word for line in words for word in line if _is_reported(word, line)]
 
 
-def _told(word: str, line: Sequence[str]) -> bool:
+def _is_reported(word: str, line: Sequence[str]) -> bool:
     made = "made" in line and word in stages.RUNG_OF_FIXTURE
     return made or (word.startswith("test_") and "." not in word)

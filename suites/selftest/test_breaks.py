@@ -15,7 +15,7 @@ BREAKS, CIRCUMSTANCES = breaks()
 NOT_BROKEN = {"node not ready", "Istio is there"}
 
 
-class Recording:
+class RecordingKubectl:
     """A kubectl with some resources that records its commands."""
 
     def __init__(self, **there: Any) -> None:
@@ -29,7 +29,7 @@ class Recording:
         return ""
 
 
-def told(kubectl: Recording, trial: Break, folder: Path) -> list[str]:
+def run_break(kubectl: RecordingKubectl, trial: Break, folder: Path) -> list[str]:
     with broken(trial, cast("Kubectl", kubectl), folder):
         kubectl.told.append("-")
     return kubectl.told
@@ -55,8 +55,8 @@ def test_breaks_apply_only_to_namespaces_deleted_with_the_cluster(trial: Break) 
 
 def test_existing_resource_is_restored(tmp_path: Path) -> None:
     before = {"kind": "Pod", "metadata": {"name": "a", "uid": "1", "labels": {"app": "a"}}}
-    kubectl = Recording(pod_a=before)
-    commands = told(kubectl, of({"patch": "pod/a -n test", "by": {"spec": {}}}), tmp_path)
+    kubectl = RecordingKubectl(pod_a=before)
+    commands = run_break(kubectl, of({"patch": "pod/a -n test", "by": {"spec": {}}}), tmp_path)
     assert commands == [
         'patch pod/a -n test --type=merge --patch {"spec": {}}',
         "-",
@@ -69,7 +69,7 @@ def test_existing_resource_is_restored(tmp_path: Path) -> None:
 
 
 def test_new_resource_is_deleted_after_the_undo_steps(tmp_path: Path) -> None:
-    commands = told(Recording(), of({"apply": "quota"}, undo=[{"run": "annotate x"}]), tmp_path)
+    commands = run_break(RecordingKubectl(), of({"apply": "quota"}, undo=[{"run": "annotate x"}]), tmp_path)
     assert commands[1:] == [
         "-",
         "annotate x",
@@ -78,11 +78,11 @@ def test_new_resource_is_deleted_after_the_undo_steps(tmp_path: Path) -> None:
 
 
 def test_deleted_resource_is_recreated(tmp_path: Path) -> None:
-    class Deleting(Recording):
+    class Deleting(RecordingKubectl):
         def read(self, *arguments: str) -> str:
             if arguments[0] == "delete":
                 del self.there[arguments[1]]
             return super().read(*arguments)
 
-    commands = told(Deleting(crd_a={"metadata": {"name": "a"}}), of({"delete": "crd/a"}), tmp_path)
+    commands = run_break(Deleting(crd_a={"metadata": {"name": "a"}}), of({"delete": "crd/a"}), tmp_path)
     assert commands == ["delete crd/a", "-", f"create --filename {tmp_path}/before.json"]

@@ -16,13 +16,13 @@ def crd(name: str) -> Any:
     return {"metadata": {"name": name}}
 
 
-def told_of(wanted: Any, now: Any, *, whole: bool = False, expected: bool | None = None) -> str:
+def reported_cause(wanted: Any, now: Any, *, whole: bool = False, expected: bool | None = None) -> str:
     wish = Wish("VirtualService test-namespace/route", wanted, now, whole)
     return str(likely(Recorded(wished=[wish], expected=expected)))
 
 
 def test_deleted_resource_is_named() -> None:
-    told = told_of({"spec": ROUTE}, None)
+    told = reported_cause({"spec": ROUTE}, None)
     assert told == (
         "changed since it was asked for: VirtualService test-namespace/route was asked for and is gone"
     )
@@ -30,14 +30,14 @@ def test_deleted_resource_is_named() -> None:
 
 def test_changed_field_is_named_with_both_values() -> None:
     other = {"http": [{"route": [{"destination": {"host": "other-svc"}}]}]}
-    told = told_of({"spec": ROUTE}, resource("route", spec=other))
+    told = reported_cause({"spec": ROUTE}, resource("route", spec=other))
     assert "spec.http[0].route[0].destination.host is 'other-svc', asked for was 'test-svc'" in told
 
 
 def test_removed_field_that_reappears_is_named() -> None:
     wanted = {"metadata": {"labels": {"istio-injection": None}}}
     now = {"metadata": {"name": "test-namespace", "labels": {"istio-injection": "enabled"}}}
-    assert "metadata.labels.istio-injection is 'enabled' and was taken off" in told_of(wanted, now)
+    assert "metadata.labels.istio-injection is 'enabled' and was taken off" in reported_cause(wanted, now)
 
 
 def test_last_writer_is_named_unless_it_is_the_suite_or_wrote_only_status() -> None:
@@ -48,24 +48,27 @@ def test_last_writer_is_named_unless_it_is_the_suite_or_wrote_only_status() -> N
         {"manager": "istiod", "time": "2026-11-24T10:00:02Z", "subresource": "status"},
     ]
     now = {"metadata": {"name": "route", "managedFields": fields}, "spec": {}}
-    told = told_of({"spec": ROUTE}, now)
+    told = reported_cause({"spec": ROUTE}, now)
     assert "last written to by kubectl-patch at 2026-11-24T10:00:01Z: spec.http is absent" in told
 
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_field_added_to_a_completely_specified_spec_is_named(whole: bool) -> None:
     mirrored = {"http": [{**ROUTE["http"][0], "mirror": {"host": "other-svc"}}]}
-    told = told_of({"spec": ROUTE}, resource("route", spec=mirrored), whole=whole)
+    told = reported_cause({"spec": ROUTE}, resource("route", spec=mirrored), whole=whole)
     assert ("spec.http[0].mirror is {'host': 'other-svc'} and was not asked for" in told) is whole
 
 
 def test_server_defaults_and_status_are_no_cause() -> None:
     now = resource("route", spec=ROUTE, status={"conditions": []})
-    assert told_of({"apiVersion": "v1", "spec": ROUTE, "metadata": {"labels": {}}}, now, whole=True) == "None"
+    assert (
+        reported_cause({"apiVersion": "v1", "spec": ROUTE, "metadata": {"labels": {}}}, now, whole=True)
+        == "None"
+    )
 
 
 def test_missing_istio_resources_are_no_cause_after_a_purge() -> None:
-    assert told_of({"spec": ROUTE}, None, whole=True, expected=False) == "None"
+    assert reported_cause({"spec": ROUTE}, None, whole=True, expected=False) == "None"
 
 
 def test_missing_crd_is_named() -> None:

@@ -13,7 +13,7 @@ ENABLED = {"istio-injection": "enabled"}
 OPTIONS = "traffic.sidecar.istio.io/"
 
 
-def asking(*pods: Any, **kinds: list[Any]) -> Recorded:
+def with_injection(*pods: Any, **kinds: list[Any]) -> Recorded:
     """A namespace with injection enabled, these pods in it, and the webhooks of Istio 1.29.1."""
     webhooks = recorded("webhooks.json")
     return Recorded(
@@ -49,14 +49,14 @@ def root_of(cluster: Recorded) -> Any:
 
 
 def test_injected_pod_is_no_cause() -> None:
-    assert found(asking(injected())) == []
+    assert found(with_injection(injected())) == []
 
 
 @pytest.mark.parametrize("kind", ["labels", "annotations"])
 def test_pod_that_opts_out_is_named(kind: str) -> None:
     opting = plain()
     opting["metadata"][kind] = {"sidecar.istio.io/inject": "false"}
-    assert likely(asking(opting)) == (
+    assert likely(with_injection(opting)) == (
         "sidecar opted out: pod test-namespace/app opts out of injection by "
         f"{kind[:-1]} sidecar.istio.io/inject=false"
     )
@@ -65,24 +65,24 @@ def test_pod_that_opts_out_is_named(kind: str) -> None:
 def test_host_network_pod_is_named() -> None:
     on_node = plain()
     on_node["spec"]["hostNetwork"] = True
-    assert "is on its node's network: it gets no sidecar" in str(likely(asking(on_node)))
+    assert "is on its node's network: it gets no sidecar" in str(likely(with_injection(on_node)))
 
 
 def test_opt_out_is_no_cause_without_injection() -> None:
     istiod = plain(**{"sidecar.istio.io/inject": "false", "istio.io/rev": "default"})
-    assert found(asking(istiod, Namespace=[namespace("test-namespace")])) == []
+    assert found(with_injection(istiod, Namespace=[namespace("test-namespace")])) == []
 
 
 def test_namespace_with_an_unknown_revision_is_named_with_the_existing_ones() -> None:
     asked = namespace("test-namespace", **{"istio.io/rev": "nosuch"})
-    assert likely(asking(plain(), Namespace=[asked])).split("; ")[0] == (  # type: ignore[union-attr]
+    assert likely(with_injection(plain(), Namespace=[asked])).split("; ")[0] == (  # type: ignore[union-attr]
         "revision that doesn't exist: namespace test-namespace is labelled istio.io/rev=nosuch, "
         "and no webhook injects that revision: there are default"
     )
 
 
 def test_pod_with_an_unknown_revision_is_named() -> None:
-    asked = asking(plain(**{"istio.io/rev": "nosuch"}), Namespace=[namespace("test-namespace")])
+    asked = with_injection(plain(**{"istio.io/rev": "nosuch"}), Namespace=[namespace("test-namespace")])
     assert "pod test-namespace/app is labelled istio.io/rev=nosuch" in str(likely(asked))
 
 
@@ -92,11 +92,13 @@ def test_pod_with_an_unknown_revision_is_named() -> None:
     ids=["known", "beside enabled"],
 )
 def test_known_or_ignored_revision_is_no_cause(labels: dict[str, str]) -> None:
-    assert found(asking(injected(), Namespace=[namespace("test-namespace", **labels)])) == []
+    assert found(with_injection(injected(), Namespace=[namespace("test-namespace", **labels)])) == []
 
 
 def test_tag_counts_as_a_revision() -> None:
-    cluster = asking(injected(), Namespace=[namespace("test-namespace", **{"istio.io/rev": "stable"})])
+    cluster = with_injection(
+        injected(), Namespace=[namespace("test-namespace", **{"istio.io/rev": "stable"})]
+    )
     cluster.kinds["MutatingWebhookConfiguration"][0]["metadata"]["labels"] = {
         "istio.io/rev": "1-29",
         "istio.io/tag": "stable",
@@ -105,14 +107,14 @@ def test_tag_counts_as_a_revision() -> None:
 
 
 def test_absence_of_any_webhook_is_named() -> None:
-    told = likely(asking(plain(), MutatingWebhookConfiguration=[]))
+    told = likely(with_injection(plain(), MutatingWebhookConfiguration=[]))
     assert told == (
         "webhook not called: no webhook for injection is called for pod test-namespace/app: there is none"
     )
 
 
 def test_webhooks_whose_selectors_match_nothing_are_named() -> None:
-    cluster = asking(plain())
+    cluster = with_injection(plain())
     for configuration in cluster.kinds["MutatingWebhookConfiguration"]:
         for hook in configuration["webhooks"]:
             hook["namespaceSelector"]["matchLabels"] = {"nobody": "here"}
@@ -123,13 +125,13 @@ def test_webhooks_whose_selectors_match_nothing_are_named() -> None:
 
 def test_pod_label_requests_injection_in_an_unlabelled_namespace() -> None:
     by_itself = plain(**{"sidecar.istio.io/inject": "true"})
-    told = str(likely(asking(by_itself, Namespace=[namespace("test-namespace")])))
+    told = str(likely(with_injection(by_itself, Namespace=[namespace("test-namespace")])))
     assert told.startswith("perhaps pod older than its label: pod test-namespace/app has no istio-proxy")
 
 
 def test_uninjected_pod_that_a_webhook_matches_predates_the_label() -> None:
-    assert found(asking(plain())) == []
-    assert likely(asking(plain())) == (
+    assert found(with_injection(plain())) == []
+    assert likely(with_injection(plain())) == (
         "perhaps pod older than its label: pod test-namespace/app has no istio-proxy although its namespace "
         "is labelled: it is older than the label, and was not restarted"
     )
@@ -139,7 +141,7 @@ def test_terminating_pod_is_no_cause() -> None:
     ending = plain()
     ending["metadata"]["deletionTimestamp"] = "2026-11-24T15:50:33Z"
     assert (
-        likely(asking(ending))
+        likely(with_injection(ending))
         == "none was found; in place are istio-injection=enabled on namespace test-namespace"
     )
 
@@ -147,17 +149,17 @@ def test_terminating_pod_is_no_cause() -> None:
 @pytest.mark.parametrize("labels", [{"istio-injecton": "enabled"}, {"istio-injection": "yes"}])
 def test_label_unknown_to_istio_is_named(labels: dict[str, str]) -> None:
     (label,) = labels.items()
-    told = str(likely(asking(Namespace=[namespace("test-namespace", **labels)])))
+    told = str(likely(with_injection(Namespace=[namespace("test-namespace", **labels)])))
     assert f"namespace test-namespace has the label {'='.join(label)}, unknown to Istio" in told
 
 
 def test_namespace_without_injection_is_no_cause() -> None:
     disabled = namespace("test-namespace", **{"istio-injection": "disabled"})
-    assert found(asking(plain(), Namespace=[disabled])) == []
+    assert found(with_injection(plain(), Namespace=[disabled])) == []
 
 
 def test_empty_ca_bundle_is_named() -> None:
-    cluster = asking()
+    cluster = with_injection()
     cluster.kinds["MutatingWebhookConfiguration"][1]["webhooks"][0]["clientConfig"].pop("caBundle")
     assert likely(cluster).split("; ")[0] == (  # type: ignore[union-attr]
         "webhook without CA: MutatingWebhookConfiguration istio-sidecar-injector has no CA bundle: "
@@ -166,7 +168,7 @@ def test_empty_ca_bundle_is_named() -> None:
 
 
 def test_ca_bundle_from_another_ca_is_named() -> None:
-    cluster = asking()
+    cluster = with_injection()
     cluster.kinds["ConfigMap"] = [root_of(cluster)]
     hook = cluster.kinds["ValidatingWebhookConfiguration"][0]["webhooks"][0]
     hook["clientConfig"]["caBundle"] = "bm90IGEgcm9vdA=="
@@ -176,7 +178,7 @@ def test_ca_bundle_from_another_ca_is_named() -> None:
 
 @pytest.mark.parametrize("root", [True, False], ids=["the root", "no root to compare with"])
 def test_ca_bundle_served_by_istiod_is_no_cause(root: bool) -> None:
-    cluster = asking()
+    cluster = with_injection()
     cluster.kinds["ConfigMap"] = [root_of(cluster)] if root else []
     assert found(cluster) == []
 
@@ -184,7 +186,7 @@ def test_ca_bundle_served_by_istiod_is_no_cause(root: bool) -> None:
 def test_foreign_webhook_without_ca_bundle_is_no_cause() -> None:
     hook = {"name": "other.example", "clientConfig": {"service": {"namespace": "x", "name": "other"}}}
     other = {"metadata": {"name": "other"}, "webhooks": [{**hook, "failurePolicy": "Ignore"}]}
-    assert found(asking(ValidatingWebhookConfiguration=[other])) == []
+    assert found(with_injection(ValidatingWebhookConfiguration=[other])) == []
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_foreign_webhook_without_ca_bundle_is_no_cause() -> None:
     ],
 )
 def test_port_excluded_by_istio_init_is_named(arguments: tuple[str, ...], told: str) -> None:
-    assert likely(asking(injected(*arguments))) == (
+    assert likely(with_injection(injected(*arguments))) == (
         "excluded from the chains: istio-init of pod test-namespace/test-deployment-56fbdccbf9-wfq9j "
         f"{told}: the values that Istio injects by said so"
     )
@@ -207,10 +209,10 @@ def test_port_excluded_by_istio_init_is_named(arguments: tuple[str, ...], told: 
 def test_annotation_that_excludes_a_port_is_named() -> None:
     excluding = injected("-d", "15090,15021,15020,80", **{f"{OPTIONS}excludeInboundPorts": "80"})
     assert "its annotation traffic.sidecar.istio.io/excludeInboundPorts=80 said so" in str(
-        likely(asking(excluding))
+        likely(with_injection(excluding))
     )
 
 
 def test_annotation_that_excludes_an_istio_port_is_no_cause() -> None:
     excluding = injected(**{f"{OPTIONS}excludeInboundPorts": "15020"})
-    assert found(asking(excluding)) == []
+    assert found(with_injection(excluding)) == []

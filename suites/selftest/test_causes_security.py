@@ -33,7 +33,7 @@ def rule(host: str = HOST, **spec: Any) -> Any:
     return resource("rule", spec={"host": host, **spec})
 
 
-def told(**kinds: list[Any]) -> str:
+def reported(**kinds: list[Any]) -> str:
     cluster = injected()
     return str(likely(Recorded({**cluster.kinds, **kinds})))
 
@@ -48,13 +48,13 @@ def told(**kinds: list[Any]) -> str:
     ids=["allow nothing", "deny", "on the app alone"],
 )
 def test_denying_policy_is_named(spec: Any, words: str) -> None:
-    assert told(AuthorizationPolicy=[policy(spec)]).startswith(
+    assert reported(AuthorizationPolicy=[policy(spec)]).startswith(
         f"policy that denies: AuthorizationPolicy test-namespace/p {words}"
     )
 
 
 def test_mesh_wide_policy_is_named() -> None:
-    assert told(AuthorizationPolicy=[policy({}, "istio-system")]).startswith("policy that denies")
+    assert reported(AuthorizationPolicy=[policy({}, "istio-system")]).startswith("policy that denies")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_mesh_wide_policy_is_named() -> None:
     ids=["allow all", "deny nothing", "audit", "on no pod"],
 )
 def test_policy_that_denies_nothing_is_no_cause(spec: Any) -> None:
-    assert "AuthorizationPolicy" not in told(AuthorizationPolicy=[policy(spec)])
+    assert "AuthorizationPolicy" not in reported(AuthorizationPolicy=[policy(spec)])
 
 
 def test_unenforced_policy_is_no_cause() -> None:
@@ -79,7 +79,7 @@ def test_unenforced_policy_is_no_cause() -> None:
 
 def test_policy_that_allows_some_is_a_circumstance() -> None:
     some = {"rules": [{"from": [{"source": {"namespaces": ["istio-system"]}}]}]}
-    assert told(AuthorizationPolicy=[policy(some)]).startswith(
+    assert reported(AuthorizationPolicy=[policy(some)]).startswith(
         "perhaps policy that allows some: AuthorizationPolicy"
     )
 
@@ -99,7 +99,7 @@ def test_policy_that_allows_some_is_a_circumstance() -> None:
     ids=["name", "short name", "wildcard", "port", "subset"],
 )
 def test_plain_text_to_a_strict_service_is_named(host: str, spec: Any) -> None:
-    found = told(DestinationRule=[rule(host, **spec)], PeerAuthentication=[peers("STRICT")])
+    found = reported(DestinationRule=[rule(host, **spec)], PeerAuthentication=[peers("STRICT")])
     assert found.startswith(
         "mutual TLS disabled under STRICT: DestinationRule test-namespace/rule has tls mode"
     )
@@ -107,7 +107,7 @@ def test_plain_text_to_a_strict_service_is_named(host: str, spec: Any) -> None:
 
 
 def test_plain_text_to_a_permissive_service_is_a_circumstance() -> None:
-    assert told(DestinationRule=[rule(**MTLS)]).startswith(
+    assert reported(DestinationRule=[rule(**MTLS)]).startswith(
         "perhaps mutual TLS is off for a Service: DestinationRule"
     )
 
@@ -115,7 +115,7 @@ def test_plain_text_to_a_permissive_service_is_a_circumstance() -> None:
 @pytest.mark.parametrize(("host", "spec"), [(HOST, {"trafficPolicy": {}}), ("www.example", MTLS)])
 def test_rule_without_tls_settings_is_no_cause(host: str, spec: Any) -> None:
     rules = [rule(host, **spec)]
-    assert "DestinationRule" not in told(DestinationRule=rules, PeerAuthentication=[peers("STRICT")])
+    assert "DestinationRule" not in reported(DestinationRule=rules, PeerAuthentication=[peers("STRICT")])
 
 
 def test_mutual_tls_to_a_pod_without_a_sidecar_is_named() -> None:
@@ -127,7 +127,7 @@ def test_mutual_tls_to_a_pod_without_a_sidecar_is_named() -> None:
 
 
 def test_mutual_tls_to_a_sidecar_is_no_cause() -> None:
-    assert "DestinationRule" not in told(
+    assert "DestinationRule" not in reported(
         DestinationRule=[rule(trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})]
     )
 
@@ -163,4 +163,4 @@ def test_unenforced_strict_mtls_is_no_cause() -> None:
 def test_mtls_weaker_than_strict_is_named(policy: Any, words: str) -> None:
     assert f"mTLS is not STRICT: PeerAuthentication test-namespace/default {words}".replace(
         "default mode", "default has mode"
-    ) in told(PeerAuthentication=[policy])
+    ) in reported(PeerAuthentication=[policy])

@@ -15,7 +15,7 @@ extensionProviders:
 """
 
 
-def meshed(mesh: str = DECLARED, **kinds: list[Any]) -> Recorded:
+def with_mesh_config(mesh: str = DECLARED, **kinds: list[Any]) -> Recorded:
     """A cluster with this MeshConfig and a working collector."""
     there = {
         "Namespace": [namespace("istio-system")],
@@ -41,7 +41,7 @@ def kiali(url: str) -> Any:
 
 
 def test_provider_that_mesh_config_lacks_is_named() -> None:
-    told = str(likely(meshed(Telemetry=[telemetry("zipkin")])))
+    told = str(likely(with_mesh_config(Telemetry=[telemetry("zipkin")])))
     assert told == (
         "provider that MeshConfig lacks: Telemetry istio-system/tracing names zipkin for tracing, "
         "which MeshConfig does not declare: it has jaeger"
@@ -50,31 +50,31 @@ def test_provider_that_mesh_config_lacks_is_named() -> None:
 
 @pytest.mark.parametrize(("provider", "signal"), [("jaeger", "tracing"), ("prometheus", "metrics")])
 def test_declared_or_built_in_provider_is_no_cause(provider: str, signal: str) -> None:
-    assert likely(meshed(Telemetry=[telemetry(provider, signal)])) is None
+    assert likely(with_mesh_config(Telemetry=[telemetry(provider, signal)])) is None
 
 
 def test_collector_without_endpoints_is_named() -> None:
-    told = str(likely(meshed(Telemetry=[telemetry("jaeger")], EndpointSlice=[])))
+    told = str(likely(with_mesh_config(Telemetry=[telemetry("jaeger")], EndpointSlice=[])))
     assert told.startswith("collector without endpoints: spans go to jaeger-collector.istio-system")
     assert "by provider jaeger, and Service istio-system/jaeger-collector has no ready endpoint" in told
 
 
 def test_collector_without_service_is_named() -> None:
-    told = str(likely(meshed(Telemetry=[telemetry("jaeger")], Service=[])))
+    told = str(likely(with_mesh_config(Telemetry=[telemetry("jaeger")], Service=[])))
     assert "and Service istio-system/jaeger-collector does not exist" in told
 
 
 def test_unused_collector_is_no_cause() -> None:
-    assert "collector" not in str(likely(meshed(Service=[], EndpointSlice=[])))
+    assert "collector" not in str(likely(with_mesh_config(Service=[], EndpointSlice=[])))
 
 
 def test_default_collector_of_mesh_config_is_named() -> None:
-    told = likely(meshed(f"{DECLARED}defaultProviders: {{tracing: [jaeger]}}", EndpointSlice=[]))
+    told = likely(with_mesh_config(f"{DECLARED}defaultProviders: {{tracing: [jaeger]}}", EndpointSlice=[]))
     assert str(told).startswith("collector without endpoints")
 
 
 def test_kiali_with_a_missing_prometheus_service_is_named() -> None:
-    mesh = meshed()
+    mesh = with_mesh_config()
     mesh.kinds["ConfigMap"].append(kiali("http://promtheus.istio-system:9090"))
     assert likely(mesh) == (
         "Kiali asks elsewhere: Kiali asks for metrics at http://promtheus.istio-system:9090, "
@@ -92,7 +92,7 @@ def test_kiali_with_a_missing_prometheus_service_is_named() -> None:
     ],
 )
 def test_kiali_with_an_existing_service_is_a_cause_only_by_its_port(url: str, cause: str) -> None:
-    mesh = meshed()
+    mesh = with_mesh_config()
     mesh.kinds["ConfigMap"].append(kiali(url))
     mesh.kinds["Service"].append(service("prometheus", "istio-system", [9090], app="prometheus"))
     mesh.kinds["EndpointSlice"].append(endpoints("prometheus", "istio-system"))
@@ -130,13 +130,13 @@ def test_another_pod_or_the_apps_own_port_is_not_a_second_scrape() -> None:
 
 
 def test_disabled_access_logs_are_named() -> None:
-    assert likely(meshed("enableTracing: true")) == (
+    assert likely(with_mesh_config("enableTracing: true")) == (
         "perhaps access logs are off: MeshConfig in ConfigMap istio-system/istio has no accessLogFile: "
         "nothing is logged"
     )
 
 
 def test_access_logs_enabled_by_telemetry_or_in_another_config_map_are_no_cause() -> None:
-    asked = meshed("enableTracing: true", Telemetry=[telemetry("envoy", "accessLogging")])
+    asked = with_mesh_config("enableTracing: true", Telemetry=[telemetry("envoy", "accessLogging")])
     other = Recorded({"ConfigMap": [resource("other", "istio-system", data={"mesh": "{}"})]})
-    assert [likely(asked), likely(other), likely(meshed())] == [None, None, None]
+    assert [likely(asked), likely(other), likely(with_mesh_config())] == [None, None, None]

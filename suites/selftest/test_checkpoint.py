@@ -48,7 +48,7 @@ def test_every_stage_fixture_can_be_resumed(fixture: str) -> None:
     assert fixture in AGAIN or fixture in OWNER_OF_FIXTURE or given in (Resource, list[Resource])
 
 
-def refused(kept: Checkpoint = KEPT, **asked: Any) -> str:
+def refusal(kept: Checkpoint = KEPT, **asked: Any) -> str:
     with pytest.raises(NotKept) as caught:
         kept.check_asked(replace(ORIGIN, **asked))
     return str(caught.value)
@@ -59,29 +59,29 @@ def test_same_request_is_accepted() -> None:
 
 
 def test_other_istio_version_is_refused() -> None:
-    assert "made with Istio 1.29.1, and 1.28.2 is asked for: add --istio-version 1.29.1" in refused(
+    assert "made with Istio 1.29.1, and 1.28.2 is asked for: add --istio-version 1.29.1" in refusal(
         istio_version="1.28.2"
     )
 
 
 def test_other_distribution_is_refused() -> None:
-    assert refused(distribution="upstream") == "it is of distribution lab: add --distribution lab"
+    assert refusal(distribution="upstream") == "it is of distribution lab: add --distribution lab"
 
 
 def test_other_manifests_are_refused() -> None:
-    assert refused(manifests="/mine").endswith("the manifests of the project: leave --manifests out")
+    assert refusal(manifests="/mine").endswith("the manifests of the project: leave --manifests out")
     with_mine = replace(KEPT, origin=replace(ORIGIN, manifests="/mine"))
-    assert refused(with_mine).endswith("made with /mine: add --manifests=/mine")
+    assert refusal(with_mine).endswith("made with /mine: add --manifests=/mine")
 
 
 def test_manifests_with_changed_names_are_refused() -> None:
-    assert refused(names=Names(service="shop")) == (
+    assert refusal(names=Names(service="shop")) == (
         "the manifests have other names since: service is shop, was test-svc"
     )
 
 
 def test_cluster_that_was_never_ready_is_refused() -> None:
-    assert "ended before it was ready" in refused(replace(KEPT, reached="cluster", done={}))
+    assert "ended before it was ready" in refusal(replace(KEPT, reached="cluster", done={}))
 
 
 def test_cluster_advanced_by_another_run_is_refused(tmp_path: Path) -> None:

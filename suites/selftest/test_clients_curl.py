@@ -9,7 +9,16 @@ import pytest
 from fixtures.clients import curl
 from fixtures.clients.command import CommandFailed, Completed, run
 from fixtures.clients.http import Outcome
-from suites.selftest.test_outcome import PAGE, Peer, asked, hangs, resets, says, served_by, stalls_in_the_body
+from suites.selftest.test_outcome import (
+    PAGE,
+    Peer,
+    hangs,
+    read_request,
+    resets,
+    sends,
+    served_by,
+    stalls_in_the_body,
+)
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
 
@@ -22,7 +31,7 @@ def fetched(url: str, timeout: float = 5) -> Outcome:
 
 @needs_curl
 def test_response_has_status_lower_case_headers_and_text() -> None:
-    with served_by(says(PAGE)) as place:
+    with served_by(sends(PAGE)) as place:
         outcome = fetched(f"http://{place}/")
     assert (outcome.kind, outcome.status, outcome.text) == ("status", 200, "hello")
     assert outcome.headers["server"] == "istio-envoy"
@@ -33,10 +42,10 @@ def test_response_has_status_lower_case_headers_and_text() -> None:
 @pytest.mark.parametrize(
     ("peer", "kind"),
     [
-        pytest.param(asked, "empty reply", id="closes"),
+        pytest.param(read_request, "empty reply", id="closes"),
         pytest.param(resets, "reset", id="resets"),
-        pytest.param(says(b"220 smtp ready\r\n"), "garbage", id="speaks-smtp"),
-        pytest.param(says(PAGE[:-2]), "cut off", id="stops"),
+        pytest.param(sends(b"220 smtp ready\r\n"), "garbage", id="speaks-smtp"),
+        pytest.param(sends(PAGE[:-2]), "cut off", id="stops"),
         pytest.param(hangs, "time-out", id="hangs"),
         pytest.param(stalls_in_the_body, "time-out", id="stalls-in-the-body"),
     ],

@@ -18,14 +18,14 @@ def istioctl(folder: Path, prints: str = "", status: int = 0) -> Istioctl:
     return Istioctl(program=program, kubeconfig=Path("kc"), environment={}, timeout=5)
 
 
-def asked(folder: Path) -> str:
+def recorded_arguments(folder: Path) -> str:
     return (folder / "asked").read_text().strip()
 
 
 def test_versions_are_parsed_from_istioctls_json(tmp_path: Path) -> None:
     version = istioctl(tmp_path, '{"clientVersion": {"version": "1.29.1"}}').version()
     assert version["clientVersion"]["version"] == "1.29.1"
-    assert asked(tmp_path) == "version --output json --kubeconfig kc"
+    assert recorded_arguments(tmp_path) == "version --output json --kubeconfig kc"
 
 
 def test_invalid_json_is_an_error_that_shows_it(tmp_path: Path) -> None:
@@ -47,17 +47,20 @@ def test_upgrade_uses_the_arguments_of_an_install(tmp_path: Path) -> None:
 def test_tag_is_moved_whatever_it_pointed_to(tmp_path: Path) -> None:
     istioctl(tmp_path).set_tag("stable", "1-29-1")
     words = "tag set stable --revision 1-29-1 --overwrite --skip-confirmation --kubeconfig kc"
-    assert asked(tmp_path) == words
+    assert recorded_arguments(tmp_path) == words
 
 
 def test_only_the_named_revision_is_uninstalled(tmp_path: Path) -> None:
     istioctl(tmp_path).uninstall_revision("1-28-2")
-    assert asked(tmp_path) == "uninstall --revision 1-28-2 --skip-confirmation --kubeconfig kc"
+    assert recorded_arguments(tmp_path) == "uninstall --revision 1-28-2 --skip-confirmation --kubeconfig kc"
 
 
 def test_precheck_without_findings_returns_nothing(tmp_path: Path) -> None:
     assert istioctl(tmp_path).precheck("1.28") == []
-    assert asked(tmp_path) == "experimental precheck --from-version 1.28 --output json --kubeconfig kc"
+    assert (
+        recorded_arguments(tmp_path)
+        == "experimental precheck --from-version 1.28 --output json --kubeconfig kc"
+    )
 
 
 def test_precheck_findings_are_a_result(tmp_path: Path) -> None:
@@ -66,13 +69,13 @@ def test_precheck_findings_are_a_result(tmp_path: Path) -> None:
 
 def test_manifest_is_what_an_install_would_apply(tmp_path: Path) -> None:
     assert istioctl(tmp_path, "kind: Deployment\n").manifest(Path("a.yaml")) == "kind: Deployment\n"
-    assert asked(tmp_path) == "manifest generate --filename a.yaml --kubeconfig kc"
+    assert recorded_arguments(tmp_path) == "manifest generate --filename a.yaml --kubeconfig kc"
 
 
 def test_istioctl_times_out_before_the_command_does(tmp_path: Path) -> None:
     istioctl(tmp_path).install(Path("base.yaml"), Path("lab.yaml"), timeout=180)
     files = "--filename base.yaml --filename lab.yaml"
-    assert asked(tmp_path) == (
+    assert recorded_arguments(tmp_path) == (
         f"install --skip-confirmation {files} --readiness-timeout 180s --kubeconfig kc"
     )
 
@@ -86,23 +89,23 @@ def test_failed_install_shows_istioctls_output(tmp_path: Path) -> None:
 
 def test_uninstall_purges_without_confirmation(tmp_path: Path) -> None:
     istioctl(tmp_path).uninstall()
-    assert asked(tmp_path) == "uninstall --purge --skip-confirmation --kubeconfig kc"
+    assert recorded_arguments(tmp_path) == "uninstall --purge --skip-confirmation --kubeconfig kc"
 
 
 def test_sync_status_is_parsed_from_istiods_report(tmp_path: Path) -> None:
     report = istioctl(tmp_path, '{"istiod-1": [{"proxy": "gateway.istio-system"}]}').sync_status()
     assert report == {"istiod-1": [{"proxy": "gateway.istio-system"}]}
-    assert asked(tmp_path) == "experimental internal-debug --all syncz --kubeconfig kc"
+    assert recorded_arguments(tmp_path) == "experimental internal-debug --all syncz --kubeconfig kc"
 
 
 def test_proxy_configuration_is_requested_by_pod_and_namespace(tmp_path: Path) -> None:
     assert istioctl(tmp_path, "[]").proxy_config("listener", "web-1", "test") == []
-    assert asked(tmp_path) == "proxy-config listener web-1.test --output json --kubeconfig kc"
+    assert recorded_arguments(tmp_path) == "proxy-config listener web-1.test --output json --kubeconfig kc"
 
 
 def test_analyze_findings_are_a_result(tmp_path: Path) -> None:
     assert istioctl(tmp_path, FINDING, status=79).analyze() == [{"code": "IST0101", "level": "Error"}]
-    assert asked(tmp_path) == "analyze --all-namespaces --output json --kubeconfig kc"
+    assert recorded_arguments(tmp_path) == "analyze --all-namespaces --output json --kubeconfig kc"
 
 
 def test_analyze_findings_are_also_available_as_text(tmp_path: Path) -> None:

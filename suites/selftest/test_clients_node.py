@@ -36,13 +36,13 @@ def node(folder: Path, prints: str, status: int = 0) -> KindNode:
     return KindNode(name="lab-control-plane", environment={"PATH": str(folder)}, timeout=5)
 
 
-def asked(folder: Path) -> str:
+def recorded_arguments(folder: Path) -> str:
     return (folder / "asked").read_text().strip()
 
 
 def test_command_runs_in_the_nodes_container(tmp_path: Path) -> None:
     assert node(tmp_path, "v1.35.4\n").run("cat", "/kind/version").stdout == "v1.35.4\n"
-    assert asked(tmp_path) == "exec lab-control-plane cat /kind/version"
+    assert recorded_arguments(tmp_path) == "exec lab-control-plane cat /kind/version"
 
 
 def test_failed_command_is_an_error(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_nat_rules_are_those_of_the_process_network(tmp_path: Path, tables: str)
     printed = lab.nat_rules(1877, "nft") if tables == "nft" else lab.nat_rules(1877, "legacy")
     assert printed == "*nat\nCOMMIT\n"
     entered = "exec lab-control-plane nsenter --target 1877 --net"
-    assert asked(tmp_path) == f"{entered} iptables-{tables}-save -t nat"
+    assert recorded_arguments(tmp_path) == f"{entered} iptables-{tables}-save -t nat"
 
 
 def test_listening_sockets_are_sorted_by_port(tmp_path: Path) -> None:
@@ -91,12 +91,12 @@ def test_ended_process_has_no_container(tmp_path: Path) -> None:
 def test_request_from_the_node_has_an_outcome(tmp_path: Path) -> None:
     outcome = node(tmp_path, "", status=52).request("http://127.0.0.1:30080/", timeout=3)
     assert (outcome.kind, outcome.method, outcome.url) == ("empty reply", "GET", "http://127.0.0.1:30080/")
-    assert asked(tmp_path).startswith("exec lab-control-plane curl --disable")
+    assert recorded_arguments(tmp_path).startswith("exec lab-control-plane curl --disable")
 
 
 def test_absent_nat_table_is_not_read(tmp_path: Path) -> None:
     assert node(tmp_path, "filter\n").nat_tables(1877) == ("filter\n", "")
-    assert asked(tmp_path).endswith("iptables-nft-save -t nat")
+    assert recorded_arguments(tmp_path).endswith("iptables-nft-save -t nat")
 
 
 def test_both_nat_tables_are_read_where_both_exist(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def shows(folder: Path) -> Peer:
+def presents_certificate(folder: Path) -> Peer:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "ours.pem", folder / "ours.key")
 
@@ -42,30 +42,34 @@ def shows(folder: Path) -> Peer:
     return peer
 
 
-def shaken(peer: Peer, authorities: str, name: str = NAME) -> Handshake:
+def handshake_with(peer: Peer, authorities: str, name: str = NAME) -> Handshake:
     with served_by(peer) as place:
         port = int(place.rpartition(":")[2])
         return handshake("127.0.0.1", port, server_name=name, authorities=authorities, timeout=5)
 
 
 def test_server_with_a_certificate_from_the_ca_is_trusted(folder: Path) -> None:
-    assert shaken(shows(folder), (folder / "ours.pem").read_text()).kind == "trusted"
+    assert handshake_with(presents_certificate(folder), (folder / "ours.pem").read_text()).kind == "trusted"
 
 
 def test_server_with_a_certificate_from_another_ca_is_not_trusted(folder: Path) -> None:
-    seen = shaken(shows(folder), (folder / "others.pem").read_text())
+    seen = handshake_with(presents_certificate(folder), (folder / "others.pem").read_text())
     assert seen.kind == "tls"
     assert "self-signed certificate" in seen.cause
 
 
 def test_server_with_another_name_is_not_trusted(folder: Path) -> None:
-    seen = shaken(shows(folder), (folder / "ours.pem").read_text(), "kiali.istio-system.svc")
+    seen = handshake_with(
+        presents_certificate(folder), (folder / "ours.pem").read_text(), "kiali.istio-system.svc"
+    )
     assert seen.kind == "tls"
     assert "Hostname mismatch" in seen.cause
 
 
 def test_port_without_tls_is_a_tls_failure(folder: Path) -> None:
-    plain = shaken(lambda connection: connection.sendall(b"220 plain\r\n"), (folder / "ours.pem").read_text())
+    plain = handshake_with(
+        lambda connection: connection.sendall(b"220 plain\r\n"), (folder / "ours.pem").read_text()
+    )
     assert plain.kind == "tls"
 
 

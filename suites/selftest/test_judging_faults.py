@@ -11,7 +11,7 @@ from fixtures.upgrade.judging.accounting import Account, reconcile
 from fixtures.upgrade.judging.log_entries import app_entries
 from fixtures.upgrade.judging.phases import Phase
 from suites.selftest.traffic_faults import Faulty, plant, seen
-from suites.selftest.traffic_peers import hurried, sent, serving, stream
+from suites.selftest.traffic_peers import run_accelerated, sent, serving, stream
 
 #: Duration of each of the seven phases, in seconds.
 SECONDS = 4.0
@@ -44,7 +44,7 @@ def run() -> tuple[Account, Sequence[Phase]]:
         )
         return account, phases
 
-    return hurried(traffic())
+    return run_accelerated(traffic())
 
 
 def test_every_planted_fault_is_detected(run: tuple[Account, Sequence[Phase]]) -> None:

@@ -136,7 +136,7 @@ def test_entry_of_a_deleted_checkout_is_pruned(tmp_path: Path) -> None:
     assert prune(tmp_path, "node", keep=1) == [entries[0].path]
 
 
-def _use_until_told(entry: Entry, told: Connection) -> None:
+def _use_until_released(entry: Entry, told: Connection) -> None:
     entry.use()
     told.send("in use")
     told.recv()
@@ -146,7 +146,7 @@ def test_entry_in_use_by_a_run_is_not_pruned(tmp_path: Path) -> None:
     entries = _kept(tmp_path, 2, {})
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    run = context.Process(target=_use_until_told, args=(entries[0], there))
+    run = context.Process(target=_use_until_released, args=(entries[0], there))
     run.start()
     assert here.recv() == "in use"
     os.utime(entries[0].path / "manifest.json", (0, 0))

@@ -25,7 +25,7 @@ def between(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
     return list(changes(before, after))
 
 
-def told(before: dict[str, Any], after: dict[str, Any], shown: int = 8) -> str:
+def rendered(before: dict[str, Any], after: dict[str, Any], shown: int = 8) -> str:
     return text(diff(*ledgers(before, after)), shown)
 
 
@@ -79,14 +79,14 @@ def clusters(**settings: Any) -> dict[str, Any]:
 
 
 def test_the_same_change_in_many_places_is_one_line() -> None:
-    lines = told(clusters(track_remaining=True), clusters()).splitlines()
+    lines = rendered(clusters(track_remaining=True), clusters()).splitlines()
     assert lines[-1] == "  - proxies/sidecar/clusters/*/breakers/track_remaining: True  [3 places]"
 
 
 def test_the_same_change_of_fields_in_many_places_is_one_line() -> None:
     names = ("spec.subsets[].policy.warmup.aggression", "spec.policy.warmup.aggression")
     before, after = ({"crds": {"a.io": {"fields": dict.fromkeys(names, kind)}}} for kind in (">= 1", ">= 0"))
-    lines = told(before, after).splitlines()
+    lines = rendered(before, after).splitlines()
     assert lines[-1] == "  ~ crds/a.io/fields/spec.*policy.warmup.aggression: >= 1 -> >= 0  [2 places]"
 
 
@@ -97,7 +97,7 @@ def test_fields_below_a_new_field_are_counted_and_not_listed() -> None:
         "spec.match[].x": "string",
         "spec.matches": "x",
     }
-    lines = told({"crds": {"a.io": {"fields": {}}}}, {"crds": {"a.io": {"fields": fields}}}).splitlines()
+    lines = rendered({"crds": {"a.io": {"fields": {}}}}, {"crds": {"a.io": {"fields": fields}}}).splitlines()
     assert lines[-2:] == [
         "  + crds/a.io/fields/spec.match: object, and 2 more below it",
         "  + crds/a.io/fields/spec.matches: x",
@@ -107,7 +107,7 @@ def test_fields_below_a_new_field_are_counted_and_not_listed() -> None:
 def test_differences_are_grouped_by_category() -> None:
     before = {"pods": {"istiod": {"image": "a"}}, "crds": {"one": {"fields": {}}}}
     after = {"pods": {"istiod": {"image": "b"}}, "crds": {}}
-    lines = told(before, after).splitlines()
+    lines = rendered(before, after).splitlines()
     assert lines[:2] == [
         "Istio 1.28.2 to 1.29.1 (distribution lab, Kubernetes 1.35.4, profile default)",
         "2 differences: 1 removed, 1 changed, 0 added",
@@ -124,12 +124,12 @@ def test_differences_are_grouped_by_category() -> None:
 
 def test_removals_come_first() -> None:
     before, after = {"settings": {"A": "x", "Z": "gone"}}, {"settings": {"A": "y", "B": "new"}}
-    signs = [line.strip()[0] for line in told(before, after).splitlines()[4:]]
+    signs = [line.strip()[0] for line in rendered(before, after).splitlines()[4:]]
     assert signs == ["-", "~", "+"]
 
 
 def test_long_list_is_summarized_after_the_first_few() -> None:
-    lines = told(
+    lines = rendered(
         {"settings": {}}, {"settings": {f"S{number}": number for number in range(9)}}, 3
     ).splitlines()
     assert lines[-4:] == [
@@ -141,13 +141,13 @@ def test_long_list_is_summarized_after_the_first_few() -> None:
 
 
 def test_branch_is_counted_and_long_value_truncated() -> None:
-    lines = told({"crds": {}}, {"crds": {"new": {"a": 1, "b": {"c": 2}}, "text": "x" * 500}}).splitlines()
+    lines = rendered({"crds": {}}, {"crds": {"new": {"a": 1, "b": {"c": 2}}, "text": "x" * 500}}).splitlines()
     assert lines[-2] == "  + crds/new: (2 entries)"
     assert len(lines[-1]) < 120
 
 
 def test_no_difference_is_stated() -> None:
-    assert told({}, {}).splitlines()[-1] == "0 differences: 0 removed, 0 changed, 0 added"
+    assert rendered({}, {}).splitlines()[-1] == "0 differences: 0 removed, 0 changed, 0 added"
 
 
 def test_ledgers_that_differ_in_more_than_the_version_are_flagged() -> None:

@@ -74,7 +74,7 @@ def test_title_is_the_upgrade_note_or_the_first_sentence(folder: Path) -> None:
     assert titles["wordless.yaml"] == "**Fixed** a crash."
 
 
-def compared(before: dict[str, Any], after: dict[str, Any], *given: Note) -> Comparison:
+def comparison(before: dict[str, Any], after: dict[str, Any], *given: Note) -> Comparison:
     old, new = Ledger(OLD, before), Ledger(KEY, after)
     return release_notes.compare(old, new, diff(old, new), given, ())
 
@@ -84,7 +84,7 @@ def note(text: str) -> Note:
 
 
 def test_note_matches_by_a_word_that_only_one_version_knows() -> None:
-    found = compared(
+    found = comparison(
         {"clusters": {"a": {"track_remaining": True}}}, {"clusters": {"a": {}}}, note("`TrackRemaining`")
     )
     assert [words for _, words in found.notes[0].changes] == [("TrackRemaining",)]
@@ -93,13 +93,13 @@ def test_note_matches_by_a_word_that_only_one_version_knows() -> None:
 
 def test_setting_with_another_default_matches_by_its_name() -> None:
     before, after = {"settings": {"PILOT_X": "false"}}, {"settings": {"PILOT_X": "true"}}
-    assert compared(before, after, note("PILOT_X is on")).notes[0].changes
+    assert comparison(before, after, note("PILOT_X is on")).notes[0].changes
 
 
 def test_word_that_both_versions_know_does_not_match() -> None:
     before = {"commands": {"tag": ["--wait"], "install": []}}
     after = {"commands": {"tag": ["--wait"], "install": ["--wait"]}}
-    found = compared(before, after, note("**Added** `--wait` to `istioctl waypoint`"))
+    found = comparison(before, after, note("**Added** `--wait` to `istioctl waypoint`"))
     assert found.notes[0].changes == []
     assert found.notes[0].unchanged == ("--wait",)
     assert len(found.unmentioned) == 1
@@ -108,21 +108,21 @@ def test_word_that_both_versions_know_does_not_match() -> None:
 def test_word_removed_from_a_list_matches_though_others_have_it() -> None:
     before = {"pods": {"istiod": ["GOMEMLIMIT", "POD_NAME"], "sidecar": ["GOMEMLIMIT"]}}
     after = {"pods": {"istiod": ["POD_NAME"], "sidecar": ["GOMEMLIMIT"]}}
-    found = compared(before, after, note("istiod sets `GOMEMLIMIT` itself"))
+    found = comparison(before, after, note("istiod sets `GOMEMLIMIT` itself"))
     assert [words for _, words in found.notes[0].changes] == [("GOMEMLIMIT",)]
 
 
 def test_two_words_in_one_change_match() -> None:
     before = {"commands": {"istioctl tag": ["--wait"], "istioctl waypoint status": []}}
     after = {"commands": {"istioctl tag": ["--wait"], "istioctl waypoint status": ["--wait"]}}
-    found = compared(before, after, note("**Added** `--wait` flag to `istioctl waypoint status`"))
+    found = comparison(before, after, note("**Added** `--wait` flag to `istioctl waypoint status`"))
     assert [words for _, words in found.notes[0].changes] == [("--wait", "istioctl waypoint status")]
 
 
 def test_text_lists_matched_unmatched_and_unexplained(folder: Path) -> None:
     before = {"clusters": {"a": {"track_remaining": True}, "b": {"track_remaining": True}}, "settings": {}}
     after = {"clusters": {"a": {}, "b": {}}, "settings": {"PILOT_NEW": "1"}}
-    text = notes_text(compared(before, after, *release_notes.read(folder)[0]))
+    text = notes_text(comparison(before, after, *release_notes.read(folder)[0]))
     seen, unseen, untold = (
         text.index(part) for part in ("Seen in the diff (1)", "Not visible", "in no note (1)")
     )

@@ -15,7 +15,7 @@ def test_rule_does_what_its_example_says(rule: Replaced) -> None:
     assert (
         Rules([each for each in RULES.replaced if each is not rule], [], KEY, "1-29-1").text(given)
         != (rule.example["gives"])
-    ), "another rule does it already"
+    ), "another rule already does it"
 
 
 def test_every_rule_has_a_reason() -> None:

@@ -111,7 +111,7 @@ def test_kiali_is_quoted() -> None:
     assert drawn_by_kiali(Graph((), ())) == ["Kiali draws no edge of the last seconds"]
 
 
-class Deaf:
+class Unresponsive:
     """A program that never responds."""
 
     def __getattr__(self, _: str) -> Any:
@@ -121,7 +121,7 @@ class Deaf:
 def mesh_snapshots(kube: object) -> MeshSnapshots:
     return MeshSnapshots(
         kube=cast("Kube", kube),
-        kiali=Kiali(lambda *_: Deaf().answer),
+        kiali=Kiali(lambda *_: Unresponsive().answer),
         names=Names(),
         thresholds=Thresholds(),
         scenes={},
@@ -129,8 +129,8 @@ def mesh_snapshots(kube: object) -> MeshSnapshots:
 
 
 def test_unobservable_parts_are_reported_and_fail_nothing() -> None:
-    looking = mesh_snapshots(Deaf())
-    looking.look(BEFORE, lambda: cast("CountedRequests", Deaf().requests))
+    looking = mesh_snapshots(Unresponsive())
+    looking.look(BEFORE, lambda: cast("CountedRequests", Unresponsive().requests))
     shown = drawing(looking.picture()).text.replace("\n", " ")
     assert "no endpoints available" in shown
     assert "Graph and traces did not come so far" in shown

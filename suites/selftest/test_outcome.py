@@ -37,7 +37,7 @@ def _serve(server: socket.socket, peer: Peer) -> None:
             peer(connection)
 
 
-def asked(connection: socket.socket) -> bytes:
+def read_request(connection: socket.socket) -> bytes:
     """The head of the request, or the part received before the client closed."""
     head = b""
     while b"\r\n\r\n" not in head and (more := connection.recv(4096)):
@@ -45,16 +45,16 @@ def asked(connection: socket.socket) -> bytes:
     return head
 
 
-def says(answer: bytes) -> Peer:
+def sends(answer: bytes) -> Peer:
     def peer(connection: socket.socket) -> None:
-        asked(connection)
+        read_request(connection)
         connection.sendall(answer)
 
     return peer
 
 
 def resets(connection: socket.socket) -> None:
-    asked(connection)
+    read_request(connection)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
@@ -64,12 +64,12 @@ def hangs(connection: socket.socket) -> None:
 
 
 def stalls_in_the_body(connection: socket.socket) -> None:
-    says(PAGE[:-2])(connection)
+    sends(PAGE[:-2])(connection)
     hangs(connection)
 
 
 def test_response_has_status_lower_case_headers_and_text() -> None:
-    with served_by(says(PAGE)) as place:
+    with served_by(sends(PAGE)) as place:
         outcome = request("GET", f"http://{place}/", timeout=5)
     assert (outcome.kind, outcome.status, outcome.text) == ("status", 200, "hello")
     assert outcome.headers["server"] == "istio-envoy"
@@ -79,10 +79,10 @@ def test_response_has_status_lower_case_headers_and_text() -> None:
 @pytest.mark.parametrize(
     ("peer", "kind", "cause"),
     [
-        pytest.param(asked, "empty reply", "RemoteDisconnected", id="closes"),
+        pytest.param(read_request, "empty reply", "RemoteDisconnected", id="closes"),
         pytest.param(resets, "reset", "ConnectionResetError", id="resets"),
-        pytest.param(says(b"220 smtp ready\r\n"), "garbage", "BadStatusLine", id="speaks-smtp"),
-        pytest.param(says(PAGE[:-2]), "cut off", "the head of a response with status 200", id="stops"),
+        pytest.param(sends(b"220 smtp ready\r\n"), "garbage", "BadStatusLine", id="speaks-smtp"),
+        pytest.param(sends(PAGE[:-2]), "cut off", "the head of a response with status 200", id="stops"),
         pytest.param(hangs, "time-out", "timed out", id="hangs"),
         pytest.param(stalls_in_the_body, "time-out", "with status 200", id="stalls-in-the-body"),
     ],
@@ -120,20 +120,20 @@ def test_host_without_route_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_redirect_is_not_followed() -> None:
-    with served_by(says(MOVED)) as place:
+    with served_by(sends(MOVED)) as place:
         assert request("GET", f"http://{place}/", timeout=5).status == 302
 
 
 def test_proxies_from_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://name.invalid:3128")
     monkeypatch.setenv("no_proxy", "")
-    with served_by(says(PAGE)) as place:
+    with served_by(sends(PAGE)) as place:
         assert request("GET", f"http://{place}/", timeout=5).status == 200
 
 
 def test_request_is_sent_once_and_closes_its_connection() -> None:
     heads: list[bytes] = []
-    with served_by(lambda connection: heads.append(asked(connection))) as place:
+    with served_by(lambda connection: heads.append(read_request(connection))) as place:
         request("POST", f"http://{place}/", timeout=5, body=b"x", headers={"X-Mark": "once"})
     assert len(heads) == 1
     assert b"Connection: close\r\n" in heads[0]
@@ -145,7 +145,7 @@ def test_session_keeps_its_connection() -> None:
 
     def answers_twice(connection: socket.socket) -> None:
         for _ in range(2):
-            heads.append(asked(connection))
+            heads.append(read_request(connection))
             connection.sendall(PAGE)
 
     with served_by(answers_twice) as place, kept_connections() as session:

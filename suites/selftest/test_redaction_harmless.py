@@ -24,7 +24,7 @@ def test_recorded_files_contain_nothing_to_redact(pattern: str) -> None:
     assert [str(file) for file in files if redact(file.read_text()) != file.read_text()] == []
 
 
-def said() -> Iterator[str]:
+def project_strings() -> Iterator[str]:
     """Every string in the project's code."""
     for top in ("fixtures", "lab", "reports"):
         for file in (ROOT / top).rglob("*.py"):
@@ -36,7 +36,7 @@ def said() -> Iterator[str]:
 
 
 def test_projects_own_texts_are_not_redacted() -> None:
-    assert [text for text in said() if redact(text) != text] == []
+    assert [text for text in project_strings() if redact(text) != text] == []
 
 
 @pytest.mark.parametrize(

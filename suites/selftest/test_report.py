@@ -203,18 +203,18 @@ def test_environment_names_distribution_versions_and_stand_ins(run: Path) -> Non
     assert {"distribution=lab", "istio=1.29.1", "kind=0.30.0", "stand-in\\ 1=plain Envoy"} <= set(told)
 
 
-def given(run: Path) -> dict[str, str]:
+def page_attachments(run: Path) -> dict[str, str]:
     """The attachments of the page as a whole: name to file."""
     every = [json.loads(path.read_text()) for path in (run / "results").glob("*-globals.json")]
     return {attachment["name"]: attachment["source"] for each in every for attachment in each["attachments"]}
 
 
 def test_page_gets_each_stand_in_in_full(run: Path) -> None:
-    assert "stand-in 1: plain Envoy" in given(run)
+    assert "stand-in 1: plain Envoy" in page_attachments(run)
 
 
 def test_page_gets_a_chart_of_the_stages(run: Path) -> None:
-    shown = drawing((run / "results" / given(run)["how long each stage took"]).read_text())
+    shown = drawing((run / "results" / page_attachments(run)["how long each stage took"]).read_text())
     titles = [
         "Cluster", "Test app", "Before the Gateway", "Gateway", "VirtualService", "Label", "Injection",
         "Metrics",
@@ -224,7 +224,7 @@ def test_page_gets_a_chart_of_the_stages(run: Path) -> None:
 
 
 def test_run_without_a_mesh_has_no_picture_of_it(run: Path) -> None:
-    assert set(given(run)) == {"stand-in 1: plain Envoy", "how long each stage took"}
+    assert set(page_attachments(run)) == {"stand-in 1: plain Envoy", "how long each stage took"}
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Inner:
     return inner
 
 
-def brought_to(inner: Inner, stage: str, *tests: str) -> None:
+def reach_stage(inner: Inner, stage: str, *tests: str) -> None:
     """A first run, up to this stage."""
     inner.tests(f"{stage}({stage.replace('-', '_')})", *tests)
     inner.run("--stage", stage)
@@ -98,7 +98,7 @@ def recorded(inner: Inner) -> dict[str, Any]:
 
 
 def test_reached_stage_is_recorded(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+    reach_stage(inner, "gateway")
     told = recorded(inner)
     assert told["reached"] == "gateway"
     assert list(told["done"]) == ["cluster", "istio", "app", "gateway"]
@@ -106,7 +106,7 @@ def test_reached_stage_is_recorded(inner: Inner) -> None:
 
 
 def test_completed_set_up_is_not_repeated(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+    reach_stage(inner, "gateway")
     inner.tests("virtual-service(virtual_service, gateway, app, istio)")
     assert inner.order() == ["test_1", "cluster", "virtual_service"]
     assert recorded(inner)["reached"] == "virtual-service"
@@ -114,20 +114,20 @@ def test_completed_set_up_is_not_repeated(inner: Inner) -> None:
 
 
 def test_owner_replaces_a_completed_fixture(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+    reach_stage(inner, "gateway")
     inner.tests("gateway(gateway, app, istio): assert (app, istio) == ('workload', 'mesh')")
     inner.run().assert_outcomes(passed=1)
 
 
 def test_header_shows_where_the_run_resumes(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+    reach_stage(inner, "gateway")
     inner.run().stdout.fnmatch_lines(
         ["kept cluster mine, brought to 'gateway': what its stages have done is *"]
     )
 
 
 def test_earlier_stage_is_an_error_and_not_a_result(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+    reach_stage(inner, "gateway")
     inner.tests("test-app(app)", "gateway(gateway)")
     result = inner.run()
     result.assert_outcomes(errors=1, passed=1)
@@ -138,14 +138,14 @@ def test_earlier_stage_is_an_error_and_not_a_result(inner: Inner) -> None:
 
 @pytest.mark.parametrize("asked", ["test-app", "test-app.."])
 def test_earlier_stage_selected_by_name_is_refused_at_once(inner: Inner, asked: str) -> None:
-    brought_to(inner, "gateway")
+    reach_stage(inner, "gateway")
     result = inner.run("--stage", asked)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: --stage {asked}: rung passed: *brought to 'gateway'*"])
 
 
 def test_test_without_the_reached_stages_fixture_is_an_error(inner: Inner) -> None:
-    brought_to(inner, "virtual-service")
+    reach_stage(inner, "virtual-service")
     inner.tests("virtual-service(gateway)", "virtual-service(virtual_service)")
     result = inner.run()
     result.assert_outcomes(errors=1, passed=1)
@@ -155,7 +155,7 @@ def test_test_without_the_reached_stages_fixture_is_an_error(inner: Inner) -> No
 def test_interrupted_set_up_completes_earlier_stages_and_is_repeated(inner: Inner) -> None:
     broken = "\n@pytest.fixture(scope='session')\ndef virtual_service(gateway): make('half'), 1 / 0\n"
     inner.conftest(KEPT + broken)
-    brought_to(inner, "virtual-service")
+    reach_stage(inner, "virtual-service")
     assert recorded(inner)["reached"] == "virtual-service"
     assert "virtual_service" not in recorded(inner)["done"]
     inner.conftest(KEPT)
@@ -176,7 +176,7 @@ def test_killed_run_has_recorded_what_it_began(inner: Inner, monkeypatch: pytest
 
 
 def test_resource_is_returned_as_it_is_now(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+    reach_stage(inner, "gateway")
     there = inner.pytester.path / "cluster" / "gateway"
     there.write_text(there.read_text().replace('"first"', '"first", "generation": 2'))
     inner.tests("gateway(gateway): assert gateway[0]['metadata']['generation'] == 2")
@@ -184,7 +184,7 @@ def test_resource_is_returned_as_it_is_now(inner: Inner) -> None:
 
 
 def test_resource_replaced_by_a_later_stage_is_returned_as_recorded(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+    reach_stage(inner, "gateway")
     (inner.pytester.path / "cluster" / "gateway").unlink()
     kept = Checkpoint.read(inner.pytester.path / "cluster")
     kept.begun("purged_mesh").ended("purged_mesh", None).write(inner.pytester.path / "cluster")
@@ -193,7 +193,7 @@ def test_resource_replaced_by_a_later_stage_is_returned_as_recorded(inner: Inner
 
 
 def test_resource_that_no_stage_replaced_must_still_exist(inner: Inner) -> None:
-    brought_to(inner, "virtual-service")
+    reach_stage(inner, "virtual-service")
     there = inner.pytester.path / "cluster" / "gateway"
     there.write_text(there.read_text().replace("first", "second"))
     inner.tests("virtual-service(virtual_service)", "injection(virtual_service)")
@@ -205,7 +205,7 @@ def test_resource_that_no_stage_replaced_must_still_exist(inner: Inner) -> None:
 
 
 def test_setup_plan_resumes_nothing(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+    reach_stage(inner, "gateway")
     inner.tests("gateway(gateway)")
     result = inner.run("-s", "--setup-plan")
     assert result.ret == pytest.ExitCode.OK

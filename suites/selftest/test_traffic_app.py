@@ -12,7 +12,7 @@ import pytest
 
 from fixtures.traffic.app import App
 from fixtures.traffic.connection import Address, Connection, opened
-from suites.selftest.traffic_peers import LOOPBACK, hurried, serving
+from suites.selftest.traffic_peers import LOOPBACK, run_accelerated, serving
 
 
 def request(path: str, *headers: str, method: str = "GET", body: str = "") -> bytes:
@@ -31,7 +31,7 @@ def with_app(
         async with serving(app) as (port, _):
             return await steps(app, await opened(Address(LOOPBACK, port)))
 
-    return hurried(run()), lines[1:]
+    return run_accelerated(run()), lines[1:]
 
 
 @pytest.mark.parametrize(

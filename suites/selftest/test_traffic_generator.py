@@ -24,11 +24,11 @@ from suites.selftest.traffic_peers import (
     NOT_AT_ALL,
     Peer,
     answers,
-    asked,
-    hurried,
     id_in,
     listening,
+    read_request,
     resets,
+    run_accelerated,
     sent,
     serving,
     stream,
@@ -45,38 +45,38 @@ def records_of(peer: Peer, *, kept: bool = False, deadline: float = 2.0) -> list
             result = await sent(port, [stream(kept=kept)], deadline=deadline)
             return sorted(result.records, key=lambda record: record.start)
 
-    return hurried(run())
+    return run_accelerated(run())
 
 
 async def closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await asked(reader)
+    await read_request(reader)
 
 
 async def resetting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await asked(reader)
+    await read_request(reader)
     resets(writer)
 
 
-def says(answer: bytes) -> Peer:
+def sends(answer: bytes) -> Peer:
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asked(reader)
+        await read_request(reader)
         writer.write(answer)
 
     return peer
 
 
-def says_and_resets(answer: bytes) -> Peer:
+def sends_and_resets(answer: bytes) -> Peer:
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await says(answer)(reader, writer)
+        await sends(answer)(reader, writer)
         await asyncio.sleep(0.02)
         resets(writer)
 
     return peer
 
 
-def says_and_hangs(answer: bytes) -> Peer:
+def sends_and_hangs(answer: bytes) -> Peer:
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await says(answer)(reader, writer)
+        await sends(answer)(reader, writer)
         await reader.read()
 
     return peer
@@ -85,18 +85,18 @@ def says_and_hangs(answer: bytes) -> Peer:
 @pytest.mark.parametrize(
     ("peer", "outcome"),
     [
-        pytest.param(says(PAGE), "200", id="answers"),
-        pytest.param(says(PAGE.replace(b"200 OK", b"503 Service Unavailable")), "503", id="answers-503"),
+        pytest.param(sends(PAGE), "200", id="answers"),
+        pytest.param(sends(PAGE.replace(b"200 OK", b"503 Service Unavailable")), "503", id="answers-503"),
         pytest.param(closes, "empty", id="closes"),
         pytest.param(resetting, "reset", id="resets"),
-        pytest.param(says(b"220 smtp ready\r\n"), "malformed", id="speaks-smtp"),
+        pytest.param(sends(b"220 smtp ready\r\n"), "malformed", id="speaks-smtp"),
         pytest.param(
-            says(PAGE.replace(b"\r\n\r", b"\r\nx-conformance-id: z\r\n\r")), "malformed", id="other-id"
+            sends(PAGE.replace(b"\r\n\r", b"\r\nx-conformance-id: z\r\n\r")), "malformed", id="other-id"
         ),
-        pytest.param(says(PAGE[:-2]), "cut off", id="stops"),
-        pytest.param(says_and_resets(PAGE[:-2]), "cut off", id="resets-in-the-body"),
-        pytest.param(says_and_hangs(b""), "time-out", id="hangs"),
-        pytest.param(says_and_hangs(PAGE[:-2]), "time-out", id="hangs-in-the-body"),
+        pytest.param(sends(PAGE[:-2]), "cut off", id="stops"),
+        pytest.param(sends_and_resets(PAGE[:-2]), "cut off", id="resets-in-the-body"),
+        pytest.param(sends_and_hangs(b""), "time-out", id="hangs"),
+        pytest.param(sends_and_hangs(PAGE[:-2]), "time-out", id="hangs-in-the-body"),
     ],
 )
 def test_outcome_of_a_request_follows_from_its_cause(peer: Peer, outcome: str) -> None:
@@ -128,7 +128,7 @@ def test_every_request_has_its_own_id_and_is_sent_once() -> None:
     seen: Counter[str] = Counter()
 
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        seen[id_in(await asked(reader))] += 1
+        seen[id_in(await read_request(reader))] += 1
 
     records = records_of(peer)
     assert seen == Counter(record.id for record in records)
@@ -137,7 +137,7 @@ def test_every_request_has_its_own_id_and_is_sent_once() -> None:
 
 def test_slow_response_delays_no_other_request() -> None:
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asked(reader)
+        await read_request(reader)
         await asyncio.sleep(0.3)
         answers(writer)
 
@@ -148,17 +148,17 @@ def test_slow_response_delays_no_other_request() -> None:
 
 def test_streams_with_the_same_rate_alternate() -> None:
     async def run() -> list[float]:
-        async with listening(says(PAGE)) as port:
+        async with listening(sends(PAGE)) as port:
             result = await sent(port, [stream("a", rate=10), stream("b", rate=10)], seconds=0.19)
             return sorted(record.start for record in result.records)
 
-    one, other, _, _ = hurried(run())
+    one, other, _, _ = run_accelerated(run())
     assert other - one == pytest.approx(0.05, abs=1e-4)
 
 
 async def forever(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while True:
-        await asked(reader)
+        await read_request(reader)
         answers(writer)
 
 
@@ -168,12 +168,12 @@ def test_kept_connection_is_reused() -> None:
 
 
 async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await asked(reader)
+    await read_request(reader)
     answers(writer)
 
 
-async def once_and_says_so(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await asked(reader)
+async def once_and_announces_the_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_request(reader)
     answers(writer, "connection: close")
     await reader.read()
 
@@ -185,7 +185,7 @@ async def once_and_complains(reader: asyncio.StreamReader, writer: asyncio.Strea
     await reader.read()
 
 
-@pytest.mark.parametrize("peer", [once, once_and_says_so, once_and_complains])
+@pytest.mark.parametrize("peer", [once, once_and_announces_the_close, once_and_complains])
 def test_kept_connection_closed_while_idle_is_no_failure(peer: Peer) -> None:
     records = records_of(peer, kept=True)
     assert [(record.outcome, record.connection) for record in records] == [("200", "new")] * COUNT
@@ -196,9 +196,9 @@ def test_written_request_without_a_response_is_a_failure(ends: object, outcome: 
     seen: Counter[str] = Counter()
 
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        seen[id_in(await asked(reader))] += 1
+        seen[id_in(await read_request(reader))] += 1
         answers(writer)
-        seen[id_in(await asked(reader))] += 1
+        seen[id_in(await read_request(reader))] += 1
         assert callable(ends)
         ends(writer)
 

@@ -33,16 +33,16 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def keeping(tmp_path: Path, log: Path) -> Iterator[Background]:
+def running_log_keeper(tmp_path: Path, log: Path) -> Iterator[Background]:
     """Run the script on a folder of this machine."""
     places = (str(tmp_path / "kept"), str(tmp_path / "pods"), "upgrade")
     with background(["bash", str(SCRIPT), *places], environment={"PATH": "/usr/bin:/bin"}) as running:
         yield running
 
 
-def test_log_survives_its_pod(tmp_path: Path, log: Path, keeping: Background) -> None:
+def test_log_survives_its_pod(tmp_path: Path, log: Path, running_log_keeper: Background) -> None:
     def said() -> None:
-        assert f"{NAME} 4" in keeping.printed()
+        assert f"{NAME} 4" in running_log_keeper.printed()
 
     waits.eventually(said, "the log is kept", 5)
     with log.open("a") as more:
@@ -52,9 +52,9 @@ def test_log_survives_its_pod(tmp_path: Path, log: Path, keeping: Background) ->
     assert (tmp_path / "kept" / NAME).read_text() == "one\ntwo\nthree\n"
 
 
-def test_rotated_log_is_kept_completely(tmp_path: Path, log: Path, keeping: Background) -> None:
+def test_rotated_log_is_kept_completely(tmp_path: Path, log: Path, running_log_keeper: Background) -> None:
     def kept(what: str) -> None:
-        assert what in keeping.printed()
+        assert what in running_log_keeper.printed()
 
     waits.eventually(lambda: kept(f"{NAME} 4"), "the first file is kept", 5)
     with log.open("w") as first:
@@ -68,11 +68,11 @@ def test_rotated_log_is_kept_completely(tmp_path: Path, log: Path, keeping: Back
     assert [*found.lines()] == ["one", "two, cut"]
 
 
-def test_log_keeper_stops_on_request(tmp_path: Path, keeping: Background) -> None:
+def test_log_keeper_stops_on_request(tmp_path: Path, running_log_keeper: Background) -> None:
     def ended() -> Completed:
         assert (tmp_path / "kept").is_dir()
         (tmp_path / "kept" / "stop").touch()
-        done = keeping.ended()
+        done = running_log_keeper.ended()
         assert done
         return done
 

@@ -16,7 +16,7 @@ from fixtures.waits import NotReady
 SENT = cast("Sent", object())
 
 
-class Acting:
+class FakeStrategy:
     """A strategy with one phase in each direction that fails where it is told to."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Acting:
         return moment
 
 
-class Flowing:
+class FakeTraffic:
     """Traffic that flows until a test stops it."""
 
     flows = True
@@ -63,27 +63,27 @@ def release(version: str, revision: str) -> UpgradeVersion:
 
 
 @pytest.fixture
-def acting() -> Acting:
-    return Acting()
+def fake_strategy() -> FakeStrategy:
+    return FakeStrategy()
 
 
 @pytest.fixture
-def flowing() -> Flowing:
-    return Flowing()
+def fake_traffic() -> FakeTraffic:
+    return FakeTraffic()
 
 
 @pytest.fixture
-def begun(acting: Acting, flowing: Flowing) -> Callable[..., Run]:
-    """A run that has been executed."""
+def start_run(fake_strategy: FakeStrategy, fake_traffic: FakeTraffic) -> Callable[..., Run]:
+    """A function that executes a run with these options and returns it."""
 
     def begin(**options: Any) -> Run:
         run = Run(
             upgrade=Upgrade(old="1.28.2", new="1.29.1", **options),
             strategy="canary",
-            acting=cast("Strategy", acting),
-            protocol=Timeline(minima={}, check_flowing=flowing.check_flowing, tell=lambda _: None),
-            traffic=cast("Traffic", flowing),
-            look=acting.look,
+            acting=cast("Strategy", fake_strategy),
+            protocol=Timeline(minima={}, check_flowing=fake_traffic.check_flowing, tell=lambda _: None),
+            traffic=cast("Traffic", fake_traffic),
+            look=fake_strategy.look,
             remains=lambda revision: [f"left of {revision}"],
         )
         run.carry_out()
@@ -96,8 +96,8 @@ def phases(run: Run) -> list[str]:
     return [phase.name for phase in run.protocol.phases]
 
 
-def test_run_goes_forward_and_back_with_a_probe_at_each_end(begun: Callable[..., Run]) -> None:
-    run = begun()
+def test_run_goes_forward_and_back_with_a_probe_at_each_end(start_run: Callable[..., Run]) -> None:
+    run = start_run()
     assert phases(run) == [
         "before",
         "rehearsal-workloads",
@@ -112,13 +112,15 @@ def test_run_goes_forward_and_back_with_a_probe_at_each_end(begun: Callable[...,
     assert (run.death, run.sent) == (None, SENT)
 
 
-def test_run_with_mesh_retries_goes_forward_only(begun: Callable[..., Run]) -> None:
-    assert phases(begun(mesh_retries=True)) == ["before", "rehearsal-workloads", "control-plane", "after"]
+def test_run_with_mesh_retries_goes_forward_only(start_run: Callable[..., Run]) -> None:
+    assert phases(start_run(mesh_retries=True)) == ["before", "rehearsal-workloads", "control-plane", "after"]
 
 
-def test_upgrade_that_fails_by_itself_is_rolled_back(acting: Acting, begun: Callable[..., Run]) -> None:
-    acting.fails["control-plane"] = NotReady("istioctl ends", elapsed=180, tries=9, last="pod Pending")
-    run = begun()
+def test_upgrade_that_fails_by_itself_is_rolled_back(
+    fake_strategy: FakeStrategy, start_run: Callable[..., Run]
+) -> None:
+    fake_strategy.fails["control-plane"] = NotReady("istioctl ends", elapsed=180, tries=9, last="pod Pending")
+    run = start_run()
     assert run.death is not None
     assert (run.death.phase, run.death.from_outside, run.death.taken_back) == ("control-plane", False, True)
     assert phases(run) == [
@@ -131,39 +133,45 @@ def test_upgrade_that_fails_by_itself_is_rolled_back(acting: Acting, begun: Call
     assert "pod Pending" in str(run.death)
 
 
-def test_completed_rollback_is_not_repeated(acting: Acting, begun: Callable[..., Run]) -> None:
-    acting.fails["look: after-rollback"] = NotReady("it is logged", elapsed=30, tries=9, last="0 lines")
-    run = begun()
+def test_completed_rollback_is_not_repeated(
+    fake_strategy: FakeStrategy, start_run: Callable[..., Run]
+) -> None:
+    fake_strategy.fails["look: after-rollback"] = NotReady(
+        "it is logged", elapsed=30, tries=9, last="0 lines"
+    )
+    run = start_run()
     assert run.death is not None
     assert (run.death.phase, run.death.taken_back) == ("after-rollback", True)
     assert phases(run)[-2:] == ["rollback-control-plane", "after-rollback"]
 
 
 def test_upgrade_whose_istioctl_was_killed_counts_as_ended_from_outside(
-    acting: Acting, begun: Callable[..., Run]
+    fake_strategy: FakeStrategy, start_run: Callable[..., Run]
 ) -> None:
-    acting.fails["control-plane"] = CommandFailed(["istioctl"], "ended with status -9", status=-9)
-    run = begun()
+    fake_strategy.fails["control-plane"] = CommandFailed(["istioctl"], "ended with status -9", status=-9)
+    run = start_run()
     assert run.death is not None
     assert run.death.from_outside
     assert run.sent is SENT
 
 
-def test_failed_rollback_is_reported(acting: Acting, begun: Callable[..., Run]) -> None:
-    acting.fails |= {name: RuntimeError(name) for name in ("control-plane", "rollback-control-plane")}
-    run = begun()
+def test_failed_rollback_is_reported(fake_strategy: FakeStrategy, start_run: Callable[..., Run]) -> None:
+    fake_strategy.fails |= {name: RuntimeError(name) for name in ("control-plane", "rollback-control-plane")}
+    run = start_run()
     assert run.death is not None
     assert "could NOT be taken back (rollback-control-plane)" in str(run.death)
 
 
-def test_no_rollback_without_traffic(acting: Acting, flowing: Flowing, begun: Callable[..., Run]) -> None:
-    flowing.flows = False
-    run = begun()
+def test_no_rollback_without_traffic(
+    fake_strategy: FakeStrategy, fake_traffic: FakeTraffic, start_run: Callable[..., Run]
+) -> None:
+    fake_traffic.flows = False
+    run = start_run()
     assert run.death is not None
     assert (run.death.phase, run.death.from_outside, run.death.taken_back) == ("before", True, True)
 
 
-def test_error_in_the_suite_is_raised(acting: Acting, begun: Callable[..., Run]) -> None:
-    acting.fails["control-plane"] = KeyError("spec")
+def test_error_in_the_suite_is_raised(fake_strategy: FakeStrategy, start_run: Callable[..., Run]) -> None:
+    fake_strategy.fails["control-plane"] = KeyError("spec")
     with pytest.raises(KeyError):
-        begun()
+        start_run()

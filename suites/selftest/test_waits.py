@@ -49,7 +49,7 @@ def key_error() -> None:
     raise KeyError("status")
 
 
-def never() -> None:
+def always_fails() -> None:
     raise AssertionError("503 instead of 200")
 
 
@@ -74,7 +74,7 @@ def test_interrupted_row_of_successes_is_reported(clock: Clock) -> None:
 def test_failure_states_everything_known(clock: Clock) -> None:
     with pytest.raises(ConditionNotMet) as caught:
         eventually(
-            never,
+            always_fails,
             "nginx is served",
             1,
             interval=0.25,
@@ -93,7 +93,7 @@ def test_failure_states_everything_known(clock: Clock) -> None:
 
 def test_last_attempt_is_made_at_the_time_out(clock: Clock, watch: Watch) -> None:
     with pytest.raises(ConditionNotMet, match=r"after 1\.0 s and 3 tries"):
-        eventually(never, "it passes", 1, interval=0.7, clock=clock)
+        eventually(always_fails, "it passes", 1, interval=0.7, clock=clock)
 
 
 def test_zero_time_out_makes_one_attempt(clock: Clock) -> None:
@@ -107,7 +107,7 @@ def test_bug_in_a_check_surfaces_at_once(clock: Clock, watch: Watch) -> None:
 
 
 def test_failed_wait_inside_a_check_is_final(clock: Clock, watch: Watch) -> None:
-    inner = lambda *_: eventually(never, "the inner wait", 1, clock=clock)  # noqa: E731
+    inner = lambda *_: eventually(always_fails, "the inner wait", 1, clock=clock)  # noqa: E731
     with pytest.raises(ConditionNotMet, match="the inner wait: not so after 1"):
         eventually(inner, "the outer wait", 60, clock=clock)
     with pytest.raises(ConditionNotMet, match="the inner wait: not so after 1"):
@@ -116,11 +116,11 @@ def test_failed_wait_inside_a_check_is_final(clock: Clock, watch: Watch) -> None
 
 
 def test_long_observation_is_shown_by_its_ends(clock: Clock) -> None:
-    def wordy() -> None:
+    def fails_at_length() -> None:
         raise AssertionError("status 503" + "x" * 100_000 + "the end")
 
     with pytest.raises(ConditionNotMet, match=r"96017 characters left out") as caught:
-        eventually(wordy, "it passes", 0, clock=clock)
+        eventually(fails_at_length, "it passes", 0, clock=clock)
     assert caught.value.last.startswith("status 503")
     assert caught.value.last.endswith("the end")
 
@@ -135,20 +135,22 @@ def test_named_exceptions_are_retried(clock: Clock) -> None:
 
 def test_environment_failure_is_no_assertion_error(clock: Clock) -> None:
     with pytest.raises(NotReady, match="503") as caught:
-        eventually(never, "the pod is Ready", 1, raises=NotReady, clock=clock)
+        eventually(always_fails, "the pod is Ready", 1, raises=NotReady, clock=clock)
     assert not isinstance(caught.value, AssertionError)
 
 
 def test_lasting_cause_ends_the_wait(clock: Clock, watch: Watch) -> None:
     with pytest.raises(NotReady, match="likely cause: Insufficient cpu"):
-        eventually(never, "Ready", 300, raises=NotReady, give_up=lambda: "Insufficient cpu", clock=clock)
+        eventually(
+            always_fails, "Ready", 300, raises=NotReady, give_up=lambda: "Insufficient cpu", clock=clock
+        )
     assert watch.seconds < 1.2
 
 
 def test_lasting_causes_are_checked_once_a_second(clock: Clock, watch: Watch) -> None:
     asked: list[float] = []
     with pytest.raises(ConditionNotMet, match="likely cause: none was found"):
-        eventually(never, "Ready", 5, give_up=lambda: asked.append(watch.seconds), clock=clock)
+        eventually(always_fails, "Ready", 5, give_up=lambda: asked.append(watch.seconds), clock=clock)
     assert len(asked) == 4
 
 
@@ -156,7 +158,7 @@ def test_lasting_causes_are_checked_once_a_second(clock: Clock, watch: Watch) ->
 def test_failed_diagnosis_hides_nothing(question: str, clock: Clock) -> None:
     looks: dict[str, Any] = {question: lambda: 1 // 0}
     with pytest.raises(ConditionNotMet, match="503 instead of 200") as caught:
-        eventually(never, "it passes", 3, clock=clock, **looks)
+        eventually(always_fails, "it passes", 3, clock=clock, **looks)
     assert "the look for it failed: ZeroDivisionError" in str(caught.value.cause)
 
 

@@ -27,7 +27,7 @@ def stream(name: str = "get", *, rate: float = 50, kept: bool = False, **others:
     return Stream(name=name, rate=rate, kept=kept, **fields)  # type: ignore[arg-type]
 
 
-class _Hurried(selectors.DefaultSelector):
+class _AcceleratedSelector(selectors.DefaultSelector):
     """Real sockets with accelerated time: when no data arrives, the clock jumps to the end of the wait.
 
     Data that a process sends to itself over loopback has arrived by the next poll, however busy the machine.
@@ -47,9 +47,9 @@ class _Hurried(selectors.DefaultSelector):
         return found
 
 
-class _HurriedLoop(asyncio.SelectorEventLoop):
+class _AcceleratedLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
-        self._hurried = _Hurried()
+        self._hurried = _AcceleratedSelector()
         self._begun = time.monotonic()
         super().__init__(self._hurried)
 
@@ -57,9 +57,9 @@ class _HurriedLoop(asyncio.SelectorEventLoop):
         return self._begun + self._hurried.ahead
 
 
-def hurried(coroutine: Coroutine[object, object, T]) -> T:
+def run_accelerated(coroutine: Coroutine[object, object, T]) -> T:
     """The result of a coroutine whose peers run in the same loop; its waits take no real time."""
-    with asyncio.Runner(loop_factory=_HurriedLoop) as runner:
+    with asyncio.Runner(loop_factory=_AcceleratedLoop) as runner:
         return runner.run(coroutine)
 
 
@@ -108,7 +108,7 @@ async def sent(
     return read(out.getvalue().splitlines())
 
 
-async def asked(reader: asyncio.StreamReader) -> str:
+async def read_request(reader: asyncio.StreamReader) -> str:
     """The head of the next request, after reading its body too; IncompleteReadError if there is none."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     if "content-length: " in head:
