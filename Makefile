@@ -1,4 +1,4 @@
-# One command each, from a fresh machine: `make run` builds the lab, runs the article's stages on it and makes the report.
+# Each target works on a fresh machine. `make run` builds the lab, runs the article's stages on it and makes the report.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -10,19 +10,19 @@ PYTEST := $(PYTHON) -m pytest
 COMMAND := $(VENV)/bin/istio-conformance
 READY := $(VENV)/.ready
 CODE := conftest.py fixtures lab reports suites
-# Each finished phase of `make test` is written here, so that .ci/run can name what was not reached.
+# `make test` writes each finished phase here, so that .ci/run can name the missing ones.
 PHASES := reports/phases
 
 .PHONY: help check selftests lint run test test-full bench clean pins
 
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 $(READY): requirements.txt pyproject.toml
 	@.ci/venv $(VENV)
 	@touch $@
 
-check: $(READY) ## format, lint, types, layers, YAML, workflows, selftests, collection: no cluster, under a minute
+check: $(READY) ## check format, lint, types, layers, YAML, workflows and selftests; no cluster, under a minute
 	@$(MAKE) -j2 --output-sync=target selftests lint
 
 selftests: $(READY)
@@ -39,14 +39,14 @@ lint: $(READY)
 	@$(PYTEST) suites/article --setup-plan --quiet
 	@$(PYTEST) suites/upgrade --setup-plan --quiet
 
-run: $(READY) ## the lab, the article's stages on it, and the report
+run: $(READY) ## build the lab, run the article's stages on it, and make the report
 	@$(COMMAND) run --distribution lab
 
-# Requests have no leeway in the upgrade here. Latencies and the generator's lag do: other work on the same machine
-# causes them, and what is tested is the suite.
+# This upgrade tests the suite, so it tolerates latency and generator lag, which other work on the machine causes.
+# It tolerates no failed request.
 BUSY := --unproven-passes --budget latency-p50=5 --budget latency-p99=20
 
-test: ## check, run, the lab's own promises on a real engine, an upgrade in quick mode: what CI does
+test: ## check and run, then the lab's tests on a real engine and an upgrade in quick mode; CI runs this
 	@rm -f $(PHASES)
 	@$(MAKE) check
 	@echo check >> $(PHASES)
@@ -57,13 +57,13 @@ test: ## check, run, the lab's own promises on a real engine, an upgrade in quic
 	@$(COMMAND) upgrade --distribution lab $(BUSY)
 	@echo upgrade >> $(PHASES)
 
-test-full: test ## test, and what takes longer: stages alone, causes, faults of a run and of an upgrade
+test-full: test ## test, plus the slow tests: single stages, causes, faults of runs and upgrades
 	@$(PYTEST) suites/lab -m full
 
-bench: $(READY) ## the figures: warm runs and noticing lag; `istio-conformance bench --help` lists the others
+bench: $(READY) ## measure warm runs and noticing lag; `istio-conformance bench --help` lists the others
 	@$(COMMAND) bench
 
-clean: $(READY) ## remove every cluster, network and engine that runs left behind, and the generated folders
+clean: $(READY) ## remove leftover clusters, networks and engines, and the generated folders
 	@$(COMMAND) lab clean
 	rm -f reports/html/index.html reports/html/upgrade.html $(PHASES)
 	@rmdir reports/html 2>/dev/null || true

@@ -2,8 +2,6 @@
 
 import pytest
 
-from lab.description import available_envoy_versions, available_istio_versions
-
 pytest.register_assert_rewrite("fixtures.checks")
 
 pytest_plugins = [
@@ -28,13 +26,3 @@ pytest_plugins = [
     "fixtures.plugins.upgrade_verdict",
     "fixtures.plugins.verdict",
 ]
-
-
-def pytest_istio_versions() -> list[str]:
-    """The lab's: its sources are in the checkout, so nothing need be built to know them."""
-    return available_istio_versions()
-
-
-def pytest_envoy_versions() -> list[str]:
-    """The lab's, as above."""
-    return available_envoy_versions()

@@ -1,1 +1,1 @@
-"""The offline lab: a real kind cluster and a real Istio, built from package registries alone."""
+"""The offline lab: a real kind cluster and a real Istio, built only from package registries."""

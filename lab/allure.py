@@ -1,7 +1,8 @@
-"""Allure's packages from npm, each file checked by the hash that reports/package-lock.json commits.
+"""Downloads and installs Allure's npm packages, verified by the hashes in reports/package-lock.json.
 
-For a machine that reaches no registry: the packages travel as npm publishes them and are unpacked to where
-`npm ci --ignore-scripts` would put them. Source of the format: npm's manual, "package-lock.json".
+A machine without a registry gets the packages as npm publishes them, inside an exported archive. They are
+unpacked to where `npm ci --ignore-scripts` would install them. Source of the format: npm's manual,
+"package-lock.json".
 """
 
 import base64
@@ -18,21 +19,21 @@ from lab.cache import Entry, digest
 from lab.errors import LabError
 from lab.paths import PROJECT
 
-#: What pins Allure and everything below it; a change of either installs it anew.
+#: The files that pin Allure and its dependencies. A change to either reinstalls it.
 PINS = (PROJECT / "reports" / "package.json", PROJECT / "reports" / "package-lock.json")
-#: The archive's folder of packages, each named by the SHA-512 of its file.
+#: Folder of packages in an exported archive, each file named by its SHA-512.
 FOLDER = "npm"
 
 _SECONDS = 600
 
 
 def entry(root: Path) -> Entry:
-    """This version of Allure in the cache, an installation of npm's; keyed by what pins it."""
+    """Return the cache entry of Allure's npm installation, keyed by `PINS`."""
     return Entry(root, "allure", digest(*(pin.read_bytes() for pin in PINS)))
 
 
 def pinned() -> dict[str, str]:
-    """Path of each package below the installation to the SHA-512 of its file, in hex."""
+    """Return the SHA-512 (hex) of each package file by the package's path in the installation."""
     packages: Mapping[str, Mapping[str, str]] = json.loads(PINS[1].read_text(encoding="utf-8"))["packages"]
     return {
         path: base64.b64decode(package["integrity"].removeprefix("sha512-")).hex()
@@ -42,7 +43,10 @@ def pinned() -> dict[str, str]:
 
 
 def download(target: Path, scratch: Path) -> int:
-    """Fetch every pinned package into `target` by npm and return how many; LabError with npm's words."""
+    """Download every pinned package into `target` with npm and return their number.
+
+    Raises LabError with npm's output if npm fails.
+    """
     for pin in PINS:
         shutil.copy(pin, scratch)
     store = scratch / "store"
@@ -61,22 +65,22 @@ def download(target: Path, scratch: Path) -> int:
             check=False, timeout=_SECONDS,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise LabError(f"npm could not be run: {error}") from error
+        raise LabError(f"running npm failed: {error}") from error
     if ran.returncode:
-        raise LabError(f"npm could not fetch Allure: {ran.stderr.strip()[-500:]}")
+        raise LabError(f"npm failed to download Allure: {ran.stderr.strip()[-500:]}")
     target.mkdir(parents=True)
     for sha512 in sorted(set(pinned().values())):
-        # npm's store has each file under the hash of its content.
-        kept = store / "_cacache" / "content-v2" / "sha512" / sha512[:2] / sha512[2:4] / sha512[4:]
-        if kept.exists():
-            shutil.copyfile(kept, target / f"{sha512}.tgz")
+        # npm's cache names each file by the hash of its content.
+        cached = store / "_cacache" / "content-v2" / "sha512" / sha512[:2] / sha512[2:4] / sha512[4:]
+        if cached.exists():
+            shutil.copyfile(cached, target / f"{sha512}.tgz")
     return len(list(target.iterdir()))
 
 
 def install(packages: Path, target: Path) -> None:
     """Unpack the packages into `target`.
 
-    LabError for a file that isn't pinned and for a pinned one that is missing; an optional one may be.
+    Raises LabError for a file that isn't pinned, and if a pinned package that isn't optional is missing.
     """
     wanted = pinned()
     optional = _optional()
@@ -88,7 +92,7 @@ def install(packages: Path, target: Path) -> None:
         if file.exists():
             _unpack(file, target / path)
         elif path not in optional:
-            raise LabError(f"the package for {path} is missing")
+            raise LabError(f"the archive lacks the npm package for {path}; export it again")
 
 
 def _optional() -> set[str]:
@@ -97,7 +101,7 @@ def _optional() -> set[str]:
 
 
 def _unpack(file: Path, target: Path) -> None:
-    """Unpack the files of one package, without the folder that npm puts everything in; links are left out."""
+    """Unpack one package's regular files, stripping npm's top-level folder."""
     with tarfile.open(file) as archive:
         for member in archive:
             name = member.name.partition("/")[2]

@@ -1,11 +1,11 @@
-"""The built lab as one archive, for a site that reaches no registry at all.
+"""Exports and imports the built lab as one archive, for a site that reaches no registry.
 
-An archive comes from elsewhere and is unpacked as root, so nothing of it reaches the cache before it is
-checked: its members by their names and kinds, before a byte is written; then each file by a hash. Wheels,
-npm packages and Debian packages have hashes that this checkout, or Debian's signature, vouches for. What
-was compiled has no such hash: its place is named by this checkout's committed inputs, and its files by the
-archive's own manifest. Who does not trust the way that an archive came compares its SHA-256, which `export`
-prints and `import` takes.
+An archive comes from elsewhere and is unpacked as root, so an import checks all of it before it changes the
+cache. It checks every member's name and type before it writes a byte, and then every file's hash. This
+checkout pins the hashes of wheels and npm packages; Debian's signature covers the Debian packages. Compiled
+programs have no such hash: this checkout's committed inputs determine their folders, and the archive's own
+manifest lists their files. A site that does not trust the archive's transport compares its SHA-256, which
+`export` prints and `import` accepts.
 """
 
 import contextlib
@@ -30,19 +30,22 @@ Say = Callable[[str], None]
 
 WHEELS = "wheels"
 REQUIREMENTS = PROJECT / "requirements.txt"
-#: Members beside the entries of the cache: Debian packages with their indexes, wheels, npm packages.
+#: Members besides cache entries: Debian packages with their indexes, wheels and npm packages.
 _COMPANIONS = re.compile(
     rf"{packages.FOLDER}/[^/]+\.deb"
     rf"|{packages.FOLDER}/{packages.INDEX}/[\w.-]+/(InRelease|[\w.-]+/binary-\w+/Packages)"
     rf"|{WHEELS}/[^/]+\.(whl|tar\.gz|zip)|{allure.FOLDER}/[0-9a-f]{{128}}\.tgz"
 )
-#: Suffix of a folder that an import unpacks into; its name is known to lab.folders.
+#: Name of the folder that an import unpacks into; lab.folders recognises it.
 _STAGING = "import-{}.part"
 _CHUNK = 1 << 20
 
 
 def export_to(file: Path, say: Say) -> None:
-    """Write all that a run needs to `file`, a tar; LabError where the lab isn't built or the file exists."""
+    """Write everything that a run needs to the tar `file`.
+
+    Raises LabError if the lab isn't built, or if the file exists.
+    """
     root = cache_root()
     wanted = plan(root)
     _check_can_export(wanted, file)
@@ -58,9 +61,9 @@ def export_to(file: Path, say: Say) -> None:
                     tar.add(companion, companion.name, filter=_plain)
         file.hardlink_to(part)
     except FileExistsError:
-        raise LabError(f"{file} has come into being meanwhile; name a new file or remove it") from None
+        raise LabError(f"{file} was created by another process; name a new file or remove it") from None
     except OSError as error:
-        raise LabError(f"the archive could not be written: {error}") from error
+        raise LabError(f"writing the archive failed: {error}") from error
     finally:
         part.unlink(missing_ok=True)
     say(f"wrote {file} ({file.stat().st_size / 1e6:.0f} MB), SHA-256 {file_digest(file)}")
@@ -68,24 +71,27 @@ def export_to(file: Path, say: Say) -> None:
 
 def _check_can_export(wanted: Plan, file: Path) -> None:
     if damage := wanted.node.damage():
-        raise LabError(f"the lab is not built, or damaged ({damage}); run `python -m lab build` first")
+        raise LabError(f"the lab is not built or is damaged ({damage}); run `python -m lab build` first")
     if not wanted.built():
         raise LabError("the lab is not built; run `python -m lab build` first")
     if file.exists():
-        raise LabError(f"{file} exists; name a new file or remove it")
+        raise LabError(f"{file} exists already; name a new file or remove it")
     if not file.absolute().parent.is_dir():
-        raise LabError(f"{file.absolute().parent} is no folder; make it first")
+        raise LabError(f"the folder {file.absolute().parent} does not exist; create it first")
 
 
 def import_from(file: Path, say: Say, sha256: str | None = None) -> None:
-    """Take the lab from `file` into the cache; LabError where it is no such archive or does not fit.
+    """Import the lab from `file` into the cache. `sha256` is the file's expected digest.
 
-    Nothing of it is left then, and the cache is as it was. `sha256` is what the file's digest must be.
+    Raises LabError if the file is not an exported archive, or one of another version of the project. The
+    cache is unchanged then.
     """
     if not file.is_file():
-        raise LabError(f"{file} is no file; `python -m lab export FILE` on a built machine writes one")
+        raise LabError(
+            f"{file} is not a file; `python -m lab export FILE` writes one on a machine with a built lab"
+        )
     if sha256 is not None and file_digest(file) != sha256.lower():
-        raise LabError(f"{file} does not have the SHA-256 {sha256}: it is damaged or another archive")
+        raise LabError(f"{file} does not have the SHA-256 {sha256}: it is damaged or a different archive")
     root = folders.cache_place().claim()
     wanted = plan(root)
     members = _checked(file, wanted)
@@ -94,21 +100,21 @@ def import_from(file: Path, say: Say, sha256: str | None = None) -> None:
     with locked(root / "locks" / "import"), contextlib.ExitStack() as undo:
         staging.mkdir(mode=0o700)
         undo.callback(shutil.rmtree, staging, ignore_errors=True)
-        say(f"unpacking {len(members)} files and checking each by its hash")
+        say(f"unpacking {len(members)} files and verifying their hashes")
         digests = _unpack(file, members, staging)
         _check_hashes(digests, _entries(wanted), staging, say)
         _move_in([*_entries(wanted), allure.entry(root)], staging, root)
-    say("taken in and whole; `python -m lab build` now needs no registry")
+    say("imported and verified; `python -m lab build` now needs no registry")
 
 
 def _entries(wanted: Plan) -> list[Entry]:
-    """What a run needs of the cache's entries; the bounded runtime only where the machine does."""
+    """Return the cache entries that a run needs, including the bounded runtime for machines that need it."""
     programs = [wanted.programs[source.name] for source in wanted.sources if source.tools]
     return [wanted.node, *programs, runtime.entry(wanted.root)]
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """A file or folder of root's, without what a cache keeps of its users; what is neither stays behind."""
+    """Give a member owner root and a plain mode. Drop links, devices and a cache's records of its users."""
     if not (member.isfile() or member.isdir()) or Path(member.name).name in (USERS, GLANCE):
         return None
     member.uid = member.gid = 0
@@ -118,7 +124,7 @@ def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 
 def _checked(file: Path, wanted: Plan) -> list[tarfile.TarInfo]:
-    """The files of the archive; LabError for any member that no export writes. Nothing is unpacked."""
+    """Return the archive's files without unpacking. Raises LabError for any member that no export writes."""
     try:
         with tarfile.open(file, "r:") as tar:
             members = tar.getmembers()
@@ -130,7 +136,7 @@ def _checked(file: Path, wanted: Plan) -> list[tarfile.TarInfo]:
     seen: set[str] = set()
     for member in members:
         if refusal := _refusal(member, entries, seen):
-            raise LabError(f"{file}: {refusal}; nothing was taken from it")
+            raise LabError(f"{file}: {refusal}; nothing was imported")
         seen.add(member.name)
     files = [member for member in members if member.isfile()]
     if not any(member.name == f"{entries[0]}/{NODE_ARCHIVE}" for member in files):
@@ -146,7 +152,7 @@ def _refusal(member: tarfile.TarInfo, entries: list[str], seen: set[str]) -> str
         return f"{name} has a mode that no export writes ({member.mode:o})"
     if name.startswith("/") or any(part in ("", ".", "..") for part in name.split("/")):
         return f"{name} leads outside the cache"
-    return f"{name} is in it twice" if name in seen else _unknown(member, entries)
+    return f"{name} occurs twice" if name in seen else _unknown(member, entries)
 
 
 def _unknown(member: tarfile.TarInfo, entries: list[str]) -> str | None:
@@ -155,7 +161,7 @@ def _unknown(member: tarfile.TarInfo, entries: list[str]) -> str | None:
     if any(name == entry or name.startswith(f"{entry}/") for entry in entries):
         return None if member.isdir() or Path(name).name not in (USERS, GLANCE) else f"{name} is not expected"
     if kind in {entry.partition("/")[0] for entry in entries} and re.match(r"[0-9a-f]{16}(/|$)", rest):
-        return f"{name} does not fit this checkout: it was exported from another version of the project"
+        return f"{name} does not match this checkout: it was exported from another version of the project"
     if member.isfile() and not _COMPANIONS.fullmatch(name):
         return f"{name} is not a name that an export writes"
     if member.isdir() and not re.fullmatch(rf"({packages.FOLDER}|{WHEELS}|{allure.FOLDER})(/[\w.-]+)*", name):
@@ -164,7 +170,7 @@ def _unknown(member: tarfile.TarInfo, entries: list[str]) -> str | None:
 
 
 def _unpack(file: Path, members: list[tarfile.TarInfo], staging: Path) -> dict[str, str]:
-    """Write the files below `staging`, as root's and for root to write; the SHA-256 of each, by its name."""
+    """Write the files into `staging`, writable by root only. Return the SHA-256 of each by name."""
     digests = {}
     with tarfile.open(file, "r:") as tar:
         for member in members:
@@ -172,7 +178,7 @@ def _unpack(file: Path, members: list[tarfile.TarInfo], staging: Path) -> dict[s
             target.parent.mkdir(parents=True, exist_ok=True)
             content = tar.extractfile(member)
             if content is None:
-                raise LabError(f"{file}: {member.name} has no content; nothing was taken from it")
+                raise LabError(f"{file}: {member.name} has no content; nothing was imported")
             with content, target.open("xb") as out:
                 digests[member.name] = _copy(content, out)
             target.chmod(0o755 if member.mode & 0o100 else 0o644)
@@ -194,27 +200,27 @@ def _check_hashes(digests: dict[str, str], entries: list[Entry], staging: Path, 
     pinned = set(re.findall(r"--hash=sha256:([0-9a-f]{64})", REQUIREMENTS.read_text()))
     for name, digest in digests.items():
         if name.startswith(f"{WHEELS}/") and digest not in pinned:
-            raise LabError(f"{name} is not a file that requirements.txt pins; nothing was taken in")
+            raise LabError(f"{name} is not a file that requirements.txt pins; nothing was imported")
     if (staging / allure.FOLDER).is_dir():
         allure.entry(staging).make(lambda folder: allure.install(staging / allure.FOLDER, folder), say)
     debs = staging / packages.FOLDER
     if debs.is_dir() and shutil.which("apt-get") is None:
-        say("left out: the Debian packages, since this machine has no apt-get")
+        say("skipped the Debian packages: this machine has no apt-get")
         shutil.rmtree(debs)
     elif debs.is_dir():
         packages.verify(debs)
 
 
 def _check_entry(entry: Entry, digests: dict[str, str]) -> None:
-    """LabError unless the entry has its manifest, and every file in it is listed there with its digest."""
+    """Raise LabError unless the entry has a manifest that lists exactly its files with their digests."""
     manifest = entry.manifest()
     prefix = f"{entry.path.relative_to(entry.root)}/"
-    held = {name.removeprefix(prefix): value for name, value in digests.items() if name.startswith(prefix)}
-    held.pop(MANIFEST, None)
-    if manifest is None or held != manifest:
-        wrong = sorted(set(held.items()) ^ set((manifest or {}).items()))
+    actual = {name.removeprefix(prefix): value for name, value in digests.items() if name.startswith(prefix)}
+    actual.pop(MANIFEST, None)
+    if manifest is None or actual != manifest:
+        wrong = sorted(set(actual.items()) ^ set((manifest or {}).items()))
         raise LabError(
-            f"{prefix}{wrong[0][0] if wrong else MANIFEST} is not what was built; nothing was taken in"
+            f"{prefix}{wrong[0][0] if wrong else MANIFEST} differs from what was built; nothing was imported"
         )
 
 
@@ -238,16 +244,16 @@ def _move_in(entries: list[Entry], staging: Path, root: Path) -> None:
 
 
 def _collect(folder: Path, say: Say) -> None:
-    """Fetch what the machine that imports will install: the engine's packages, wheels, Allure."""
+    """Download what the importing machine will install: the engine's packages, wheels and Allure."""
     for what, collect in (
         ("Debian packages for the engine", _collect_packages),
         ("wheels for the suite", _collect_wheels),
-        ("packages of Allure", _collect_allure),
+        ("npm packages of Allure", _collect_allure),
     ):
         try:
-            say(f"{collect(folder)} {what}")
+            say(f"added {collect(folder)} {what}")
         except LabError as error:
-            say(f"without {what}: {error}")
+            say(f"the archive will lack {what}: {error}")
 
 
 def _collect_packages(folder: Path) -> int:
@@ -284,7 +290,7 @@ def _collect_allure(folder: Path) -> int:
 
 @contextlib.contextmanager
 def _whole(folder: Path) -> Iterator[Path]:
-    """The folder, gone again if the block fails: a part of it is of no use."""
+    """Yield the folder; remove it if the block fails, because a partial one is useless."""
     try:
         yield folder
     except LabError:

@@ -1,4 +1,4 @@
-"""Builds the lab: programs, root file system, node image; a part that is there is used as it is."""
+"""Builds the missing parts of the lab: programs, root file system and node image."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +13,10 @@ from lab.paths import cache_root
 from lab.progress import Progress
 from lab.sources import Source, all_sources
 
-#: Debian packages that building needs on the machine, beside those of the engine; Ubuntu lacks Debian's keys.
+#: Debian packages that a build needs besides the engine's. Ubuntu lacks Debian's keys.
 BUILD_PACKAGES = ("mmdebstrap", "debian-archive-keyring")
 
-#: Seconds that a step takes where this machine has no figure of its own: two cores, empty caches.
+#: Seconds per step, measured on two cores with empty caches; used until this machine has its own figures.
 GUESSES = {
     "engine": 30.0,
     "core": 420.0,
@@ -29,19 +29,19 @@ GUESSES = {
     "load": 12.0,
 }
 
-#: The node image in its entry of the cache.
+#: File name of the node image in its cache entry.
 NODE_ARCHIVE = "node.tar"
 
-#: Builds of one part that stay in the cache and the engine: this one and two more, for a step back.
+#: Builds of one part that pruning keeps: the current one and two older ones to go back to.
 KEPT = 3
 
-#: Room that a first build needs, GiB: programs, compiler cache, module cache, images in the engine.
+#: GiB of disk and memory that a first build needs: programs, compiler cache, module cache, engine images.
 NEEDED_DISK, NEEDED_MEMORY = 20.0, 6.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the lab consists of, every version that it knows, and where each part is or will be."""
+    """The parts of the lab with all known versions, and the cache entry of each, built or not."""
 
     root: Path
     sources: tuple[Source, ...]
@@ -51,11 +51,11 @@ class Plan:
 
     @property
     def image(self) -> str:
-        """The node image's name in the engine."""
+        """Name of the node image in the engine."""
         return node.tag(self.node)
 
     def tools(self) -> dict[str, Path]:
-        """Programs that the machine itself runs, by name; each istioctl as `istioctl-<version>`."""
+        """Return the programs that run on the host, by name; each istioctl is named `istioctl-<version>`."""
         found = {}
         for source in self.sources:
             folder = self.programs[source.name].path
@@ -66,11 +66,11 @@ class Plan:
         return found
 
     def istio(self, version: str) -> Source:
-        """The source of an Istio; StopIteration for a version that none has."""
+        """Return the source of an Istio version. Raises StopIteration for an unknown version."""
         return next(source for source in self.sources if source.versions.get("istio") == version)
 
     def built(self) -> bool:
-        """Whether nothing has to be built: the tools and the node image are whole in the cache."""
+        """Return whether the tools and the node image are intact in the cache and need no build."""
         tools_whole = all(
             self.programs[source.name].damage(*names) is None
             for source in self.sources
@@ -79,13 +79,13 @@ class Plan:
         return tools_whole and self.node.damage_at_a_glance(NODE_ARCHIVE) is None
 
     def use(self) -> None:
-        """Keep every part from being pruned until this process ends."""
+        """Protect every part from pruning until this process ends."""
         for entry in (*self.programs.values(), self.rootfs, self.node):
             entry.use()
 
 
 def plan(root: Path | None = None) -> Plan:
-    """The plan of the lab; LabError for a source that can't be read."""
+    """Return the lab's plan. Raises LabError for an unreadable source."""
     root = root or cache_root()
     sources = tuple(all_sources().values())
     entries = {source.name: programs.entry(source, root) for source in sources}
@@ -93,11 +93,13 @@ def plan(root: Path | None = None) -> Plan:
 
 
 def build() -> Plan:
-    """Make all of the lab ready to run, the engine with the node image in it included.
+    """Build what is missing, start an engine if none is running, and load the node image into it.
 
-    Raises LabError for what a person can mend: too little room, no root, a registry that does not answer, a
-    program that does not compile.
+    Raises LabError for problems that the user can fix: too little disk or memory, no root, a registry that
+    does not answer, a program that does not compile.
     """
+    # Every run needs root for its firewall rules: say so before minutes of building.
+    host.require_root("build the lab and to keep its packets on this machine")
     folders.check()
     wanted = plan()
     folders.cache_place().claim()
@@ -118,13 +120,13 @@ def _build_missing(wanted: Plan, progress: Progress) -> None:
         source.name: GUESSES.get(source.name, 300.0 if (source.folder / "go.mod").exists() else 5.0)
         for source in missing
     }
-    for name, there in (("rootfs", wanted.rootfs.damage() is None), ("node", False), ("load", False)):
-        if not there:
+    for name, is_built in (("rootfs", wanted.rootfs.damage() is None), ("node", False), ("load", False)):
+        if not is_built:
             steps[name] = GUESSES[name]
     progress.expect(steps)
     packages.ensure(list(BUILD_PACKAGES), progress.say)
-    # The root file system waits for the network and the compiler for the processor: side by side. The engine
-    # comes first, so that a machine that can't run one is told before minutes of building.
+    # The root file system is network-bound and the compiler CPU-bound, so they run in parallel. The engine
+    # comes first so that a machine that can't run one fails at once and not after minutes of building.
     running = engine.ensure(progress.say)
     with ThreadPoolExecutor(2) as pool:
         debian = pool.submit(_build_rootfs, wanted, progress)
@@ -133,13 +135,13 @@ def _build_missing(wanted: Plan, progress: Progress) -> None:
             for part in (debian, compiled):
                 part.result()
         except BaseException:
-            # An interrupt or one half's failure: the other half would be waited for, minutes long.
+            # On an interrupt or a failure in one thread, the pool would wait minutes for the other.
             environment.end_children()
             raise
-    with progress.step("node", "node image: containers' images unpacked inside it") as tell:
+    with progress.step("node", "node image with unpacked container images") as update:
         folders = {source.name: wanted.programs[source.name].path for source in wanted.sources}
         wanted.node.make(
-            lambda folder: node.build(folder, running, wanted.sources, folders, wanted.rootfs.path, tell),
+            lambda folder: node.build(folder, running, wanted.sources, folders, wanted.rootfs.path, update),
             progress.say,
         )
     for kind in (*folders, "rootfs", "node"):
@@ -149,25 +151,25 @@ def _build_missing(wanted: Plan, progress: Progress) -> None:
 def _build_rootfs(wanted: Plan, progress: Progress) -> None:
     if wanted.rootfs.damage() is None:
         return
-    with progress.step("rootfs", "Debian root file system of the node"):
+    with progress.step("rootfs", "the node's Debian root file system"):
         wanted.rootfs.make(rootfs.build, progress.say)
 
 
 def _build_programs(wanted: Plan, missing: Sequence[Source], progress: Progress) -> None:
     for source in missing:
-        with progress.step(source.name, source.title) as tell:
-            wanted.programs[source.name].make(partial(programs.build, source, tell=tell), progress.say)
+        with progress.step(source.name, source.title) as update:
+            wanted.programs[source.name].make(partial(programs.build, source, update=update), progress.say)
 
 
 def _load(wanted: Plan, running: Engine, progress: Progress) -> None:
-    """Put the node image into the engine unless it is there."""
+    """Load the node image into the engine unless the engine has it."""
 
     def load_archive() -> None:
         if damage := wanted.node.damage(NODE_ARCHIVE):
-            progress.say(f"the cached node image is damaged ({damage}); building it again")
+            progress.say(f"the cached node image is damaged ({damage}); rebuilding it")
             wanted.node.forget()
             _build_missing(wanted, progress)
-        with progress.step("load", "node image into the engine"):
+        with progress.step("load", "loading the node image into the engine"):
             running.docker("load", "--quiet", "--input", str(wanted.node.path / NODE_ARCHIVE))
 
     with locked(wanted.root / "locks" / "load"):

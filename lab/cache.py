@@ -1,9 +1,9 @@
-"""What was built, kept outside the checkout: one folder for each entry, keyed by committed inputs.
+"""The cache of build results, outside the checkout: one folder per entry, keyed by committed inputs.
 
-An entry appears whole or not at all (it is made beside its place and renamed), it carries the
-SHA-256 of every file in it, and one build at a time makes it (an advisory lock that dies with its owner).
-Several checkouts share a cache: an entry is in use while a process holds it, and each checkout that has used
-it is recorded, so that pruning takes nothing away from a run or from another checkout.
+An entry appears atomically: it is built in a neighbouring folder and then renamed. A manifest records the
+SHA-256 of every file. An advisory lock, which the kernel releases when its owner dies, limits an entry to one
+build at a time. Several checkouts share a cache. A process locks the entries that it uses, and each entry
+records the checkouts that have used it, so that pruning removes nothing that a run or another checkout needs.
 """
 
 import fcntl
@@ -15,24 +15,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from lab.folders import remove_tree
 from lab.paths import PROJECT, checkout
 
 MANIFEST = "manifest.json"
-#: Suffix of an entry in the making; prefix of the lock that those who use an entry share.
+#: Suffix of an entry that is being built; prefix of the shared lock that an entry's users hold.
 PART, USE = ".part", "use-"
-#: Folder of an entry with an empty file for each checkout that has used it; folder of the cache that says
-#: where each of these checkouts is.
+#: Folder in an entry with an empty file for each checkout that has used it; folder in the cache that records
+#: the path of each such checkout.
 USERS, OWNERS = "users", "owners"
-#: File of an entry with the size and time of a large file when that was found whole.
+#: File in an entry that records the size and time of a large file when it was last verified.
 GLANCE = "glance"
 
-#: Locks of the entries that this process uses, held until it ends.
+#: Open locks of the entries that this process uses; it holds them until it ends.
 _IN_USE: dict[Path, int] = {}
 
 
 def digest(*parts: str | bytes) -> str:
-    """Hex SHA-256 of the parts, each with its length, so that no two lists of parts share one."""
+    """Return the hex SHA-256 of the parts. Each is hashed with its length, so that different lists differ."""
     total = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -41,28 +43,27 @@ def digest(*parts: str | bytes) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Hex SHA-256 of a file's content; OSError where it can't be read."""
+    """Return the hex SHA-256 of a file. Raises OSError if it can't be read."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def tree_digest(folder: Path) -> str:
-    """Hex SHA-256 of the names and contents of all files below a folder."""
+    """Return the hex SHA-256 of the names and contents of all files in a folder, recursively."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return digest(*(part for path in files for part in (str(path.relative_to(folder)), path.read_bytes())))
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive advisory lock on a file; the kernel releases it when its owner dies."""
+    """Hold an exclusive advisory lock on a file. The kernel releases it when its owner dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    with FileLock(path):
         yield
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the advisory lock on a file, which need not exist."""
+    """Return whether a process holds the advisory lock on a file, which need not exist."""
     try:
         with path.open("r") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -75,7 +76,7 @@ def is_locked(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that was built: `kind` and `key` name it, `path` holds its files and manifest."""
+    """One cache entry, named by `kind` and `key`. `path` is the folder of its files and manifest."""
 
     root: Path
     kind: str
@@ -86,7 +87,7 @@ class Entry:
         return self.root / self.kind / self.key[:16]
 
     def manifest(self) -> dict[str, str] | None:
-        """File name to SHA-256, or None where there is no whole entry."""
+        """Return the SHA-256 of each file by name, or None if there is no complete entry."""
         try:
             loaded = json.loads((self.path / MANIFEST).read_text())
         except (OSError, ValueError):
@@ -96,7 +97,7 @@ class Entry:
         )
 
     def use(self) -> None:
-        """Keep the entry from being pruned until this process ends, and record the checkout that uses it."""
+        """Protect the entry from pruning until this process ends, and record this checkout as a user."""
         lock = self._use_lock
         if lock not in _IN_USE:
             lock.parent.mkdir(parents=True, exist_ok=True)
@@ -113,22 +114,22 @@ class Entry:
         return self.root / "locks" / f"{USE}{self.kind}-{self.key[:16]}"
 
     def damage(self, *names: str) -> str | None:
-        """What is wrong with the entry (with the named files only, or all of them); None when it is whole."""
+        """Verify the named files, or all of them. Return what is wrong, or None if they are intact."""
         manifest = self.manifest()
         if manifest is None:
             return "not built"
         for name in names or manifest:
             try:
                 if name not in manifest or file_digest(self.path / name) != manifest[name]:
-                    return f"{name} is not what was built"
+                    return f"{name} differs from what was built"
             except OSError as error:
                 return f"{name} can't be read: {error.strerror}"
         return None
 
     def damage_at_a_glance(self, name: str) -> str | None:
-        """As `damage`, but a file is read only if its size or time has changed since it was last found whole.
+        """Verify one file like `damage`, but only if its size or time changed since the last verification.
 
-        For files of gigabytes that are looked at in every run.
+        Every run checks this for files of several gigabytes.
         """
         seen = self.path / GLANCE
         try:
@@ -144,11 +145,11 @@ class Entry:
         return None
 
     def forget(self) -> None:
-        """Let the entry count as not built, so that the next `make` makes it."""
+        """Mark the entry as not built, so that the next `make` rebuilds it."""
         (self.path / MANIFEST).unlink(missing_ok=True)
 
     def make(self, build: Callable[[Path], None], say: Callable[[str], None], *names: str) -> Path:
-        """The entry's folder: as it is when whole (as far as `names` go), else made by `build(folder)`."""
+        """Return the entry's folder, calling `build(folder)` first unless the files in `names` are intact."""
         with locked(self.root / "locks" / f"{self.kind}-{self.key[:16]}"):
             damage = self.damage(*names)
             if damage is None:
@@ -159,7 +160,7 @@ class Entry:
                 remove_tree(work)
             work.mkdir(parents=True)
             if self.path.exists():
-                say(f"{self.kind}/{self.key[:16]}: {damage}; building it again")
+                say(f"{self.kind}/{self.key[:16]}: {damage}; rebuilding it")
                 remove_tree(self.path)
             build(work)
             files = {
@@ -173,43 +174,43 @@ class Entry:
 
 
 def prune(root: Path, kind: str, keep: int) -> list[Path]:
-    """Remove all but the `keep` entries of a kind that this checkout used last; the folders that went.
+    """Remove all entries of a kind except the `keep` most recently used. Return the removed folders.
 
-    An entry that a process uses, or that another checkout of this machine has used, stays.
+    Spares entries that a process uses and entries that another checkout on this machine has used.
     """
     manifests = (root / kind).glob(f"*/{MANIFEST}")
     found = sorted(manifests, key=lambda path: path.stat().st_mtime, reverse=True)
     mine = [manifest.parent for manifest in found if not _others(root, manifest.parent)]
-    gone = []
+    removed = []
     for folder in mine[keep:]:
         if not is_locked(root / "locks" / f"{USE}{kind}-{folder.name}"):
             remove_tree(folder)
-            gone.append(folder)
-    return gone
+            removed.append(folder)
+    return removed
 
 
 def remove_parts(root: Path) -> list[Path]:
-    """Remove what killed builds and imports have left half made; the folders that went.
+    """Remove the partial folders of killed builds and imports. Return the removed folders.
 
-    What is being made now stays.
+    Spares builds and imports that are in progress.
     """
-    gone = []
+    removed = []
     if not is_locked(root / "locks" / "import"):
         for staging in sorted(root.glob(f"import-*{PART}")):
             remove_tree(staging)
-            gone.append(staging)
+            removed.append(staging)
     for part in sorted(root.glob(f"*/*{PART}")):
         if is_locked(root / "locks" / f"{part.parent.name}-{part.name.removesuffix(PART)}"):
             continue
         remove_tree(part)
-        gone.append(part)
+        removed.append(part)
         if not any(part.parent.iterdir()):
             part.parent.rmdir()
-    return gone
+    return removed
 
 
 def _record_checkout(root: Path) -> Path:
-    """The record of this checkout in the cache, a file with its path in it."""
+    """Return this checkout's record in the cache, a file that contains its path; create it if missing."""
     record = root / OWNERS / checkout()
     if not record.exists():
         record.parent.mkdir(parents=True, exist_ok=True)
@@ -218,7 +219,7 @@ def _record_checkout(root: Path) -> Path:
 
 
 def _others(root: Path, folder: Path) -> list[str]:
-    """Other checkouts that have used an entry and are still on this machine."""
+    """Return the other checkouts that have used an entry and still exist on this machine."""
     users = [path.name for path in (folder / USERS).glob("*")]
     return [user for user in users if user != checkout() and not _is_gone(root, user)]
 

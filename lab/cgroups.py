@@ -1,7 +1,7 @@
-"""Containers that can't be killed because a part of them is frozen.
+"""Thaws frozen containers that would otherwise block the removal of a node.
 
-A runtime in a node freezes a new container for a moment. A node that is killed in that moment leaves it
-frozen, what is frozen takes no signal, and the node's first process waits for it.
+A node's runtime briefly freezes each new container. If the node is killed in that moment, the container
+stays frozen. Frozen processes ignore signals, and the node's init process waits for them.
 """
 
 from pathlib import Path
@@ -10,9 +10,9 @@ ROOT = Path("/sys/fs/cgroup")
 
 
 def thaw(container: str, root: Path = ROOT) -> int:
-    """Thaw what is frozen in a container, by its whole id; gives how many groups of processes were."""
+    """Thaw a container's frozen cgroups and return how many there were. `container` is the full id."""
     thawed = 0
-    # Of the first version of cgroups, then of the second.
+    # cgroup v1, then v2.
     for name, frozen, free in (("freezer.state", "FROZEN", "THAWED"), ("cgroup.freeze", "1", "0")):
         for file in root.rglob(name):
             if any(container in part for part in file.parts) and file.read_text().strip() == frozen:

@@ -1,4 +1,4 @@
-"""Finds and removes what this checkout made, also after a kill -9; the cache stays unless asked for."""
+"""Removes everything that this checkout created, even after a kill -9; keeps the cache by default."""
 
 import re
 from collections.abc import Callable
@@ -8,22 +8,22 @@ from lab.paths import LABEL, OWNER_LABEL, owner
 
 Say = Callable[[str], None]
 
-#: The name that an engine gives to a volume that nobody named.
+#: The name that an engine generates for an unnamed volume.
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 
 
 def clean(say: Say, *, built: bool = False) -> None:
-    """Remove clusters, networks, images and the lab's engine; then, with `built`, what was built.
+    """Remove clusters, networks, images and the lab's engine; with `built`, remove the cache too.
 
-    Only what this checkout made is removed. A run that goes on keeps its cluster, and the lab's own engine
-    stays while such a run needs it or something is in it that this checkout did not make. An engine that
-    was there before keeps running. LabError, with nothing removed, where a folder that the environment
-    names is not the lab's.
+    Removes only what this checkout created. A run in progress keeps its cluster. The lab's own engine stays
+    while such a run needs it or it holds anything that this checkout did not create. An engine that the lab
+    did not start keeps running. Raises LabError and removes nothing if a folder named by the environment is
+    not the lab's.
     """
     _check_folders()
     busy = sorted(runs.busy())
     for run in busy:
-        say(f"left: a run is using the cluster {run} now")
+        say(f"kept cluster {run}: a run is using it")
     others: list[str] = []
     running = [found for found, refusal in engine.survey() if found is not None and refusal is None]
     for each in running:
@@ -32,17 +32,17 @@ def clean(say: Say, *, built: bool = False) -> None:
             say(f"removed node image {image}")
         if each.own:
             others += _of_others(each)
-    # Without an engine too: one that was killed has left bridges and rules on the machine.
-    kept = {run for each in running for run in network.runs_of_this_lab(each)}
-    firewall.sweep(keep=kept | ({firewall.ENGINE} if any(each.own for each in running) else set()))
+    # Sweep even without an engine: a killed engine leaves bridges and rules on the machine.
+    remaining = {run for each in running for run in network.runs_of_this_lab(each)}
+    firewall.sweep(keep=remaining | ({firewall.ENGINE} if any(each.own for each in running) else set()))
     if needed := sorted({*busy, *others, *(["a build"] if _is_building() else [])}):
-        say(f"left: the lab's own engine, which may be needed by {', '.join(needed)}")
+        say(f"kept the lab's own engine: it may still be in use by {', '.join(needed)}")
     else:
         engine.stop_own(say)
     _remove_half_made(say)
     if built:
         folders.cache_place().remove(say)
-        say("removed what was built")
+        say("removed the cache")
 
 
 def _check_folders() -> None:
@@ -53,12 +53,12 @@ def _check_folders() -> None:
 
 
 def _of_others(running: engine.Engine) -> list[str]:
-    """Names of what this checkout did not make in an engine: networks, containers and volumes."""
-    whose = f'{{{{.Label "{OWNER_LABEL}"}}}}'
+    """Return the names of an engine's networks, containers and volumes that this checkout did not create."""
+    label_of_owner = f'{{{{.Label "{OWNER_LABEL}"}}}}'
     listings = (
-        ("network", "ls", "--filter=type=custom", f"--format={{{{.Name}}}}\t{whose}"),
-        ("ps", "--all", f"--format={{{{.Names}}}}\t{whose}"),
-        ("volume", "ls", f"--format={{{{.Name}}}}\t{whose}"),
+        ("network", "ls", "--filter=type=custom", f"--format={{{{.Name}}}}\t{label_of_owner}"),
+        ("ps", "--all", f"--format={{{{.Names}}}}\t{label_of_owner}"),
+        ("volume", "ls", f"--format={{{{.Name}}}}\t{label_of_owner}"),
     )
     lines = [line for listing in listings for line in running.docker(*listing).stdout.splitlines()]
     named = [name for name, label in (line.split("\t") for line in lines) if label != owner()]
@@ -66,7 +66,10 @@ def _of_others(running: engine.Engine) -> list[str]:
 
 
 def remove_leftovers(running: engine.Engine, say: Say) -> None:
-    """Remove this checkout's networks, kind's nodes on them, and what a build left; LabError if one stays."""
+    """Remove this checkout's networks with their kind nodes, and containers that a build left.
+
+    Raises LabError if the engine fails to remove one.
+    """
     busy = set(runs.busy())
     network.remove_all(running, say, keep=busy)
     mine = f"--filter=label={OWNER_LABEL}={owner()}"
@@ -77,22 +80,22 @@ def remove_leftovers(running: engine.Engine, say: Say) -> None:
             running.docker("rm", "--force", "--volumes", container)
             say(f"removed container {container}")
     for folder in runs.known():
-        # A kept cluster's folder says that it is kept; without the cluster that is no longer so.
+        # The folder of a kept cluster records the cluster, which is gone by now.
         if folder.name not in busy and runs.is_mine(folder):
             runs.remove(folder)
 
 
 def _is_building() -> bool:
-    """Whether a process is making an entry of the cache now."""
+    """Return whether any process is building a cache entry now."""
     locks = (folders.cache_place().path / "locks").glob("*")
     return any(cache.is_locked(lock) for lock in locks if not lock.name.startswith(cache.USE))
 
 
 def _remove_half_made(say: Say) -> None:
-    """Remove what killed processes left half-made: temporary folders, entries of the cache, imports."""
-    gone = scratch.remove_leftovers()
+    """Remove what killed processes left behind: temporary folders, partial cache entries and imports."""
+    removed = scratch.remove_leftovers()
     place = folders.cache_place()
     if place.is_ours():
-        gone += cache.remove_parts(place.path)
-    for path in gone:
-        say(f"removed {path}, which a killed run left")
+        removed += cache.remove_parts(place.path)
+    for path in removed:
+        say(f"removed {path}, left by a killed run")

@@ -1,7 +1,7 @@
-"""The processes of the lab's own engine: one containerd, one dockerd, all they own below one folder.
+"""Starts and ends the lab's own engine: one containerd and one dockerd, with all their files in one folder.
 
-They are told apart from any other engine's by the folder in their command line, never by a stored pid: a pid
-can be somebody else's after a kill.
+The folder in their command lines identifies the processes. A stored pid would not: after a kill it may belong
+to another process.
 """
 
 import contextlib
@@ -22,12 +22,12 @@ from lab.errors import LabError
 from lab.folders import mounts_below
 from lab.paths import state_root
 
-#: Seconds for a daemon to say that it is ready, and to end after it was asked to.
+#: Seconds to wait for a daemon's READY message, and for its end after a signal.
 _READY = 60.0
 _ENDING = 20.0
 
-#: Where an engine mounts, below its place: storage drivers' layers, containers' shared memory, network
-#: namespaces, and the root file systems of containerd's tasks. Seen with Docker 20.10 and 28.
+#: Paths in the engine's folder where it mounts: storage drivers' layers, containers' shared memory, network
+#: namespaces and the root file systems of containerd's tasks. Observed with Docker 20.10 and 28.
 _ENGINES_MOUNT = re.compile(
     r"data/overlay2(/[^/]+/merged)?|data/(fuse-overlayfs|btrfs|zfs|vfs|aufs|devicemapper)(/.+)?"
     r"|data/containers/[^/]+/mounts/[^/]+|exec/netns/[^/]+|data/plugins/[^/]+/.+"
@@ -40,7 +40,7 @@ _MNT_DETACH = 2
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Every path of the own engine, below one folder."""
+    """The paths of the lab's own engine, all in one folder."""
 
     root: Path
 
@@ -56,7 +56,7 @@ class Place:
 
     @property
     def runtime(self) -> Path:
-        """The bounded runtime, where it is needed."""
+        """The bounded runtime, on machines that need it."""
         return self.root / "bin" / "runc-bounded"
 
     @property
@@ -71,32 +71,31 @@ class Place:
 
     @property
     def cgroup(self) -> str:
-        """The control group above all of this engine's containers, named after the folder."""
+        """The parent cgroup of all of this engine's containers, named after the folder."""
         return "istio-lab-" + hashlib.sha256(str(self.root).encode()).hexdigest()[:8]
 
 
 def place() -> Place:
-    """The own engine's place on this machine; raises LabError if its sockets' names would be too long."""
+    """Return the paths of the lab's own engine. Raises LabError if a socket's path would be too long."""
     found = Place(state_root().resolve())
     if len(str(found.containerd_socket)) + len(".ttrpc") > _LONGEST_SOCKET:
         raise LabError(
-            f"ISTIO_LAB_STATE={found.root} is too long for a socket's name: choose a shorter folder"
+            f"ISTIO_LAB_STATE={found.root} is too long for a Unix socket's path: choose a shorter one"
         )
     return found
 
 
 def running(where: Place) -> list[int]:
-    """Pids of this place's dockerd and containerd, in the order in which to end them."""
+    """Return the pids of this engine's dockerd and containerd, in the order in which to end them."""
     marks = (("dockerd", f"--data-root={where.root}/data"), ("containerd", f"--root={where.root}/containerd"))
     return [pid for name, mark in marks for pid in _pids() if _is(pid, name, mark)]
 
 
 def start(where: Place, *, bounded: bool, bridge: str | None) -> None:
-    """Start containerd and dockerd, detached, and return when both have said that they are ready.
+    """Start containerd and dockerd detached, and return when both have reported that they are ready.
 
-    `bridge` is an interface for the engine's default network; None for an engine without one.
-
-    Raises LabError with the log's last lines if one ends or stays silent. Needs root.
+    `bridge` is the interface of the engine's default network, or None for an engine without one. Needs root.
+    Raises LabError with the log's last lines if a daemon ends or does not report within 60 s.
     """
     for folder in ("run", "bin", "log", "data", "containerd", "exec", "containerd-run", "config"):
         (where.root / folder).mkdir(parents=True, exist_ok=True)
@@ -115,8 +114,8 @@ def start(where: Place, *, bounded: bool, bridge: str | None) -> None:
         where.containerd_log,
     )
     runtime = ["--add-runtime", f"bounded={where.runtime}", "--default-runtime=bounded"] if bounded else []
-    # No forwarding and no firewall rule of the engine's own: nothing on the machine changes, other engines'
-    # rules among it. Published ports are served by docker-proxy, which needs none of them.
+    # The engine changes no forwarding and no firewall rules, so that it can't disturb another engine.
+    # docker-proxy serves published ports and needs neither.
     _spawn(
         [
             "dockerd",
@@ -143,9 +142,9 @@ def start(where: Place, *, bounded: bool, bridge: str | None) -> None:
 
 
 def end(where: Place, sign: signal.Signals = signal.SIGTERM) -> None:
-    """End this place's daemons and whatever still runs in its control group; idempotent.
+    """End this engine's daemons and every process left in its cgroup. Idempotent.
 
-    With SIGKILL the engine stops no container in order: quick, for where its data goes too.
+    With SIGKILL the engine does not stop its containers in order, which is faster if its data goes too.
     """
     for pid in running(where):
         end_process(pid, sign)
@@ -156,9 +155,9 @@ def end(where: Place, sign: signal.Signals = signal.SIGTERM) -> None:
 
 
 def sweep(where: Place) -> None:
-    """Unmount what the engine mounted; remove its control groups and sockets; idempotent.
+    """Unmount the engine's mounts and remove its cgroups and sockets. Idempotent.
 
-    Only for a place whose daemons have ended. What somebody else mounted below the place stays mounted.
+    Call it only after the daemons have ended. Other mounts in the engine's folder stay.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     for mounted in reversed(_mounts(where)):
@@ -169,29 +168,29 @@ def sweep(where: Place) -> None:
             inner.rmdir()
         folder.rmdir()
     for container in (where.root / "data" / "containers").glob("*"):
-        # containerd's shims listen outside its folders, under names made like this, left by a kill.
+        # containerd's shims listen on sockets with these names outside its folders; a kill leaves them.
         name = hashlib.sha256(f"{where.containerd_socket}/moby/{container.name}".encode()).hexdigest()
         Path("/run/containerd/s", name).unlink(missing_ok=True)
 
 
 def log_tail(log: Path, lines: int = 12) -> str:
-    """The last lines of a daemon's log, for an error's text."""
+    """Return the last lines of a daemon's log, for an error message."""
     with contextlib.suppress(FileNotFoundError):
         return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
     return "(no log)"
 
 
 def _spawn(command: Sequence[str], log: Path) -> None:
-    """Start a daemon in a session of its own and wait for its systemd-style READY message."""
+    """Start a daemon in its own session and wait for its READY message in systemd's protocol."""
     program = shutil.which(command[0], path=_path())
     if program is None:
         raise LabError(f"{command[0]} is not installed")
-    told = log.parent.parent / "run" / f"{command[0]}.notify"
-    told.unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear, log.open("wb") as out:
-        ear.bind(str(told))
-        environment = {"PATH": _path(), "NOTIFY_SOCKET": str(told), "HOME": "/root", "LC_ALL": "C.UTF-8"}
-        # An image that is missing is missing: no registry is asked for it, and no resolver for the registry.
+    notify = log.parent.parent / "run" / f"{command[0]}.notify"
+    notify.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener, log.open("wb") as out:
+        listener.bind(str(notify))
+        environment = {"PATH": _path(), "NOTIFY_SOCKET": str(notify), "HOME": "/root", "LC_ALL": "C.UTF-8"}
+        # The unreachable proxy makes the engine fail a pull at once, without a DNS or registry request.
         environment |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
         process = subprocess.Popen(
             [program, *command[1:]],
@@ -202,30 +201,30 @@ def _spawn(command: Sequence[str], log: Path) -> None:
             cwd="/",
             start_new_session=True,
         )
-        ready = _ready(ear, process.pid)
-        told.unlink(missing_ok=True)
+        ready = _ready(listener, process.pid)
+        notify.unlink(missing_ok=True)
         if not ready:
             process.kill()
             process.wait()
-            raise LabError(f"{command[0]} did not start; its last words ({log}):\n{log_tail(log)}")
-        # It outlives this command by design; without a code, Popen would warn about it at exit.
+            raise LabError(f"{command[0]} did not start; the last lines of {log}:\n{log_tail(log)}")
+        # The daemon outlives this command by design. Without a return code, Popen would warn at exit.
         process.returncode = 0
 
 
-def _ready(ear: socket.socket, pid: int) -> bool:
+def _ready(listener: socket.socket, pid: int) -> bool:
     pidfd = os.pidfd_open(pid)
     try:
         poll = select.poll()
-        poll.register(ear, select.POLLIN)
+        poll.register(listener, select.POLLIN)
         poll.register(pidfd, select.POLLIN)
-        heard = dict(poll.poll(_READY * 1000))
-        return ear.fileno() in heard and b"READY=1" in ear.recv(4096)
+        events = dict(poll.poll(_READY * 1000))
+        return listener.fileno() in events and b"READY=1" in listener.recv(4096)
     finally:
         os.close(pidfd)
 
 
 def end_process(pid: int, sign: signal.Signals) -> None:
-    """Signal one process and wait for its end; a SIGKILL follows what does not help."""
+    """Signal one process and wait for its end; send SIGKILL if it does not end within 20 s."""
     with contextlib.suppress(ProcessLookupError):
         pidfd = os.pidfd_open(pid)
         try:
@@ -265,7 +264,7 @@ def _shims(where: Place) -> list[int]:
 
 
 def members(where: Place) -> list[int]:
-    """Pids of every process in this place's containers, and of nothing else."""
+    """Return the pids of all processes in this engine's containers."""
     lists = [file for folder in _cgroups(where) for file in folder.rglob("cgroup.procs")]
     return sorted({int(pid) for file in lists for pid in file.read_text().split()})
 
@@ -276,17 +275,17 @@ def _cgroups(where: Place) -> list[Path]:
 
 
 def foreign_mounts(where: Place) -> list[Path]:
-    """Mount points below the place that no engine makes."""
+    """Return the mount points in the engine's folder that an engine does not create."""
     return [point for point in mounts_below(where.root) if point not in _mounts(where)]
 
 
 def _mounts(where: Place) -> list[Path]:
-    """Mount points that an engine makes below the place, in the order in which they were made."""
+    """Return the mount points that an engine creates in its folder, in the order of creation."""
     return [
         point
         for point in mounts_below(where.root)
         if _ENGINES_MOUNT.fullmatch(str(point.relative_to(where.root)))
-        # The engine mounts its data on itself; a disk that somebody mounted there is another device.
+        # The engine bind-mounts its data folder on itself; a disk that the user mounted is another device.
         or (point == where.root / "data" and point.stat().st_dev == where.root.stat().st_dev)
     ]
 

@@ -1,4 +1,4 @@
-"""What a built lab is, for whoever runs a cluster on it: paths, names, versions, what stands in for what."""
+"""Describes a built lab to its callers: paths, names, versions and stand-ins."""
 
 import os
 import shlex
@@ -11,46 +11,48 @@ from lab.build import Plan, plan
 from lab.errors import LabError
 from lab.sources import versions_of
 
-#: What the lab has in another form than a published Istio; every report made on the lab lists these.
+#: How the lab differs from a published Istio. Every report of a run on the lab lists these sentences.
 STAND_INS = (
-    "Envoy is the upstream build from PyPI, without Istio's own filters (stats, metadata exchange, ALPN).",
-    "istio_requests_total, durations and sizes come from Envoy's stats access logger, set by an EnvoyFilter.",
-    "While a mesh is upgraded, requests are counted that were answered with 404, and no others.",
-    "What a proxy can't know of its peer travels in x-lab-* headers that the receiving proxy takes off.",
-    "Kubernetes, etcd, CoreDNS, Prometheus, kind and Istio are compiled from their Go modules, all alike.",
-    "Kiali and Jaeger are compiled with the same dependencies, without console and user interface.",
-    "Some of their dependencies are newer than in the published programs, for the same reason.",
-    "kube-proxy runs as a unit of the node; CoreDNS asks no one outside the cluster.",
-    "containerd, runc, CNI plugins, nginx and Python are Debian's.",
+    "Envoy is the upstream build from PyPI and lacks Istio's own filters (stats, metadata exchange, ALPN).",
+    "Envoy's stats access logger emits istio_requests_total, durations and sizes; an EnvoyFilter sets it up.",
+    "During a mesh upgrade, request metrics count only the requests that the suite marks, answered with 404.",
+    "Proxies exchange peer metadata in x-lab-* headers; the receiving proxy removes them.",
+    "Kubernetes, etcd, CoreDNS, Prometheus, kind and Istio are compiled together from their Go modules.",
+    "Kiali and Jaeger are compiled with the same dependencies and without their web interfaces.",
+    "Because they share dependencies, some of these are newer than in the published programs.",
+    "kube-proxy runs as a systemd unit on the node; CoreDNS forwards no queries outside the cluster.",
+    "containerd, runc, the CNI plugins, nginx and Python are Debian packages.",
 )
 
-#: Added to these where --envoy-version names one.
-FOREIGN_ENVOY = "Every proxy runs Envoy {}, as asked for, and not the Envoy of its Istio's release line."
+#: Added to the stand-ins when --envoy-version names an Envoy.
+FOREIGN_ENVOY = (
+    "Every proxy runs Envoy {}, set by --envoy-version, instead of the Envoy of its Istio release."
+)
 
-#: Systems of the article that the lab doesn't have, and why: what needs one is skipped with this reason.
-LACKS = {"grafana": "Grafana is in none of the package registries that the lab is built from"}
+#: Systems from the article that the lab lacks, each with the reason; tests that need one skip with it.
+LACKS = {"grafana": "no package registry that the lab is built from publishes Grafana"}
 
 
 @dataclass(frozen=True)
 class Release:
-    """One Istio of the lab, with the Envoy that its proxies run."""
+    """One Istio version of the lab and the Envoy that its proxies run."""
 
     istio_version: str
     envoy_version: str
     istioctl: Path
-    #: The folder with its dashboards for Grafana.
+    #: Folder of its Grafana dashboards.
     dashboards: Path
-    #: The folder with its release notes, a YAML file for each change: its own and those of versions before.
+    #: Folder of its release notes, one YAML file per change, for this version and earlier ones.
     release_notes: Path
-    #: What Istio's value global.proxy.image must say.
+    #: The value to set for Istio's global.proxy.image.
     proxy_image: str
-    #: What can't be had with this Istio and this Envoy, each with the reason.
+    #: What this pair of Istio and Envoy does not support, each with the reason.
     lacks: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class LabDescription:
-    """A built lab: its programs, the node image's name, and the environment that reaches the engine."""
+    """A built lab: its programs, its node image and the environment for reaching its engine."""
 
     istio_version: str
     kubernetes_version: str
@@ -60,30 +62,31 @@ class LabDescription:
     kind: Path
     kubectl: Path
     istioctl: Path
-    #: The folder with this Istio's dashboards for Grafana.
+    #: Folder of this Istio's Grafana dashboards.
     dashboards: Path
     engine: engine.Engine
     environment: Mapping[str, str] = field(repr=False)
-    #: Every Istio that the node image has, by version, the one above included.
+    #: Every Istio in the node image by version, including `istio_version`.
     releases: Mapping[str, Release]
     stand_ins: tuple[str, ...] = STAND_INS
     lacks: Mapping[str, str] = field(default_factory=LACKS.copy)
 
 
 def available_istio_versions() -> list[str]:
-    """The Istio versions that `--istio-version` may name on this distribution."""
+    """Return the Istio versions that `--istio-version` accepts on this distribution."""
     return versions_of("istio")
 
 
 def available_envoy_versions() -> list[str]:
-    """The Envoy versions that `--envoy-version` may name on this distribution."""
+    """Return the Envoy versions that `--envoy-version` accepts on this distribution."""
     return versions_of("envoy")
 
 
 def describe(istio_version: str, envoy_version: str | None = None) -> LabDescription:
-    """The built lab with this Istio version, every proxy with this Envoy where one is named.
+    """Describe the built lab with this Istio version.
 
-    LabError for an unknown version, or a lab not ready.
+    `envoy_version` selects the Envoy of every proxy; by default each Istio runs the Envoy of its release.
+    Raises LabError for an unknown version, and if the lab is not built or not loaded into an engine.
     """
     folders.check()
     wanted = plan()
@@ -95,11 +98,11 @@ def describe(istio_version: str, envoy_version: str | None = None) -> LabDescrip
     running = engine.find()
     if running is None:
         raise LabError(
-            "no container engine is running; run `python -m lab build`, which starts the lab's own"
+            "no usable container engine is running; run `python -m lab build`, which starts the lab's own"
         )
     if not node.has(running, wanted.image):
         raise LabError(
-            "the node image is not in the engine; run `python -m lab build`, which loads it from the cache"
+            "the engine lacks the node image; run `python -m lab build`, which loads it from the cache"
         )
     wanted.use()
     tools = wanted.tools()
@@ -129,7 +132,7 @@ def describe(istio_version: str, envoy_version: str | None = None) -> LabDescrip
 
 
 def releases_of(wanted: Plan, envoy_version: str | None = None) -> dict[str, Release]:
-    """Every Istio by its version, oldest first; LabError for an Envoy that no source has."""
+    """Return every Istio of the lab by version, oldest first. Raises LabError for an unknown Envoy."""
     tools, found = wanted.tools(), {}
     for version in versions_of("istio", wanted.sources):
         source = wanted.istio(version)
@@ -148,15 +151,14 @@ def releases_of(wanted: Plan, envoy_version: str | None = None) -> dict[str, Rel
 
 
 def _debian(recorded: Path) -> dict[str, str]:
-    """The versions that Debian gave for the packages that matter to a reader."""
-    told = dict(line.split("\t") for line in recorded.read_text().splitlines() if "\t" in line)
-    return {
-        name: told[name] for name in ("containerd", "runc", "nginx", "python3", "iptables") if name in told
-    }
+    """Return the recorded versions of the Debian packages that matter in a report."""
+    versions = dict(line.split("\t") for line in recorded.read_text().splitlines() if "\t" in line)
+    shown = ("containerd", "runc", "nginx", "python3", "iptables")
+    return {name: versions[name] for name in shown if name in versions}
 
 
 def assignments(istio_version: str) -> list[str]:
-    """Shell lines that give a person's terminal the built lab: engine, programs, node image."""
+    """Return the shell assignments that point a terminal at the built lab: engine, programs, node image."""
     lab = describe(istio_version)
     path = os.pathsep.join([str(lab.istioctl.parent), lab.environment["PATH"]])
     reach = {"DOCKER_HOST": lab.environment["DOCKER_HOST"], "PATH": path}
@@ -165,7 +167,7 @@ def assignments(istio_version: str) -> list[str]:
 
 
 def status() -> list[str]:
-    """What is built and what runs, a line each."""
+    """Return one line for each built part and for each running part."""
     wanted = plan()
     lines = [f"cache    {wanted.root}"]
     entries = [*((source.name, wanted.programs[source.name]) for source in wanted.sources)]
@@ -176,11 +178,11 @@ def status() -> list[str]:
         )
     running = engine.find()
     if running is None:
-        return [*lines, "engine         none runs; `python -m lab build` starts the lab's own"]
-    whose = "the lab's own" if running.own else "was there before"
-    lines.append(f"engine         {running.version} at {running.host} ({whose})")
-    there = node.has(running, wanted.image)
-    lines.append(f"node image     {wanted.image} {'loaded' if there else 'not loaded'}")
+        return [*lines, "engine         none running; `python -m lab build` starts the lab's own"]
+    owner = "the lab's own" if running.own else "not started by the lab"
+    lines.append(f"engine         {running.version} at {running.host} ({owner})")
+    loaded = node.has(running, wanted.image)
+    lines.append(f"node image     {wanted.image} {'loaded' if loaded else 'not loaded'}")
     nodes = running.docker(
         "ps", "--format", "{{.Names}}", "--filter", "label=io.x-k8s.kind.cluster"
     ).stdout.split()

@@ -1,4 +1,4 @@
-"""What this machine has and lacks for the lab, in words, and what will be done about it; changes nothing."""
+"""Checks this machine's prerequisites for the lab and says how to meet missing ones; changes nothing."""
 
 import os
 import re
@@ -15,10 +15,10 @@ from lab import build, engine, environment, firewall, host, runtime, scratch
 from lab.paths import SOURCES, cache_root, state_root
 from lab.sources import versions_of
 
-#: Seconds for a registry to answer.
-_PATIENCE = 15.0
+#: Seconds to wait for a registry to answer.
+_REGISTRY_TIMEOUT = 15.0
 
-#: One small look-up by each registry's ordinary client, of something used here; none of them keeps a file.
+#: One small lookup per registry, by its ordinary client, of a package that the project uses; leaves no file.
 _LOOKUPS = {
     "Go modules": ["go", "list", "-m", "-versions", "sigs.k8s.io/kind"],
     "PyPI": [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "iniconfig"],
@@ -28,16 +28,16 @@ _LOOKUPS = {
 
 
 class State(StrEnum):
-    """How a finding stands: there, put right by the lab itself, or for a person to mend."""
+    """State of a prerequisite: present, met by the lab itself, or to be met by the user."""
 
-    THERE = "ok"
-    MENDED = "will do"
+    PRESENT = "ok"
+    AUTOMATIC = "will do"
     MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True)
 class Prerequisite:
-    """One thing that the lab needs: how it stands, what was seen, and what will be or must be done."""
+    """One prerequisite of the lab: its state, what was observed, and what the lab or the user has to do."""
 
     subject: str
     state: State
@@ -45,105 +45,97 @@ class Prerequisite:
     action: str = ""
 
     def __str__(self) -> str:
-        """One or two lines for a reader."""
+        """Return one line, or two with the action."""
         line = f"{self.state.value:>8}  {self.subject}: {self.seen}"
         return f"{line}\n{'':10}{self.action}" if self.action else line
 
 
 def examine() -> list[Prerequisite]:
-    """Everything looked at, in the order in which a build would stumble over it; takes 15 s at most."""
-    looks: list[Callable[[], list[Prerequisite]]] = [
+    """Check every prerequisite, in the order in which a build needs them. Takes at most 15 s."""
+    checks: list[Callable[[], list[Prerequisite]]] = [
         _root,
         _engine,
         _capabilities,
         _control_groups,
         _firewall,
         _programs,
-        _room,
+        _disk_and_memory,
         _resolver,
         _registries,
         _lab,
     ]
-    return [finding for look in looks for finding in look()]
+    return [finding for check in checks for finding in check()]
 
 
 def print_findings() -> bool:
-    """Print what `examine` finds; whether nothing is left for a person to mend."""
+    """Print the findings of `examine`. Return whether the user has nothing left to do."""
     findings = examine()
     print("\n".join(map(str, findings)))
     missing = [finding.subject for finding in findings if finding.state is State.MISSING]
-    print(f"\nTo be mended first: {', '.join(missing)}." if missing else "\nNothing stands in the way.")
+    print(f"\nFix these first: {', '.join(missing)}." if missing else "\nNothing blocks a build.")
     return not missing
 
 
 def _root() -> list[Prerequisite]:
     if os.geteuid() == 0:
-        return [Prerequisite("root", State.THERE, "this is root")]
-    action = "run as root: the firewall rules that keep packets on this machine need it"
-    return [Prerequisite("root", State.MISSING, "this is not root", action)]
+        return [Prerequisite("root", State.PRESENT, "running as root")]
+    action = "run as root: the firewall rules that keep packets on this machine require it"
+    return [Prerequisite("root", State.MISSING, "not running as root", action)]
 
 
 def _engine() -> list[Prerequisite]:
     for found, refusal in engine.survey(prove=False):
         if found is not None and refusal is None:
-            whose = "the lab's own" if found.own else f"one that was there, at {found.host}"
-            seen = f"Docker {found.version} runs, {whose}"
-            return [
-                Prerequisite("engine", State.THERE, seen, "a build first runs one privileged container on it")
-            ]
+            owner = "the lab's own" if found.own else f"not started by the lab, at {found.host}"
+            seen = f"Docker {found.version} is running, {owner}"
+            action = "a build first runs one privileged container on it to check that it can"
+            return [Prerequisite("engine", State.PRESENT, seen, action)]
     installed = shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    place = f"an engine of the lab's own is started below {state_root()}; `python -m lab clean` ends it"
+    start = f"a build starts the lab's own engine in {state_root()}; `python -m lab clean` stops it"
     if installed:
-        return [Prerequisite("engine", State.MENDED, "none runs; dockerd is installed", place)]
-    action = f"Debian's {', '.join(engine.PACKAGES)} are installed, their services are not started; {place}"
-    return [Prerequisite("engine", State.MENDED, "none runs, none is installed", action)]
+        return [Prerequisite("engine", State.AUTOMATIC, "none running; dockerd is installed", start)]
+    packages = ", ".join(engine.PACKAGES)
+    action = f"a build installs Debian's {packages} without starting their services; {start}"
+    return [Prerequisite("engine", State.AUTOMATIC, "none running and none installed", action)]
 
 
 def _capabilities() -> list[Prerequisite]:
     if not runtime.lacks_capability():
-        return [Prerequisite("capabilities", State.THERE, "the bounding set is complete")]
-    seen = f"the bounding set lacks some ({runtime.bounding_set():#x})"
-    action = "an engine older than 23 gets the bounded runtime, which asks runc for no more than there is"
-    return [Prerequisite("capabilities", State.MENDED, seen, action)]
+        return [Prerequisite("capabilities", State.PRESENT, "the bounding set is complete")]
+    seen = f"the bounding set lacks some capabilities ({runtime.bounding_set():#x})"
+    action = "the lab's own engine, if older than Docker 23, uses a runtime that doesn't request them"
+    return [Prerequisite("capabilities", State.AUTOMATIC, seen, action)]
 
 
 def _control_groups() -> list[Prerequisite]:
     root = Path("/sys/fs/cgroup")
     if (root / "cgroup.controllers").exists():
-        return [Prerequisite("control groups", State.THERE, "version 2")]
+        return [Prerequisite("control groups", State.PRESENT, "version 2")]
     needed = {"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"}
-    there = {name for entry in root.glob("*") for name in entry.name.split(",")}
-    if lacking := sorted(needed - there):
-        return [
-            Prerequisite(
-                "control groups", State.MISSING, f"version 1 without {', '.join(lacking)}", "mount them"
-            )
-        ]
-    return [Prerequisite("control groups", State.THERE, "version 1, every controller that Kubernetes needs")]
+    mounted = {name for entry in root.glob("*") for name in entry.name.split(",")}
+    if lacking := sorted(needed - mounted):
+        seen = f"version 1 without {', '.join(lacking)}"
+        return [Prerequisite("control groups", State.MISSING, seen, "mount these controllers")]
+    seen = "version 1 with every controller that Kubernetes needs"
+    return [Prerequisite("control groups", State.PRESENT, seen)]
 
 
 def _firewall() -> list[Prerequisite]:
     if shutil.which("iptables", path="/usr/sbin:/sbin:/usr/bin") is None:
-        return [
-            Prerequisite(
-                "firewall", State.MENDED, "no iptables", "Debian's package is installed with the engine"
-            )
-        ]
+        action = "a build installs Debian's iptables together with the engine"
+        return [Prerequisite("firewall", State.AUTOMATIC, "iptables is not installed", action)]
     listed = subprocess.run(
         ["/usr/sbin/iptables", "-w", "-S", "FORWARD"], capture_output=True, text=True, check=False
     )
     if listed.returncode and os.geteuid() == 0:
         action = (
-            "the kernel needs nf_tables with NFT_COMPAT, or the old ip_tables with the filter and nat tables"
+            "the kernel needs nf_tables with NFT_COMPAT, or legacy ip_tables with the filter and nat tables"
         )
         return [
             Prerequisite("firewall", State.MISSING, f"iptables fails: {listed.stderr.strip()[-200:]}", action)
         ]
-    return [
-        Prerequisite(
-            "firewall", State.THERE, "iptables works" if not listed.returncode else "iptables is there"
-        )
-    ]
+    seen = "iptables is installed (root is needed to try it)" if listed.returncode else "iptables works"
+    return [Prerequisite("firewall", State.PRESENT, seen)]
 
 
 def _programs() -> list[Prerequisite]:
@@ -153,69 +145,68 @@ def _programs() -> list[Prerequisite]:
         default=(1, 25),
     )
     findings = [
-        _program("Go", ["go", "version"], go, "install it, or import a built lab"),
+        _program("Go", ["go", "version"], go, "install Go, or import a built lab"),
         _program(
             "Node", ["node", "--version"], (20, 0), "install Node 20 or later: the HTML report needs it"
         ),
     ]
     python = sys.version_info[:2]
-    state = State.THERE if python >= (3, 11) else State.MISSING
+    state = State.PRESENT if python >= (3, 11) else State.MISSING
     return [*findings, Prerequisite("Python", state, f"{python[0]}.{python[1]}")]
 
 
-def _program(name: str, command: Sequence[str], least: tuple[int, ...], action: str) -> Prerequisite:
-    wanted = ".".join(map(str, least))
+def _program(name: str, command: Sequence[str], minimum: tuple[int, ...], action: str) -> Prerequisite:
+    needed = ".".join(map(str, minimum))
     if shutil.which(command[0]) is None:
-        return Prerequisite(name, State.MISSING, f"not there, {wanted} or later is needed", action)
-    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    found = re.search(r"(\d+)\.(\d+)", said)
+        return Prerequisite(name, State.MISSING, f"not installed; {needed} or later is needed", action)
+    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"(\d+)\.(\d+)", output)
     version = tuple(map(int, found.groups())) if found else (0, 0)
     shown = ".".join(map(str, version))
-    if version < least:
-        return Prerequisite(name, State.MISSING, f"{shown}, {wanted} or later is needed", action)
-    return Prerequisite(name, State.THERE, shown)
+    if version < minimum:
+        return Prerequisite(name, State.MISSING, f"{shown}; {needed} or later is needed", action)
+    return Prerequisite(name, State.PRESENT, shown)
 
 
-def _room() -> list[Prerequisite]:
+def _disk_and_memory() -> list[Prerequisite]:
     disk_gib, memory_gib = (0.0, 4.0) if _built() else (build.NEEDED_DISK, build.NEEDED_MEMORY)
-    places = {"cache": (cache_root(), "ISTIO_LAB_CACHE"), "engine's data": (state_root(), "ISTIO_LAB_STATE")}
+    disks = {"cache": (cache_root(), "ISTIO_LAB_CACHE"), "engine's data": (state_root(), "ISTIO_LAB_STATE")}
     findings = []
-    for name, (folder, variable) in places.items():
+    for name, (folder, variable) in disks.items():
         free = host.free_disk(folder) / host.GIB
-        state = State.THERE if free >= disk_gib else State.MISSING
-        action = (
-            "" if state is State.THERE else f"{disk_gib:.0f} GiB are needed: make room, or set {variable}"
-        )
+        state = State.PRESENT if free >= disk_gib else State.MISSING
+        action = f"free up {disk_gib:.0f} GiB, or set {variable} to a folder on another disk"
+        action = "" if state is State.PRESENT else action
         findings.append(
             Prerequisite(f"disk for the {name}", state, f"{free:.0f} GiB free at {folder}", action)
         )
     memory = host.free_memory() / host.GIB
     enough = memory >= memory_gib
-    action = (
-        "" if enough else f"{memory_gib:.0f} GiB are needed: end other programs, or take a larger machine"
-    )
-    state = State.THERE if enough else State.MISSING
+    action = "" if enough else f"{memory_gib:.0f} GiB are needed: stop other programs or use a larger machine"
+    state = State.PRESENT if enough else State.MISSING
     return [*findings, Prerequisite("memory", state, f"{memory:.1f} GiB available", action)]
 
 
 def _resolver() -> list[Prerequisite]:
     addresses = ", ".join(str(one.network_address) for one in firewall.resolvers()) or "none"
     clash = [span for span in firewall.in_use() if span.overlaps(firewall.Range("10.244.0.0/16"))]
-    seen = f"{addresses}; the lab's networks keep clear of it"
+    seen = f"{addresses}; the lab's networks avoid these addresses"
     if clash:
-        seen += f"; the pods' usual range is in use here ({clash[0]}), it gets no blackhole route"
-    return [Prerequisite("resolver", State.THERE, seen)]
+        seen += (
+            f"; this machine uses part of the default pod range ({clash[0]}), so it gets no blackhole route"
+        )
+    return [Prerequisite("resolver", State.PRESENT, seen)]
 
 
 def _registries() -> list[Prerequisite]:
     with ThreadPoolExecutor(len(_LOOKUPS)) as pool:
         answers = dict(zip(_LOOKUPS, pool.map(_answers, _LOOKUPS.values()), strict=True))
-    action = "a first build needs it, a built or imported lab does not; see the client's own configuration"
+    action = "only a first build needs it, not a built or imported lab; check the client's configuration"
     return [
-        Prerequisite(f"registry for {name}", State.THERE, "answers")
+        Prerequisite(f"registry for {name}", State.PRESENT, "answers")
         if answered
         else Prerequisite(
-            f"registry for {name}", State.MISSING, f"no answer within {_PATIENCE:.0f} s", action
+            f"registry for {name}", State.MISSING, f"no answer within {_REGISTRY_TIMEOUT:.0f} s", action
         )
         for name, answered in answers.items()
     ]
@@ -223,11 +214,11 @@ def _registries() -> list[Prerequisite]:
 
 def _lab() -> list[Prerequisite]:
     if _built():
-        return [Prerequisite("lab", State.THERE, f"built, with Istio {', '.join(versions_of('istio'))}")]
+        return [Prerequisite("lab", State.PRESENT, f"built, with Istio {', '.join(versions_of('istio'))}")]
     action = (
-        "`make run` and `python -m lab build` build it; `python -m lab import FILE` takes one built elsewhere"
+        "`make run` and `python -m lab build` build it; `python -m lab import FILE` loads one built elsewhere"
     )
-    return [Prerequisite("lab", State.MENDED, "not built on this machine", action)]
+    return [Prerequisite("lab", State.AUTOMATIC, "not built on this machine", action)]
 
 
 def _built() -> bool:
@@ -235,12 +226,12 @@ def _built() -> bool:
 
 
 def _answers(command: Sequence[str]) -> bool:
-    """Whether the look-up succeeds; what the client says may name a site's own hosts and is not shown."""
+    """Return whether the lookup succeeds, hiding its output, which may name a site's own hosts."""
     with scratch.folder("doctor") as folder:
         try:
             done = subprocess.run(
                 command, cwd=folder, env=environment.for_registries(), capture_output=True, check=False,
-                timeout=_PATIENCE,
+                timeout=_REGISTRY_TIMEOUT,
             )  # fmt: skip
         except (FileNotFoundError, subprocess.TimeoutExpired):
             return False

@@ -1,4 +1,4 @@
-"""A Docker engine that can run a privileged container: one that is there, else one of the lab's own."""
+"""Finds a running Docker engine that can run a privileged container, or starts the lab's own."""
 
 import contextlib
 import fcntl
@@ -21,20 +21,20 @@ from lab.errors import LabError
 from lab.host import Report, check_room, require_root
 from lab.paths import LABEL, OWNER_LABEL, owner
 
-#: Debian's packages for an engine of the lab's own; the firewall rules of lab.network need the last two.
+#: Debian packages for the lab's own engine. The last two are for lab.network's firewall rules and routes.
 PACKAGES = ("docker.io", "iptables", "iproute2")
 
-#: Disk and memory that an engine without an image needs, GiB; a build asks for more.
+#: GiB of disk and memory that an engine without images needs; a build needs more.
 _ROOM = (2.0, 1.0)
 
-#: Label of the image and container that prove an engine; a killed proof leaves them.
+#: Label of the image and container that test an engine, for finding those that a killed test leaves.
 PROOF = f"{LABEL}=proof"
 
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
-#: Seconds within which an engine that works has answered.
+#: Seconds to wait for an engine's answer.
 _ANSWER = 15.0
 
-#: Machine code of a program that ends with 0 at once: enough to prove that a container can start.
+#: ELF machine number and machine code of a program that exits with 0: enough to test that containers start.
 _EXIT = {
     "x86_64": (62, bytes.fromhex("31ffb83c0000000f05")),
     "aarch64": (183, bytes.fromhex("000080d2a80b80d2010000d4")),
@@ -43,7 +43,7 @@ _EXIT = {
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A running engine: where it answers, whether it is the lab's own, its version, and the client to use."""
+    """A running engine: its address, whether it is the lab's own, its version and the client to use."""
 
     host: str
     own: bool
@@ -51,17 +51,17 @@ class Engine:
     client: Path
 
     def environment(self) -> dict[str, str]:
-        """A whole environment in which `docker` is this client and talks to this engine alone.
+        """Return a complete environment in which `docker` is this client and uses only this engine.
 
-        Nothing else of the caller's is in it, see `lab.environment`. Neither is the user's Docker
-        configuration: the client hands the proxies that it names on to each container, passwords included.
+        It inherits only the variables that `lab.environment` selects. It excludes the user's Docker
+        configuration, because the client passes proxies from there, with their passwords, to every container.
         """
         inherited = environment.needed()
         return {
             **inherited,
             "PATH": f"{self.client.parent}:{inherited.get('PATH', '')}:/usr/sbin:/sbin",
             "DOCKER_HOST": self.host,
-            # Without a file in it the client takes its defaults; only the lab's own engine has the folder.
+            # Only the lab's own engine has the folder. Without a configuration file the client uses defaults.
             "DOCKER_CONFIG": str(daemon.place().root / "config"),
         }
 
@@ -72,7 +72,7 @@ class Engine:
         check: bool = True,
         timeout: float | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run the client; LabError with its last words if it fails or takes more than ``timeout`` seconds."""
+        """Run the client. Raises LabError if it fails or takes more than ``timeout`` seconds."""
         try:
             done = subprocess.run(
                 [str(self.client), *args],
@@ -94,17 +94,17 @@ class Engine:
 
 
 def find() -> Engine | None:
-    """The running engine to use, proven by running a privileged container; None if there is none.
+    """Return the running engine to use, tested with a privileged container, or None if there is none.
 
-    Asked in this order: ``DOCKER_HOST``, the lab's own, the client's current context, the default socket.
+    The order is ``DOCKER_HOST``, the lab's own, the client's current context, the default socket.
     """
     return next((engine for engine, refusal in survey() if engine is not None and refusal is None), None)
 
 
 def survey(*, prove: bool = True) -> Iterator[tuple[Engine | None, str | None]]:
-    """Every engine that may be used, each with the reason why it cannot be (None if it can).
+    """Yield every candidate engine with the reason why it is unusable, or None if it is usable.
 
-    With ``prove=False`` nothing is run on it: an engine that answers counts.
+    With ``prove=False``, runs no container: an engine that answers counts as usable.
     """
     for host in _hosts():
         engine, refusal = _answering(host)
@@ -114,16 +114,16 @@ def survey(*, prove: bool = True) -> Iterator[tuple[Engine | None, str | None]]:
 
 
 def elsewhere(engine: Engine) -> str | None:
-    """Why the engine's networks are out of reach: it runs in another network namespace. None if it does not.
+    """Return a reason if the engine runs in another network namespace than this process, else None.
 
-    A socket is found by its path, also from a network namespace of one's own, and its clusters then are not.
-    None too where the engine's process can't be looked at: a proxy, another user, another PID namespace.
+    A process in another network namespace reaches the engine's socket by its path, but not the clusters.
+    Also returns None if the engine's process can't be inspected: a proxy, another user or PID namespace.
     """
     try:
-        with socket.socket(socket.AF_UNIX) as asked:
-            asked.settimeout(_ANSWER)
-            asked.connect(engine.host.removeprefix("unix://"))
-            peer = asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_ANSWER)
+            connection.connect(engine.host.removeprefix("unix://"))
+            peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         namespaces = [
             Path(f"/proc/{pid}/ns/net").readlink() for pid in (struct.unpack("3i", peer)[0], "self")
         ]
@@ -131,28 +131,28 @@ def elsewhere(engine: Engine) -> str | None:
         return None
     if namespaces[0] == namespaces[1]:
         return None
-    return f"the engine at {engine.host} runs in another network namespace: its clusters are out of reach"
+    return f"the engine at {engine.host} runs in another network namespace, so its clusters are unreachable"
 
 
 def ensure(report: Report) -> Engine:
-    """Find an engine or start the lab's own; LabError says what to do where neither is possible."""
+    """Find an engine or start the lab's own. Raises LabError, which says what to do, if neither works."""
     return find() or start_own(report)
 
 
 def start_own(report: Report) -> Engine:
-    """Start the lab's own engine, which outlives the caller, installing Debian's docker.io for it if need be.
+    """Start the lab's own engine, which outlives the caller. Installs Debian's docker.io if necessary.
 
-    One that runs and works is taken as it is; one that hangs, or was killed, is ended and started again with
-    its images. Callers at the same time wait for one another. Raises LabError saying what to do.
+    Returns an engine that already runs and works. Restarts one that hangs or was killed; it keeps its images.
+    Concurrent callers wait for each other. Raises LabError, which says what to do.
     """
-    require_root("start a Docker engine of the lab's own (no running engine can run a privileged container)")
+    require_root("start the lab's own Docker engine (no running engine can run a privileged container)")
     where = daemon.place()
     check_room(*_ROOM, (where.root,))
     folders.state_place().claim()
     with _locked(where):
         engine, _ = _answering(f"unix://{where.socket}")
-        if engine and (away := elsewhere(engine)):
-            raise LabError(f"{away}: run `make clean` there, or set ISTIO_LAB_STATE to a folder of its own")
+        if engine and (reason := elsewhere(engine)):
+            raise LabError(f"{reason}: run `make clean` there, or set ISTIO_LAB_STATE to a separate folder")
         if engine and _refusal(engine) is None:
             return engine
         if shutil.which("dockerd", path=_sbin()) is None:
@@ -173,25 +173,28 @@ def start_own(report: Report) -> Engine:
         if engine is None or refusal:
             tail = daemon.log_tail(where.log)
             daemon.end(where)
-            raise LabError(f"the lab's own engine can't run a privileged container: {refusal}\n{tail}")
+            raise LabError(
+                f"the lab's own engine can't run a privileged container: {refusal}\n"
+                f"the last lines of {where.log}:\n{tail}"
+            )
         return engine
 
 
 def stop_own(report: Report) -> None:
-    """End the lab's own engine and remove all that it holds; does nothing where there is none.
+    """Stop the lab's own engine and remove all its data. Does nothing if there is none.
 
-    LabError, with nothing ended, for a state folder that the lab did not make, and for one with somebody
-    else's mount in it.
+    Raises LabError, and stops nothing, if the lab did not create the state folder or it contains a mount
+    that is not the engine's.
     """
     where, folder = daemon.place(), folders.state_place()
     if not where.root.exists() or folder.is_empty():
         return
     folder.claim()
-    require_root("end the lab's own Docker engine")
+    require_root("stop the lab's own Docker engine")
     with _locked(where):
         if foreign := daemon.foreign_mounts(where):
             raise folders.not_ours(foreign[0], folder.path)
-        report(f"ending the lab's own Docker engine and removing {where.root}")
+        report(f"stopping the lab's own Docker engine and removing {where.root}")
         daemon.end(where, signal.SIGKILL)
         daemon.sweep(where)
         folder.remove(report)
@@ -199,7 +202,7 @@ def stop_own(report: Report) -> None:
 
 
 def _hosts() -> Iterator[str]:
-    """Candidates in order, each once."""
+    """Yield the candidate addresses in order, each once."""
     own = f"unix://{daemon.place().socket}"
     named = [os.environ.get("DOCKER_HOST", ""), own, _context_host(), _DEFAULT_HOST]
     yield from dict.fromkeys(host for host in named if host)
@@ -214,7 +217,10 @@ def _context_host() -> str:
 
 
 def _answering(host: str) -> tuple[Engine | None, str | None]:
-    """The engine at ``host``, or why there is none to use; another machine's ports would not be local."""
+    """Return the engine at ``host``, or the reason why it is unusable.
+
+    A remote engine is unusable, because it would publish ports on another machine.
+    """
     if not host.startswith("unix://"):
         return None, f"the engine at {host.partition(':')[0]}:// is not on this machine"
     where = daemon.place()
@@ -234,14 +240,14 @@ def _answering(host: str) -> tuple[Engine | None, str | None]:
 
 
 def _clients(*, own: bool, where: daemon.Place) -> list[Path]:
-    """Clients to try in order: the newest ones refuse engines as old as Debian's."""
+    """Return the clients to try, in order; the newest ones refuse engines as old as Debian's."""
     found = [where.root / "bin" / "docker"] if own else []
     found += [Path(path) for path in (shutil.which("docker"), "/usr/bin/docker") if path]
     return [path for path in dict.fromkeys(found) if path.exists()]
 
 
 def _refusal(engine: Engine) -> str | None:
-    """Why the engine cannot run a privileged container, None if it can: one made here is run on it."""
+    """Run a tiny privileged container. Return why that failed, or None if it succeeded."""
     name = f"istio-lab-proof:{os.getpid()}"
     try:
         with scratch.folder("proof") as made:
@@ -261,9 +267,9 @@ def _refusal(engine: Engine) -> str | None:
 
 
 def proof_program() -> bytes:
-    """A whole ELF program for this machine that ends with 0; LabError on a kind of machine not known here."""
+    """Return a complete ELF program that exits with 0. Raises LabError on an unsupported architecture."""
     if platform.machine() not in _EXIT:
-        raise LabError(f"the lab does not know machines of the kind {platform.machine()}")
+        raise LabError(f"the lab supports {', '.join(_EXIT)}, but this machine is {platform.machine()}")
     number, code = _EXIT[platform.machine()]
     base, header = 0x400000, 64 + 56
     magic = b"\x7fELF\x02\x01\x01"
@@ -286,14 +292,15 @@ def _installed_version() -> str:
     program = shutil.which("dockerd", path=_sbin())
     if program is None:
         raise LabError(
-            "dockerd is missing although docker.io is installed: reinstall it (apt-get install docker.io)"
+            "dockerd is missing although docker.io is installed: reinstall it "
+            "(apt-get install --reinstall docker.io)"
         )
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
-    return said.split("version", 1)[1].strip().split(",")[0]
+    output = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    return output.split("version", 1)[1].strip().split(",")[0]
 
 
 def _put_client(where: daemon.Place) -> None:
-    """Make `docker` in the own engine's folder the client that came with it."""
+    """Link `docker` in the engine's folder to the client that was installed with it."""
     client = next(path for path in _clients(own=False, where=where)[::-1])
     link = where.root / "bin" / "docker"
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -305,7 +312,7 @@ def _put_client(where: daemon.Place) -> None:
 
 @contextlib.contextmanager
 def _locked(where: daemon.Place) -> Iterator[None]:
-    """One caller at a time; the lock is on the folder above, so that nothing of it is left by `stop_own`."""
+    """Hold an exclusive lock. It is on the parent folder, so that `stop_own` leaves no lock file behind."""
     where.root.parent.mkdir(parents=True, exist_ok=True)
     above = os.open(where.root.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:

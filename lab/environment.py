@@ -1,7 +1,7 @@
-"""The part of the caller's environment that the lab's programs get: named variables, nothing else.
+"""Selects the environment variables that the lab passes on to the programs that it starts.
 
-A whole environment holds tokens, passwords and proxies with credentials. kind hands a proxy on to every node,
-and from there it reaches the control plane's manifests and the report.
+A full environment holds tokens, passwords and proxy URLs with credentials. kind passes a proxy on to every
+node, from where it would reach the control plane's manifests and the report.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from pathlib import Path
 
 _NEEDED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 
-#: What the clients of the package registries read: proxies, certificates, and their own settings. Sources:
+#: Variables that the package registries' clients read: proxies, certificates and their own settings. Sources:
 #: the clients' manuals (`go help environment`, pip's "Configuration", npm's "config", apt.conf(5),
 #: curl(1)).
 _OF_CLIENTS = (
@@ -31,18 +31,18 @@ _PREFIXES_OF_CLIENTS = ("PIP_", "npm_config_", "NPM_CONFIG_")
 
 
 def needed() -> dict[str, str]:
-    """The variables that any program needs: paths, the user's name, language, time zone."""
+    """Return the variables that any program needs: paths, user name, language and time zone."""
     return {name: os.environ[name] for name in _NEEDED if name in os.environ}
 
 
 def for_registries() -> dict[str, str]:
-    """The same with the settings of the package registries' clients, proxies and certificates among them."""
+    """Return `needed` plus the registry clients' settings, such as proxies and certificates."""
     prefixed = {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES_OF_CLIENTS)}
     return needed() | {name: os.environ[name] for name in _OF_CLIENTS if name in os.environ} | prefixed
 
 
 def end_children() -> None:
-    """Send SIGTERM to every program that this process has started and that still runs."""
+    """Send SIGTERM to every running child process."""
     for listed in Path("/proc/self/task").glob("*/children"):
         for pid in listed.read_text(encoding="ascii").split():
             with contextlib.suppress(ProcessLookupError):
@@ -50,9 +50,9 @@ def end_children() -> None:
 
 
 def ending_with_us(command: Sequence[str]) -> list[str]:
-    """The command, ended by SIGTERM when this process dies, so that a kill -9 leaves no build running.
+    """Wrap the command so that it gets SIGTERM when this process dies, even by a kill -9.
 
-    Unchanged on a machine without util-linux's setpriv.
+    Returns the command unchanged on a machine without util-linux's setpriv.
     """
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else list(command)

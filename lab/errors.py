@@ -1,5 +1,5 @@
-"""The one error that the lab raises for what a person can mend."""
+"""The error that the lab raises for problems that the user can fix."""
 
 
 class LabError(RuntimeError):
-    """Something about the machine, the cache or the request is wrong; the message says what to do."""
+    """The machine, the cache or the request has a problem; the message says how to fix it."""

@@ -1,8 +1,8 @@
-"""What the lab puts on the machine itself: firewall rules, blackhole routes, bridges.
+"""Manages the lab's firewall rules, blackhole routes and bridges on the host.
 
-Each can be found again after a kill: rules by their comment, routes by their protocol number and metric,
-bridges by their name. All carry the scope, a number for the engine's state folder: two labs on one machine
-leave each other's alone.
+All of them can be found again after a kill: rules by their comment, routes by their protocol number and
+metric, bridges by their name. Each carries the scope, a number that identifies the state folder, so that two
+labs on one machine don't touch each other's.
 """
 
 import hashlib
@@ -21,19 +21,19 @@ from lab.paths import LABEL, scope
 
 Range = ipaddress.IPv4Network
 
-#: Routing protocol number of the lab's routes; nothing in iproute2's rt_protos uses it.
+#: Routing protocol number of the lab's routes; iproute2's rt_protos does not assign it.
 ROUTE_PROTOCOL = 173
 
-#: The chain of what is forwarded, and the one that Docker asks before its own rules. Source: Docker's manual,
-#: "Packet filtering and firewalls".
+#: The chain for forwarded packets, and the chain that Docker evaluates before its own rules. Source: Docker's
+#: manual, "Packet filtering and firewalls".
 _CHAIN, _USERS_CHAIN = "FORWARD", "DOCKER-USER"
 
 _PREFIX = "ilab"
 
-#: The lab's networks are cut from these, one of 256 addresses each.
+#: Ranges from which each of the lab's networks takes a subnet of 256 addresses.
 POOLS = tuple(Range(pool) for pool in ("10.213.0.0/16", "172.29.0.0/16", "192.168.128.0/17"))
 
-#: The interface of an engine that was set up as usual; in place of a run's name, the lab's own engine.
+#: Bridge of an engine with default settings; the lab's own engine's name in place of a run's.
 _DOCKERS, ENGINE = "docker0", "engine"
 _LAST_RESORT = 4_000_000_000
 
@@ -42,16 +42,16 @@ _SBIN = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
 def bridge_name(run: str) -> str:
-    """The name of a run's bridge: the kernel's 15 characters, the scope among them."""
+    """Return the name of a run's bridge: 15 characters, the kernel's limit, including the scope."""
     return f"{_PREFIX}{scope():04x}{hashlib.sha256(run.encode()).hexdigest()[:7]}"
 
 
 def reject(bridge: str, run: str) -> None:
-    """Reject all that the bridge would forward to anywhere but itself, IPv6 where the machine has it.
+    """Reject packets that the bridge would forward to another interface; IPv6 too if the machine has it.
 
-    The rule stands first: an engine with firewall rules of its own puts one that accepts before what is
-    there when it makes a network. Where it keeps a chain for others, which it always asks first, the rule
-    is there too.
+    The rule must be first in its chain: an engine that manages firewall rules inserts accept rules at the
+    top when it creates a network. If the engine has a chain for user rules, which it always evaluates first,
+    the rule goes there too.
     """
     for tables in _firewalls():
         rules = _rules(tables)
@@ -70,27 +70,27 @@ def reject(bridge: str, run: str) -> None:
                 "-j",
                 "REJECT",
             ]
-            held = [words[2:] for words in rules if words[:2] == ["-A", chain]]
-            places = [place for place, words in enumerate(held, 1) if _comment(run) in words]
-            if places == [1]:
+            current = [words[2:] for words in rules if words[:2] == ["-A", chain]]
+            positions = [number for number, words in enumerate(current, 1) if _comment(run) in words]
+            if positions == [1]:
                 continue
             _call([tables, "-w", "-I", chain, *rule])
-            for place in reversed(places):
-                _call([tables, "-w", "-D", chain, str(place + 1)])
+            for position in reversed(positions):
+                _call([tables, "-w", "-D", chain, str(position + 1)])
 
 
 def blackhole(subnet: str) -> None:
-    """Drop what no other route serves; a bridge's own route goes before this one, of the highest metric."""
+    """Drop packets to a subnet that no other route serves; a bridge's route has a lower metric and wins."""
     _call(["ip", "route", "replace", "blackhole", subnet, *_ours()])
 
 
 def in_use() -> list[Range]:
-    """Ranges that this machine's routes and resolvers use, but for the default routes and the lab's own."""
+    """Return the ranges that this machine's routes and resolvers use, without default and lab routes."""
     return [*_routes(), *resolvers()]
 
 
 def free_ranges(run: str, others: Iterable[Range] = ()) -> list[Range]:
-    """Ranges of 256 addresses that this machine and `others` don't use, each run's in another order."""
+    """Return the /24 ranges that neither this machine nor `others` use, in an order specific to the run."""
     taken = [*in_use(), *others]
     start = int(hashlib.sha256(run.encode()).hexdigest(), 16)
     found = []
@@ -101,10 +101,11 @@ def free_ranges(run: str, others: Iterable[Range] = ()) -> list[Range]:
 
 
 def engines_bridge() -> str | None:
-    """Bridge for an engine of the lab's own on a machine with Docker's `docker0`; None where that is missing.
+    """Create a bridge for the lab's own engine if the machine has Docker's `docker0`, else return None.
 
-    An engine without a bridge (`--bridge=none`) deletes the interface docker0 as it starts, whoever made it
-    (Docker's source: daemon/daemon_unix.go, removeDefaultBridgeInterface). LabError where no range is free.
+    An engine with `--bridge=none` deletes the interface docker0 at its start, even another engine's
+    (Docker's source: daemon/daemon_unix.go, removeDefaultBridgeInterface). Raises LabError if no range is
+    free.
     """
     if not has_interface(_DOCKERS):
         return None
@@ -112,7 +113,8 @@ def engines_bridge() -> str | None:
     if not has_interface(name):
         subnet = next(iter(free_ranges(ENGINE)), None)
         if subnet is None:
-            raise LabError(f"no free range of 256 addresses: this machine uses all of {POOLS}")
+            used = ", ".join(map(str, POOLS))
+            raise LabError(f"no free range of 256 addresses for a bridge: this machine uses all of {used}")
         reject(name, ENGINE)
         _call(["ip", "link", "add", name, "type", "bridge"])
         _call(["ip", "address", "add", f"{subnet[1]}/{subnet.prefixlen}", "dev", name])
@@ -120,44 +122,44 @@ def engines_bridge() -> str | None:
 
 
 def has_interface(name: str) -> bool:
-    """Whether this process's network has the interface; /sys may show another network namespace's."""
+    """Return whether this network namespace has the interface. (/sys may show another namespace's.)"""
     return name in [known for _, known in socket.if_nameindex()]
 
 
 def leads_outside(bridge: str) -> list[str]:
-    """Interfaces by which packets could leave: all but loopback, the bridge and what hangs on it."""
+    """Return the interfaces through which packets could leave: all but loopback, the bridge and its ports."""
     links = json.loads(_call(["ip", "-json", "link", "show"]).stdout)
     within = [link["ifname"] for link in links if bridge in (link["ifname"], link.get("master"))]
     return [name for link in links if (name := link["ifname"]) != "lo" and name not in within]
 
 
 def remove_rules(run: str | None = None, keep: Collection[str] = ()) -> None:
-    """Delete the rules that carry this lab's comment: those of one run, or of all but the runs in `keep`."""
+    """Delete this lab's rules, identified by their comment: one run's, or those of all runs not in `keep`."""
     if shutil.which("iptables", path=_SBIN) is None:
         return
-    kept = {_comment(each) for each in keep}
+    spared = {_comment(each) for each in keep}
     for tables in _firewalls():
         for words in _rules(tables):
-            mine = [word for word in words if word.startswith(_comment("")) and word not in kept]
+            mine = [word for word in words if word.startswith(_comment("")) and word not in spared]
             if words[0] == "-A" and mine and run in (None, mine[0].removeprefix(_comment(""))):
                 _call([tables, "-w", "-D", *words[1:]])
 
 
 def remove_routes(only: Iterable[str] | None = None) -> None:
-    """Delete the lab's routes, or those of them for the given ranges."""
+    """Delete the lab's routes: all of them, or those for the given ranges."""
     for row in json.loads(_call(["ip", "-json", "-4", "route", "show", *_ours()[:2]]).stdout or "[]"):
         if row.get("metric") == int(_ours()[-1]) and (only is None or row["dst"] in only):
             _call(["ip", "route", "del", "blackhole", row["dst"], *_ours()])
 
 
 def sweep(keep: Collection[str] = ()) -> None:
-    """Remove every bridge, rule and route of this lab, but for those that the runs in `keep` need.
+    """Remove every bridge, rule and route of this lab that no run in `keep` needs.
 
-    LabError if there is a bridge to remove and this is not root.
+    Raises LabError if there is a bridge to remove and this process is not root.
     """
-    kept = {bridge_name(run) for run in keep}
+    spared = {bridge_name(run) for run in keep}
     for _, name in socket.if_nameindex():
-        if name.startswith(f"{_PREFIX}{scope():04x}") and name not in kept:
+        if name.startswith(f"{_PREFIX}{scope():04x}") and name not in spared:
             require_root(f"remove the bridge {name}")
             _call(["ip", "link", "delete", name])
     if os.geteuid() != 0:
@@ -176,14 +178,14 @@ def _comment(run: str) -> str:
 
 
 def _rules(tables: str) -> list[list[str]]:
-    """Every rule and chain of the filter table, as the words that make it."""
+    """Return every rule and chain of the filter table, split into the arguments that create it."""
     return [
         [word.strip('"') for word in rule.split()] for rule in _call([tables, "-w", "-S"]).stdout.splitlines()
     ]
 
 
 def _firewalls() -> list[str]:
-    """The firewall programs that this machine has and whose kernel side works; IPv4's must."""
+    """Return the iptables commands that work on this machine. Raises LabError if IPv4's is missing."""
     if shutil.which("iptables", path=_SBIN) is None:
         raise LabError("iptables is missing: install it (apt-get install iptables)")
     six = shutil.which("ip6tables", path=_SBIN)
@@ -192,7 +194,7 @@ def _firewalls() -> list[str]:
 
 
 def _routes() -> list[Range]:
-    """What this machine's routing tables name, but for the default routes and the lab's own."""
+    """Return the ranges in this machine's routing tables, without default and lab routes."""
     rows = json.loads(_call(["ip", "-json", "-4", "route", "show", "table", "all"]).stdout or "[]")
     foreign = [row for row in rows if row.get("protocol") != str(ROUTE_PROTOCOL)]
     found = [
@@ -202,7 +204,7 @@ def _routes() -> list[Range]:
 
 
 def resolvers() -> list[Range]:
-    """The addresses of this machine's DNS resolvers, as ranges of one address."""
+    """Return the addresses of this machine's DNS resolvers, as ranges of one address."""
     lines = [
         line.split()
         for file in map(Path, _RESOLVER_FILES)

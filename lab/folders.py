@@ -1,9 +1,9 @@
-"""The lab's two folders, cache and state: marked when the lab makes them, and removed by known names only.
+"""Creates, checks and removes the lab's two folders, cache and state, without touching the user's files.
 
-Both places can be named by the user (``ISTIO_LAB_CACHE``, ``ISTIO_LAB_STATE``), so a wrong name may lead to
-somebody's home. A mark in the folder says that the lab made it. A folder without the mark that holds
-anything, or a marked one that holds anything else, is refused at its first use. Removal goes by the names
-below, never by the folder as a whole, and never crosses a mount.
+The user can name both folders (``ISTIO_LAB_CACHE``, ``ISTIO_LAB_STATE``), so a wrong value may point at a
+home directory. A marker file identifies a folder that the lab created. On first use the lab refuses an
+unmarked folder that is not empty, and a marked folder with unknown files. Removal goes entry by entry, by the
+names listed here. It never removes a folder as a whole and never crosses a mount.
 """
 
 import json
@@ -21,25 +21,25 @@ MARK = ".istio-conformance-lab.json"
 
 Say = Callable[[str], None]
 
-#: What the engine keeps in the state folder (lab.daemon), and the folder of the runs.
+#: The engine's folders in the state folder (see lab.daemon), and the folder of the runs.
 ENGINE_NAMES = ("bin", "config", "containerd", "containerd-run", "data", "exec", "log", "run")
 RUNS = "runs"
 
-#: A file system that was just made holds this folder and is empty all the same.
+#: A newly created file system contains this folder and still counts as empty.
 _OF_AN_EMPTY_DISK = "lost+found"
 
 _CACHE_FILES = re.compile(r"times\.(json|new)|allure\.lock")
-#: The last of these is where an earlier version kept Allure.
+#: An earlier version kept Allure in the last of these.
 _CACHE_FOLDERS = re.compile(r"locks|owners|debs|wheels|import-[0-9a-f]+\.part|allure-[0-9a-f]{16}(\.new)?")
-#: An entry of the cache (lab.cache.Entry): the first 16 hex digits of its key.
+#: Folder name of a cache entry (lab.cache.Entry): the first 16 hex digits of its key.
 _ENTRY = re.compile(r"[0-9a-f]{16}(\.part)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One of the lab's folders: where it is, what it holds ("cache" or "state"), the variable that names it.
+    """One of the lab's folders: its path, its kind ("cache" or "state") and the variable that overrides it.
 
-    `usual` is the place that the lab takes where the variable is not set.
+    `usual` is the default path, used if the variable is not set.
     """
 
     path: Path
@@ -52,11 +52,11 @@ class Folder:
         return self.path / MARK
 
     def is_ours(self) -> bool:
-        """Whether the folder carries the mark of this kind."""
+        """Return whether the folder has the marker file of this kind."""
         return self._mark().get("kind") == self.kind
 
     def foreign(self) -> list[str]:
-        """Names in the folder that the lab doesn't use, sorted."""
+        """Return the sorted names in the folder that the lab doesn't use."""
         known = _is_of_cache if self.kind == "cache" else _is_of_state
         return sorted(
             entry.name
@@ -65,24 +65,29 @@ class Folder:
         )
 
     def check(self) -> None:
-        """LabError if the lab must not use the folder; nothing is made or changed."""
+        """Raise LabError if the lab must not use the folder. Changes nothing."""
         self._check_place()
         if not self.path.exists():
             return
         if not self.path.is_dir():
             raise LabError(f"{self._named()} is not a folder; {self._advice()}")
-        held = self._mark().get("kind")
-        if held not in (None, self.kind):
-            raise LabError(f"{self._named()} is the lab's {held} folder already; {self._advice()}")
+        marked = self._mark().get("kind")
+        if marked not in (None, self.kind):
+            raise LabError(f"{self._named()} is the lab's {marked} folder already; {self._advice()}")
         foreign = self.foreign()
         if foreign:
             shown = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
-            raise LabError(f"{self._named()} holds what the lab did not make ({shown}); {self._advice()}")
-        if held is None and self.path != self.usual and not self.is_empty():
-            raise LabError(f"{self._named()} is not empty and the lab did not make it; {self._advice()}")
+            raise LabError(
+                f"{self._named()} contains files that are not the lab's ({shown}); {self._advice()}"
+            )
+        if marked is None and self.path != self.usual and not self.is_empty():
+            raise LabError(f"{self._named()} is not empty and not the lab's; {self._advice()}")
 
     def claim(self) -> Path:
-        """Make and mark the folder where it is not; LabError as in `check`, OSError if it can't be made."""
+        """Create and mark the folder if necessary, and return its path.
+
+        Raises LabError as `check` does, and OSError if it can't be created.
+        """
         self.check()
         made = not self.path.exists() or (self.path == self.usual and not self.is_empty())
         self.path.mkdir(parents=True, exist_ok=True)
@@ -93,10 +98,10 @@ class Folder:
         return self.path
 
     def remove(self, say: Say) -> None:
-        """Remove what the lab made in the folder, then the folder itself if the lab made that.
+        """Remove the lab's entries in the folder, then the folder itself if the lab created it.
 
-        What it did not make stays, and is named. LabError, with nothing removed, for a folder without the
-        mark and for one with something mounted below it.
+        Reports other entries and leaves them. Raises LabError and removes nothing if the folder is not marked
+        or contains a mount.
         """
         self._check_place()
         if not self.path.exists():
@@ -109,15 +114,15 @@ class Folder:
         made = self._mark().get("made") is True
         self.mark.unlink()
         if foreign:
-            say(f"left in {self.path}, since the lab did not make it: {', '.join(foreign)}")
+            say(f"left in {self.path}, because the lab did not create it: {', '.join(foreign)}")
         elif made and not any(self.path.iterdir()):
             self.path.rmdir()
 
     def _check_removable(self) -> None:
         if not self.is_ours():
             raise LabError(
-                f"{self._named()} has no mark of the lab, so nothing in it was removed; if it is the lab's, "
-                "remove it by hand"
+                f"{self._named()} has no marker file ({MARK}), so nothing in it was removed; if it is the "
+                "lab's, remove it by hand"
             )
         if mounted := mounts_below(self.path):
             raise not_ours(mounted[0], self.path)
@@ -130,7 +135,7 @@ class Folder:
         return read if isinstance(read, dict) else {}
 
     def is_empty(self) -> bool:
-        """Whether nothing is in the folder, the mark and what a new file system holds aside."""
+        """Return whether the folder is empty, ignoring the marker file and a new file system's lost+found."""
         return all(entry.name in (MARK, _OF_AN_EMPTY_DISK) for entry in self.path.iterdir())
 
     def _check_place(self) -> None:
@@ -146,35 +151,35 @@ class Folder:
         return str(self.path) if self.path == self.usual else f"{self.variable}={self.path}"
 
     def _advice(self, which: str = "") -> str:
-        return f"set {self.variable} to {which}a new or empty folder of its own (nothing was changed)"
+        return f"set {self.variable} to {which}a new or empty folder (nothing was changed)"
 
 
 def cache_place() -> Folder:
-    """The folder of what was built, as the environment names it; nothing is checked or made."""
+    """Return the cache folder that the environment selects. Checks and creates nothing."""
     return Folder(_resolved(paths.cache_root()), "cache", "ISTIO_LAB_CACHE", _resolved(paths.usual_cache()))
 
 
 def state_place() -> Folder:
-    """The folder of what runs, as the environment names it; nothing is checked or made."""
+    """Return the state folder that the environment selects. Checks and creates nothing."""
     return Folder(_resolved(paths.state_root()), "state", "ISTIO_LAB_STATE", _resolved(paths.USUAL_STATE))
 
 
 def check() -> None:
-    """LabError if either folder must not be used; nothing is made or changed."""
+    """Raise LabError if the lab must not use one of its folders. Changes nothing."""
     cache_place().check()
     state_place().check()
 
 
 def not_ours(mount: Path, folder: Path) -> LabError:
-    """The error for a mount in a folder of the lab's that the lab did not make."""
+    """Return the error for a mount in a lab folder that the lab did not create."""
     return LabError(
-        f"{mount} is a mount that the lab did not make, so nothing of {folder} was removed; unmount it, "
+        f"{mount} is a mount that the lab did not create, so nothing in {folder} was removed; unmount it, "
         "then run the same command again"
     )
 
 
 def mounts_below(folder: Path) -> list[Path]:
-    """Mount points strictly below a folder, in the order in which they were made."""
+    """Return the mount points strictly below a folder, in the order of creation."""
     return [point for point in _mounts() if point != folder and point.is_relative_to(folder)]
 
 
@@ -188,7 +193,7 @@ def _resolved(path: Path) -> Path:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a file, a link, or a folder with all in it; LabError, nothing removed, if a mount is in it."""
+    """Remove a file, a link or a folder tree. Raises LabError and removes nothing if it contains a mount."""
     if not _is_folder(path):
         path.unlink()
         return

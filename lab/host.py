@@ -1,4 +1,4 @@
-"""What the machine must have before the lab touches it: root, and room on disk and in memory."""
+"""Checks the machine before the lab changes anything: root, free disk and free memory."""
 
 import contextlib
 import os
@@ -15,41 +15,40 @@ GIB = 1024**3
 
 
 def require_root(purpose: str) -> None:
-    """Raise LabError unless this process is root; ``purpose`` completes "root is needed to ..."."""
+    """Raise LabError unless this process runs as root. ``purpose`` completes "root is needed to ..."."""
     if os.geteuid() != 0:
         raise LabError(f"root is needed to {purpose}; run the same command again as root (sudo -E ...)")
 
 
 def check_room(min_disk_gib: float, min_memory_gib: float, folders: Sequence[Path] = ()) -> None:
-    """Raise LabError unless every folder's disk has room (GiB) and the machine has memory (GiB) to spare.
+    """Raise LabError unless each folder's disk and the machine's memory have this many GiB free.
 
-    ``folders`` defaults to where the lab's data goes: its cache and the engine's state. Two folders on one
-    disk share its room.
+    ``folders`` defaults to the lab's cache and state folders. Two folders on one disk are not added up.
     """
     for folder in folders or (cache_root(), state_root()):
         free = free_disk(folder) / GIB
         if free < min_disk_gib:
             raise LabError(
                 f"{folder} has {free:.1f} GiB free and the lab needs {min_disk_gib:.1f} GiB there: "
-                "make room, or name a new folder on another disk with ISTIO_LAB_CACHE (what is built) or "
-                "ISTIO_LAB_STATE (the engine's data)"
+                "free up disk space, or set ISTIO_LAB_CACHE (build results) or ISTIO_LAB_STATE (the engine's "
+                "data) to a new folder on another disk"
             )
     memory = free_memory() / GIB
     if memory < min_memory_gib:
         raise LabError(
             f"{memory:.1f} GiB of memory are available and the lab needs {min_memory_gib:.1f} GiB: "
-            "end other programs or take a larger machine"
+            "stop other programs or use a larger machine"
         )
 
 
 def free_disk(folder: Path) -> int:
-    """Bytes free for this user on the disk that holds ``folder``, which need not exist yet."""
+    """Return the bytes free for this user on the disk of ``folder``, which need not exist yet."""
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     return shutil.disk_usage(existing).free
 
 
 def free_memory() -> int:
-    """Bytes of memory available: the kernel's estimate, or what the control group leaves if that is less."""
+    """Return the available memory in bytes: the kernel's estimate or the cgroup's rest, if that is less."""
     lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     limits = [

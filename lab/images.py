@@ -1,8 +1,7 @@
-"""Container images without a builder: a few layers each, written as an archive that docker and ctr load.
+"""Writes container images without a builder, as archives that `docker load` and `ctr images import` read.
 
-Format: the "Docker image specification v1.2" archive (manifest.json, a config for each image, layers as
-tar), which `docker load` and `ctr images import` both read. Everything in a layer has time 0 and owner
-root, so that the same inputs give the same image.
+The format is that of the "Docker image specification v1.2": manifest.json, a config per image and layers as
+tar files. Every file in a layer has time 0 and owner root, so that the same inputs give the same image.
 """
 
 import hashlib
@@ -22,7 +21,7 @@ from lab.sources import Image
 
 SEARCH_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-#: Names under which iptables is called; the multi-call program looks at its own name.
+#: Names of the iptables commands; the multi-call binary selects its function by the name it is called by.
 IPTABLES_NFT = (
     "iptables",
     "iptables-save",
@@ -35,7 +34,7 @@ XTABLES_PLUGINS = "/usr/lib/x86_64-linux-gnu/xtables"
 
 
 class Layer:
-    """A tar being written: absolute paths in, reproducible members out, parent folders made as needed."""
+    """Writes one layer as a tar: takes absolute paths, adds parent folders and makes members reproducible."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._tar = tarfile.TarFile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT)
@@ -71,7 +70,7 @@ class Layer:
             self._tar.addfile(member, io.BytesIO(data))
 
     def file(self, path: str, source: Path, mode: int | None = None) -> None:
-        """Add a file, or a symbolic link as it is."""
+        """Add a file; a symbolic link is added as a link."""
         if source.is_symlink():
             self.link(path, str(source.readlink()))
         elif member := self._member(path):
@@ -81,7 +80,7 @@ class Layer:
                 self._tar.addfile(member, content)
 
     def tree(self, path: str, source: Path, mode: int | None = None) -> None:
-        """Add a folder and all below it."""
+        """Add a folder with all its contents."""
         self.folder(path)
         for found in sorted(source.rglob("*")):
             inside = f"{path}/{found.relative_to(source)}"
@@ -93,7 +92,7 @@ class Layer:
 
 @contextmanager
 def layer(path: Path) -> Iterator[Layer]:
-    """A layer written to `path`."""
+    """Yield a layer that is written to `path`."""
     with path.open("wb") as stream:
         writing = Layer(stream)
         yield writing
@@ -102,7 +101,7 @@ def layer(path: Path) -> Iterator[Layer]:
 
 @dataclass
 class Archive:
-    """An archive of images being written: add images, then close."""
+    """Writes an archive of images: add images, then close it."""
 
     path: Path
     _manifest: list[dict[str, Any]] = field(default_factory=list)
@@ -112,7 +111,7 @@ class Archive:
         self._tar = tarfile.TarFile.open(self.path, "w")
 
     def add(self, name: str, layers: list[Path], config: Mapping[str, Any]) -> None:
-        """Add one image of the given layers (tar files, lowest first) and container configuration."""
+        """Add one image with these layers (tar files, lowest first) and this container configuration."""
         diff_ids, members = [], []
         for tarball in layers:
             with tarball.open("rb") as stream:
@@ -146,10 +145,10 @@ class Archive:
 def compose(
     image: Image, programs: Mapping[str, Path], files: Mapping[str, Path], debian: Path, folder: Path
 ) -> list[Path]:
-    """Write an image's layers into a folder, lowest first: Debian's part, others' programs, its own.
+    """Write an image's layers into a folder and return them, lowest first.
 
-    Images that differ in their upper layers so share the lower ones. KeyError for a program or file that no
-    source has.
+    The order is Debian's files, other sources' programs, then the image's own, so that images share their
+    lower layers. Raises KeyError for a program or file that no source has.
     """
     made: list[Path] = []
     others = [name for name in image.programs if ":" in name]
@@ -175,7 +174,7 @@ def _next(folder: Path, made: list[Path]) -> AbstractContextManager[Layer]:
 
 
 def _compose_debian(image: Image, wanted: list[str], debian: Path, target: Layer) -> None:
-    """Write programs of the root file system, their libraries, and what they expect around them."""
+    """Write programs of the root file system with their libraries and the files that they expect."""
     for merged in ("bin", "sbin", "lib", "lib64"):
         target.link(merged, f"usr/{merged}")
     for path in sorted(rootfs.with_libraries(debian, wanted)):
@@ -193,8 +192,11 @@ def _compose_debian(image: Image, wanted: list[str], debian: Path, target: Layer
 
 
 def _foreign(image: Image, programs: Mapping[str, Path], debian: Path) -> list[str]:
-    """Programs from elsewhere that need Debian's libraries, laid where the loader can look at them."""
-    laid = []
+    """Copy dynamically linked programs into the root file system for its loader to list their libraries.
+
+    Returns their paths there.
+    """
+    copied = []
     for name in image.programs:
         with programs[name].open("rb") as stream:
             if b"/ld-linux-x86-64.so.2" not in stream.read(4096):
@@ -203,12 +205,12 @@ def _foreign(image: Image, programs: Mapping[str, Path], debian: Path) -> list[s
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(programs[name].read_bytes())
         place.chmod(0o755)
-        laid.append(f"/lab-foreign/{place.name}")
-    return laid
+        copied.append(f"/lab-foreign/{place.name}")
+    return copied
 
 
 def _take(path: str, debian: Path, target: Layer) -> None:
-    """Copy one path of the root file system under its real name, with the links that lead to it."""
+    """Copy one path of the root file system under its real name, with the symbolic links that lead to it."""
     if path.startswith("/lab-foreign/"):
         return
     for merged in ("/bin/", "/sbin/", "/lib/", "/lib64/"):
@@ -234,7 +236,7 @@ def _iptables(debian: Path, target: Layer) -> None:
 
 
 def configuration(image: Image) -> dict[str, Any]:
-    """The container configuration of an image, as the archive format names its fields."""
+    """Return an image's container configuration with the archive format's field names."""
     return {
         "Env": [SEARCH_PATH, *(f"{name}={value}" for name, value in image.environment.items())],
         "Entrypoint": list(image.entrypoint) or None,

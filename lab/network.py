@@ -1,4 +1,4 @@
-"""One Docker network for each run, and a guard that lets nothing of it leave the machine."""
+"""Creates one Docker network per run and keeps its packets on this machine."""
 
 import json
 from collections.abc import Collection
@@ -11,7 +11,7 @@ from lab.firewall import Range
 from lab.host import Report, require_root
 from lab.paths import LABEL, OWNER_LABEL, owner, scope
 
-#: Free ranges tried before giving up; a second one is needed only where two runs choose at the same moment.
+#: Free ranges to try before giving up. Only two runs that choose at the same moment need a second one.
 _TRIED = 8
 
 _PREFIX = "istio-lab-"
@@ -22,21 +22,26 @@ KIND_LABEL = "io.x-k8s.kind.cluster"
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A run's Docker network: its name, its addresses ("10.213.4.0/24") and its bridge on this machine."""
+    """A run's Docker network: its name, its subnet ("10.213.4.0/24") and its bridge on this machine."""
 
     name: str
     subnet: str
     bridge: str
 
 
-def create_network(engine: Engine, run: str) -> Network:
-    """Make the run's network, on addresses that no route, resolver or other network of this machine uses.
+def name_of(run: str) -> str:
+    """The name of a run's network."""
+    return _PREFIX + run
 
-    Its packets are kept on the machine from the start. What this checkout left under the run's name is
-    removed first. Raises LabError without root, where nothing is free, and where the name belongs to
-    somebody else.
+
+def create_network(engine: Engine, run: str) -> Network:
+    """Create the run's network on a subnet that no route, resolver or other network of this machine uses.
+
+    A firewall rule keeps its packets on the machine from the start. Removes an earlier network of this
+    checkout with the run's name first. Raises LabError without root, if no subnet is free, and if somebody
+    else's network has the name.
     """
-    require_root("make a network that nothing leaves")
+    require_root("create a network that no packet leaves")
     name, bridge = _PREFIX + run, firewall.bridge_name(run)
     _refuse_others(engine, name)
     remove_network(engine, Network(name, "", bridge))
@@ -49,13 +54,13 @@ def create_network(engine: Engine, run: str) -> Network:
         if made.returncode == 0:
             return Network(name, str(subnet), bridge)
         if "overlap" not in made.stderr:
-            raise LabError(f"the engine made no network: {made.stderr.strip()}")
+            raise LabError(f"the engine failed to create the network {name}: {made.stderr.strip()}")
     tried = ", ".join(map(str, firewall.POOLS))
     raise LabError(f"no free range of 256 addresses for the lab's network: this machine uses all of {tried}")
 
 
 def find_network(engine: Engine, run: str) -> Network:
-    """The network that an earlier run of this name left, as it is; LabError if there is none."""
+    """Return the existing network of an earlier run of this name. Raises LabError if there is none."""
     name = _PREFIX + run
     shown = engine.docker("network", "inspect", name, check=False)
     if shown.returncode:
@@ -65,17 +70,20 @@ def find_network(engine: Engine, run: str) -> Network:
 
 
 def guard(engine: Engine, network: Network, pod_subnet: str, service_subnet: str) -> tuple[str, ...]:
-    """Keep the network's, pods' and services' packets on this machine; returns what was left out and why.
+    """Keep the packets of the network, pods and services on this machine.
 
-    A reject rule stops what the bridge would forward to anywhere else; a blackhole route stops what this
-    machine would send to a range of the lab's that nothing serves. A range that a route or a resolver of this
-    machine uses gets no such route. Raises LabError without root, or if the engine's networks are elsewhere.
+    Returns a sentence for each blackhole route that was omitted, with the reason.
+
+    A reject rule stops packets that the bridge would forward to another interface. A blackhole route stops
+    packets that this machine would send to an unserved address of the lab's ranges. A range that a route or
+    resolver of this machine uses gets no blackhole route. Raises LabError without root, or if the engine's
+    networks are not on this machine.
     """
     require_root("keep the lab's packets on this machine (firewall rule, blackhole routes)")
     if not firewall.has_interface(network.bridge):
         raise LabError(
-            f"the engine at {engine.host} keeps its networks elsewhere (in a virtual machine?): "
-            "its packets can't be kept from the outside here; run the suite where the engine runs"
+            f"the engine at {engine.host} keeps its networks elsewhere, perhaps in a virtual machine, "
+            "so this machine can't block their packets; run the suite where the engine runs"
         )
     firewall.reject(network.bridge, network.name.removeprefix(_PREFIX))
     firewall.blackhole(network.subnet)
@@ -90,11 +98,11 @@ def guard(engine: Engine, network: Network, pod_subnet: str, service_subnet: str
 
 
 def remove_network(engine: Engine, network: Network) -> None:
-    """Remove the network with the run's containers on it, and its guard; idempotent.
+    """Remove the network with the run's containers, its firewall rules and its routes. Idempotent.
 
-    A container on it that neither kind nor the lab made is taken off the network and stays. Routes for the
-    pod and service ranges stay while another network of this state folder is there: they share them. A
-    network of another checkout's is left alone.
+    Disconnects, but does not remove, a container that neither kind nor the lab created. Keeps the routes for
+    the pod and service ranges while another network of this state folder needs them. Does nothing for
+    another checkout's network.
     """
     if _owner_of(engine, network.name) not in (None, owner()):
         return
@@ -107,12 +115,12 @@ def remove_network(engine: Engine, network: Network) -> None:
 
 
 def remove_all(engine: Engine, report: Report, *, keep: Collection[str] = ()) -> None:
-    """Remove every network of this checkout's with the run's containers and guard; idempotent.
+    """Remove every network of this checkout like `remove_network`, and leftover proof images. Idempotent.
 
-    ``keep`` are runs that go on.
+    ``keep`` names the runs in progress, whose networks stay.
     """
-    for name, whose in networks(engine).items():
-        if whose == owner() and name.removeprefix(_PREFIX) not in keep:
+    for name, label in networks(engine).items():
+        if label == owner() and name.removeprefix(_PREFIX) not in keep:
             report(f"removing the network {name} and the containers on it")
             remove_network(engine, Network(name, "", ""))
     mine = (f"--filter=label={PROOF}", f"--filter=label={OWNER_LABEL}={owner()}")
@@ -120,13 +128,13 @@ def remove_all(engine: Engine, report: Report, *, keep: Collection[str] = ()) ->
 
 
 def runs_of_this_lab(engine: Engine) -> list[str]:
-    """The runs of this state folder, of any checkout, that have a network in an engine."""
+    """Return the runs with a network in the engine that belong to this state folder, of any checkout."""
     found = networks(engine).items()
-    return [name.removeprefix(_PREFIX) for name, whose in found if whose.startswith(f"{scope():04x}-")]
+    return [name.removeprefix(_PREFIX) for name, label in found if label.startswith(f"{scope():04x}-")]
 
 
 def networks(engine: Engine) -> dict[str, str]:
-    """The label of the owner of each network that a lab made, by the network's name; "" without one."""
+    """Return the owner label of each lab-made network by the network's name, or "" for one without it."""
     columns = f'{{{{.Name}}}}\t{{{{.Label "{OWNER_LABEL}"}}}}'
     listed = engine.docker("network", "ls", f"--filter=label={LABEL}", f"--format={columns}").stdout
     return dict(line.split("\t") for line in listed.splitlines() if "\t" in line)
@@ -140,7 +148,7 @@ def _docker_ranges(engine: Engine) -> list[Range]:
 
 
 def _owner_of(engine: Engine, name: str) -> str | None:
-    """The owner's label of a network, "" where it has none, None where there is no such network."""
+    """Return a network's owner label, "" if it has none, or None if there is no such network."""
     columns = f'{{{{.Name}}}}\t{{{{.Label "{OWNER_LABEL}"}}}}'
     listed = engine.docker("network", "ls", f"--filter=name={name}", f"--format={columns}").stdout
     found = dict(line.split("\t") for line in listed.splitlines() if "\t" in line)
@@ -150,19 +158,19 @@ def _owner_of(engine: Engine, name: str) -> str | None:
 def _refuse_others(engine: Engine, name: str) -> None:
     if _owner_of(engine, name) not in (None, owner()):
         raise LabError(
-            f"the network {name} is in the engine already and this checkout did not make it: choose another "
-            "cluster name, or remove it where it was made (`make clean` there)"
+            f"the engine already has the network {name} and this checkout did not make it: choose another "
+            "cluster name, or run `make clean` in the checkout that created it"
         )
 
 
 def _on(engine: Engine, network: str, *filters: str) -> list[str]:
-    """The containers on a network, by their whole ids."""
+    """Return the full ids of the containers on a network."""
     wanted = [f"--filter={one}" for one in (f"network={network}", *filters)]
     return engine.docker("ps", "-aq", "--no-trunc", *wanted).stdout.split()
 
 
 def _of_the_run(engine: Engine, network: str) -> list[str]:
-    """The containers on a network that kind or the lab made for the run."""
+    """Return the containers on a network that kind or the lab created for the run."""
     run = network.removeprefix(_PREFIX)
     labels = (f"{KIND_LABEL}={run}", LABEL)
     return sorted({container for one in labels for container in _on(engine, network, f"label={one}")})

@@ -1,4 +1,4 @@
-"""The node image: Debian, kind's own base files, Kubernetes, and every image that a run needs, unpacked."""
+"""The node image: Debian, kind's base files, Kubernetes and every container image of a run, unpacked."""
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,18 +15,19 @@ from lab.sources import Source
 
 FILES = PROJECT / "lab" / "node"
 REPOSITORY = "istio-conformance-lab/node"
-#: What a build's container and image have in place of a run's name and a key.
+#: Label of a build's container and tag of its image, in place of a run's name and a key.
 BAKE = "build"
 
-#: kind v0.30.0, images/base/Dockerfile: how systemd learns where it runs, and how it is asked to stop.
+#: The image settings that tell systemd that it runs in a container, and the signal that stops it.
+#: Source: kind v0.30.0, images/base/Dockerfile.
 CONFIGURATION = {
     "Env": ["container=docker", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
     "Entrypoint": ["/usr/local/bin/entrypoint", "/sbin/init"],
     "StopSignal": "SIGRTMIN+3",
 }
 
-#: Settings of kind's containerd that differ here: the pause image that Kubernetes 1.35 names, and no lowering
-#: of oom_score_adj, which needs a capability that the smallest machines withhold.
+#: Changes to kind's containerd configuration: the pause image of Kubernetes 1.35, and no lowering of
+#: oom_score_adj, which needs a capability that the smallest machines withhold.
 CONTAINERD = {
     'sandbox_image = "registry.k8s.io/pause:3.10"': 'sandbox_image = "registry.k8s.io/pause:3.10.1"',
     "restrict_oom_score_adj = false": "restrict_oom_score_adj = true",
@@ -36,31 +37,31 @@ Say = Callable[[str], None]
 
 
 def entry(root: Path, sources: Sequence[Source], programs: Mapping[str, Entry]) -> Entry:
-    """Keyed by all that goes in: programs, root file system, what the sources declare, these files."""
+    """Return the cache entry, keyed by all inputs: programs, root file system, sources and recipe files."""
     recipe = [(PROJECT / "lab" / name).read_bytes() for name in ("node.py", "images.py", "proxies.py")]
     parts = [source.digest + programs[source.name].key for source in sources]
     return Entry(root, "node", digest(rootfs.entry(root).key, tree_digest(FILES), *recipe, *parts))
 
 
 def tag(node: Entry) -> str:
-    """This checkout's name for the image in an engine.
+    """Return this checkout's tag for the image in an engine.
 
-    Each checkout that uses an image has a name of its own for it: an engine lets go of the image when the
-    last name is removed, and everybody removes their own.
+    Each checkout that uses an image tags it separately and removes only its own tag. The engine deletes the
+    image with the last tag.
     """
     return f"{REPOSITORY}:{node.key[:16]}-{owner()}"
 
 
 def load(node: Entry, engine: Engine, load_archive: Callable[[], None]) -> None:
-    """Give the engine the image under this checkout's name, unless it has it; `load_archive` loads node.tar.
+    """Load the image into the engine under this checkout's tag, unless it is loaded already.
 
-    An image that another checkout has loaded gets one more name, and is not loaded again.
+    `load_archive` loads node.tar. An image that another checkout has loaded only gets one more tag.
     """
     if has(engine, tag(node)):
         return
-    there = [name for name in _tags(engine) if name.startswith(f"{REPOSITORY}:{node.key[:16]}-")]
-    if there:
-        engine.docker("tag", there[0], tag(node))
+    loaded = [name for name in _tags(engine) if name.startswith(f"{REPOSITORY}:{node.key[:16]}-")]
+    if loaded:
+        engine.docker("tag", loaded[0], tag(node))
         return
     archived = f"{REPOSITORY}:{node.key[:16]}"
     load_archive()
@@ -69,23 +70,23 @@ def load(node: Entry, engine: Engine, load_archive: Callable[[], None]) -> None:
 
 
 def has(engine: Engine, name: str) -> bool:
-    """Whether the engine has an image of this name."""
+    """Return whether the engine has an image of this name."""
     return engine.docker("image", "inspect", "--format", "{{.Id}}", name, check=False).returncode == 0
 
 
 def remove_tags(engine: Engine, keep: Callable[[str], bool] | None = None) -> list[str]:
-    """Remove this checkout's names of node images, save those whose key is to be kept; the names that went.
+    """Remove this checkout's tags of node images and return them.
 
-    A name that a container was made by stays.
+    Spares a tag whose key `keep` accepts, and a tag that a container uses.
     """
-    gone = []
+    removed = []
     used = engine.docker("ps", "--all", "--format", "{{.Image}}").stdout.split()
     for name in _tags(engine):
-        key, _, whose = name.removeprefix(f"{REPOSITORY}:").partition("-")
-        if whose == owner() and not (keep and keep(key)) and name not in used:
+        key, _, owner_of_tag = name.removeprefix(f"{REPOSITORY}:").partition("-")
+        if owner_of_tag == owner() and not (keep and keep(key)) and name not in used:
             engine.docker("image", "rm", name, check=False)
-            gone.append(name)
-    return gone
+            removed.append(name)
+    return removed
 
 
 def _tags(engine: Engine) -> list[str]:
@@ -94,33 +95,34 @@ def _tags(engine: Engine) -> list[str]:
 
 def build(
     folder: Path, engine: Engine, sources: Sequence[Source], programs: Mapping[str, Path], debian: Path,
-    tell: Callable[[str, float], None],
+    update: Callable[[str, float], None],
 ) -> None:  # fmt: skip
-    """Make node.tar in `folder`, an archive for `docker load`; `programs` has each source's built folder.
+    """Build node.tar in `folder`, an archive for `docker load`.
 
-    Raises LabError where the bake in the container fails.
+    `programs` maps each source's name to the folder of its built programs. Raises LabError if bake.sh fails
+    in its container.
     """
     lookup = _Lookup(sources, programs)
     work = folder / "work"
     work.mkdir()
     unpacked = rootfs.unpack(debian / "rootfs.tar", work / "rootfs")
-    tell("container images", 0.1)
+    update("container images", 0.1)
     with closing(Archive(work / "images.tar")) as archive:
         for source in sources:
             for image in proxies.images(source, sources):
                 layers = compose(image, lookup.programs(source), lookup.files(source), unpacked, work)
                 archive.add(image.name, layers, configuration(image))
                 _remove(layers)
-    tell("the node's files", 0.4)
+    update("node files", 0.4)
     with layer(work / "node.tar") as target:
         _node_files(sources, lookup, target)
     base = [debian / "rootfs.tar", work / "node.tar"]
     name = f"{REPOSITORY}:{BAKE}-{folder.name.removesuffix('.part')}-{owner()}"
     with closing(Archive(work / "base.tar")) as archive:
         archive.add(name, base, CONFIGURATION)
-    tell("unpacking the images inside the node", 0.5)
+    update("unpacking the images inside the node", 0.5)
     _bake(engine, name, work)
-    tell("packing the node image", 0.85)
+    update("packing the node image", 0.85)
     with closing(Archive(folder / "node.tar")) as archive:
         archive.add(
             f"{REPOSITORY}:{folder.name.removesuffix('.part')}", [*base, work / "baked.tar"], CONFIGURATION
@@ -146,11 +148,11 @@ def _bake(engine: Engine, name: str, work: Path) -> None:
     )  # fmt: skip
     engine.docker("image", "rm", name, check=False)
     if ran.returncode:
-        raise LabError(f"the node's images could not be unpacked:\n{ran.stderr[-3000:]}{ran.stdout[-1000:]}")
+        raise LabError(f"unpacking images into the node failed:\n{ran.stderr[-3000:]}{ran.stdout[-1000:]}")
 
 
 class _Lookup:
-    """Programs and module files as a source's images name them: its own plainly, others' as folder:name."""
+    """Finds programs and module files by source.toml's names: `name`, or `folder:name` of another source."""
 
     def __init__(self, sources: Sequence[Source], built: Mapping[str, Path]) -> None:
         self._built = built
@@ -167,14 +169,15 @@ class _Lookup:
 
 
 def _node_files(sources: Sequence[Source], lookup: _Lookup, target: Layer) -> None:
-    """kind's base files, ours over them, the node's programs, and the units that start with the node."""
+    """Write kind's base files, the lab's files over them, the node's programs and the enabled units."""
     (cluster,) = (source for source in sources if "kubernetes" in source.versions)
     base = lookup.files(cluster)["kind-base"]
     config = (base / "etc/containerd/config.toml").read_text()
     for theirs, ours in CONTAINERD.items():
         if theirs not in config:
             raise LabError(
-                f"kind's containerd configuration no longer says {theirs!r}; see CONTAINERD in lab/node.py"
+                f"kind's containerd configuration no longer contains {theirs!r}; "
+                "update CONTAINERD in lab/node.py"
             )
         config = config.replace(theirs, ours)
     target.text("etc/containerd/config.toml", config)

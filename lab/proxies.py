@@ -1,7 +1,7 @@
-"""Proxy images: each Istio's with each Envoy that the lab knows, so that any pair can be installed at once.
+"""Proxy images: one for every pair of an Istio and an Envoy, so that any pair can be installed.
 
-With the Envoy of its own release line it has Istio's plain name, `proxyv2`; with another one the Envoy is in
-the name, as `proxyv2-envoy-1.37.0`, because that is what Istio's value global.proxy.image may say.
+With the Envoy of its own release, an Istio's image has the standard name `proxyv2`. With another Envoy, the
+name includes the version, as in `proxyv2-envoy-1.37.0`. Istio's value global.proxy.image selects the image.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from lab.errors import LabError
 from lab.sources import Image, Source, versions_of
 
-#: What a source's `lacks` calls the counting of requests, where its Envoy can't stand in for Istio's filter.
+#: Key in a source's `lacks` for an Envoy that can't count requests in place of Istio's filter.
 REQUEST_METRICS = "request-metrics"
 
-#: The node metadata in which each proxy tells istiod "true" if its Envoy can count requests, else "false":
-#: an EnvoyFilter can match on it, and on Istio's version alone it could not tell one Envoy from another.
+#: Node metadata in which each proxy reports to istiod whether its Envoy can count requests ("true" or
+#: "false"). An EnvoyFilter matches on it, because Istio's version does not identify the Envoy.
 COUNTS_REQUESTS = "LAB_COUNTS_REQUESTS"
 
 
@@ -32,7 +32,7 @@ class Proxy:
 
 
 def images(source: Source, sources: Sequence[Source]) -> list[Image]:
-    """The images of a source; one that runs an Envoy comes once with each, its own first."""
+    """Return the images of a source. An image with an Envoy is listed once per Envoy, its own first."""
     return [
         image
         for declared in source.images
@@ -41,9 +41,9 @@ def images(source: Source, sources: Sequence[Source]) -> list[Image]:
 
 
 def proxy(source: Source, sources: Sequence[Source], envoy: str | None = None) -> Proxy:
-    """The proxy of an Istio's source with the Envoy of this version, or with its own.
+    """Return the proxy of an Istio's source with this Envoy version, by default with its own Envoy.
 
-    LabError for an Envoy that no source has, and for a source without a proxy.
+    Raises LabError for an unknown Envoy version and for a source without a proxy image.
     """
     found = [each for declared in source.images for each in _proxies(declared, sources)]
     if not found:
@@ -66,7 +66,7 @@ def _proxies(declared: Image, sources: Sequence[Source]) -> list[Proxy]:
 
 
 def _with(declared: Image, own: str, envoy: Source) -> Image:
-    """The image with another Envoy in the place of its own, which it then names, or with its own."""
+    """Return the image with this Envoy, which the image's name includes unless it is the image's own."""
     name = declared.name
     if envoy.name != own:
         repository, _, tag = name.rpartition(":")
@@ -75,12 +75,12 @@ def _with(declared: Image, own: str, envoy: Source) -> Image:
     return replace(
         declared,
         name=name,
-        programs={_exchanged(program, own, envoy): path for program, path in declared.programs.items()},
+        programs={_replaced(program, own, envoy): path for program, path in declared.programs.items()},
         environment={**declared.environment, f"ISTIO_META_{COUNTS_REQUESTS}": counts},
     )
 
 
-def _exchanged(program: str, own: str, envoy: Source) -> str:
+def _replaced(program: str, own: str, envoy: Source) -> str:
     folder, _, name = program.partition(":")
     return f"{envoy.name}:{name}" if folder == own else program
 

@@ -1,4 +1,4 @@
-"""The Debian root file system that the node is made of, and what containers take from it."""
+"""The node's Debian root file system, which also provides container images with programs and libraries."""
 
 import platform
 import shutil
@@ -12,8 +12,8 @@ from lab.errors import LabError
 
 SUITE = "bookworm"
 
-#: What kind's own base image installs, containerd and CNI plugins as Debian packages them, and what the
-#: containers take their programs from. kind v0.30.0, images/base/Dockerfile.
+#: Packages that kind's base image installs (containerd and the CNI plugins in Debian's versions), and the
+#: packages that container images take programs from. Source: kind v0.30.0, images/base/Dockerfile.
 PACKAGES = (
     "systemd", "dbus", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "util-linux", "mount",
     "kmod", "libseccomp2", "pigz", "bash", "ca-certificates", "curl", "jq", "procps", "socat",
@@ -21,7 +21,7 @@ PACKAGES = (
     "python3-minimal", "libpython3.11-stdlib",
 )  # fmt: skip
 
-#: Units that make no sense in a container, as kind's base image removes them.
+#: Removes the units that don't work in a container, like kind's base image.
 PRUNE = r"""
 set -eu
 cd "$1"
@@ -43,12 +43,12 @@ dpkg-query --admindir=var/lib/dpkg -W > usr/share/lab-packages.txt
 
 
 def entry(root: Path) -> Entry:
-    """Keyed by the packages' names and this file; the versions that Debian gave are recorded, not keyed."""
+    """Return the cache entry, keyed by this file; the installed package versions are only recorded."""
     return Entry(root, "rootfs", digest(Path(__file__).read_bytes(), platform.machine()))
 
 
 def build(folder: Path) -> None:
-    """Make rootfs.tar and packages.txt; LabError with mmdebstrap's words where that fails."""
+    """Build rootfs.tar and packages.txt. Raises LabError with mmdebstrap's output if that fails."""
     hook = folder / "prune.sh"
     hook.write_text(PRUNE)
     excluded = [
@@ -63,14 +63,14 @@ def build(folder: Path) -> None:
             "--dpkgopt=force-unsafe-io", *excluded, f"--include={','.join(PACKAGES)}",
             f"--customize-hook=sh {hook} \"$1\"", SUITE, str(folder / "rootfs.tar"),
         ]),
-        # Its chroot lies in the cache entry in the making, so that a kill leaves nothing elsewhere.
+        # The chroot is in the partial cache entry, so that a kill leaves nothing elsewhere.
         env=environment.for_registries() | {"TMPDIR": str(scratch)},
         text=True, capture_output=True, check=False,
     )  # fmt: skip
     hook.unlink()
     shutil.rmtree(scratch)
     if ran.returncode:
-        raise LabError(f"Debian's packages for the node can't be had:\n{ran.stderr[-2000:]}")
+        raise LabError(f"mmdebstrap failed to install the node's Debian packages:\n{ran.stderr[-2000:]}")
     with (folder / "packages.txt").open("wb") as recorded:
         subprocess.run(
             ["tar", "-xOf", str(folder / "rootfs.tar"), "./usr/share/lab-packages.txt"],
@@ -80,7 +80,7 @@ def build(folder: Path) -> None:
 
 
 def unpack(tarball: Path, folder: Path) -> Path:
-    """Unpack the root file system for reading; OSError or CalledProcessError where that fails."""
+    """Unpack the root file system for reading. Raises OSError or CalledProcessError on failure."""
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
@@ -89,7 +89,7 @@ def unpack(tarball: Path, folder: Path) -> Path:
 
 
 def libraries(rootfs: Path, program: Path) -> set[str]:
-    """Absolute paths, inside the root file system, of the shared libraries that a program there needs."""
+    """Return the shared libraries that a program needs, as absolute paths in the root file system."""
     loader = "/lib64/ld-linux-x86-64.so.2"
     inside = "/" + str(program.relative_to(rootfs))
     ran = subprocess.run(
@@ -99,7 +99,8 @@ def libraries(rootfs: Path, program: Path) -> set[str]:
         if "not a dynamic executable" in ran.stderr or "statically linked" in ran.stderr + ran.stdout:
             return set()
         raise LabError(
-            f"{inside} needs a library that the node's Debian lacks: {ran.stderr.strip()}{ran.stdout}"
+            f"{inside} needs a library that the node's root file system lacks: "
+            f"{ran.stderr.strip()}{ran.stdout}"
         )
     found = {loader}
     for line in ran.stdout.splitlines():
@@ -109,7 +110,7 @@ def libraries(rootfs: Path, program: Path) -> set[str]:
 
 
 def with_libraries(rootfs: Path, paths: Iterable[str]) -> set[str]:
-    """The named paths and every library that they need; LabError where one can't be had."""
+    """Return the paths and every library that they need. Raises LabError if a library is missing."""
     wanted = set(paths)
     for path in list(wanted):
         wanted |= libraries(rootfs, rootfs / path.lstrip("/"))

@@ -1,4 +1,4 @@
-"""The folders of the runs: kubeconfig, kind's configuration, and the record of a cluster that is kept."""
+"""The folders of the runs: kubeconfig, kind's configuration and the record of a kept cluster."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,19 +7,22 @@ from lab import folders
 from lab.cache import is_locked
 from lab.paths import checkout
 
-#: The file in a run's folder that says which checkout made it.
+#: File in a run's folder that names the checkout that created it.
 _OWNER = "owner"
-#: The file that a run holds a lock on for as long as it lasts.
+#: File in a run's folder that the run keeps locked while it lasts.
 LOCK = "lock"
 
 
 def folder_of(run: str) -> Path:
-    """Where a run's folder is or will be; nothing is made."""
+    """Return the path of a run's folder without creating it."""
     return folders.state_place().path / folders.RUNS / run
 
 
 def claim(run: str) -> Path:
-    """A run's folder, made for its user alone and marked with this checkout; LabError as `Folder.claim`."""
+    """Create a run's folder, readable only by its user and marked with this checkout.
+
+    Raises LabError as `Folder.claim` does.
+    """
     folders.state_place().claim()
     folder = folder_of(run)
     folder.mkdir(parents=True, exist_ok=True)
@@ -29,12 +32,12 @@ def claim(run: str) -> Path:
 
 
 def known() -> list[Path]:
-    """The folder of each run that there is, by name."""
+    """Return the folder of every existing run, sorted by name."""
     return sorted(path for path in folder_of("").glob("*") if path.is_dir() and not path.is_symlink())
 
 
 def is_mine(folder: Path) -> bool:
-    """Whether this checkout made the run's folder, or one made it that left no record of itself."""
+    """Return whether this checkout created the run's folder, or the folder has no record of its creator."""
     try:
         return (folder / _OWNER).read_text(encoding="utf-8") == checkout()
     except FileNotFoundError:
@@ -42,10 +45,10 @@ def is_mine(folder: Path) -> bool:
 
 
 def remove(folder: Path) -> None:
-    """Remove a run's folder; LabError if something is mounted in it."""
+    """Remove a run's folder. Raises LabError if it contains a mount."""
     folders.remove_tree(folder)
 
 
 def busy() -> Iterator[str]:
-    """The names of the runs that go on now, of any checkout: a process holds their lock."""
+    """Yield the names of the runs in progress, of any checkout: a process holds their lock."""
     yield from (folder.name for folder in known() if is_locked(folder / LOCK))

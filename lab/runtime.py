@@ -1,8 +1,8 @@
-"""The bounded runtime: runc, asked only for the capabilities that this machine can give.
+"""The bounded runtime: a runc wrapper that drops capabilities missing from this machine's bounding set.
 
-Docker before 23 gives a privileged container every capability and fails where the machine's bounding set
-lacks one. The wrapper (``lab/sources/runc-bounded``) takes those out; it is Go, because its start is paid by
-every container start and exec.
+Docker before 23 requests every capability for a privileged container and fails if the machine's bounding set
+lacks one. The wrapper (``lab/sources/runc-bounded``) removes those from the request. It is written in Go
+because every container start and exec pays for its start-up time.
 """
 
 import os
@@ -16,47 +16,47 @@ from lab.errors import LabError
 from lab.host import Report
 from lab.paths import SOURCES, cache_root
 
-#: The wrapper's name, and its source folder's.
+#: Name of the wrapper and of its source folder.
 NAME = "runc-bounded"
 
-#: First engine that asks the kernel which capabilities there are.
+#: First Docker version that asks the kernel which capabilities are available.
 _ASKS_THE_KERNEL = 23
 
 
 def bounding_set() -> int:
-    """The capability bounding set of this process as bits, from /proc/self/status."""
+    """Return this process's capability bounding set as a bit mask, from /proc/self/status."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapBnd:"))
 
 
 def lacks_capability() -> bool:
-    """Whether the bounding set lacks any capability that the kernel knows."""
+    """Return whether the bounding set lacks any capability that the kernel knows."""
     last = int(Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="ascii"))
     every = (1 << (last + 1)) - 1
     return bounding_set() & every != every
 
 
 def is_needed(engine_version: str) -> bool:
-    """Whether an engine of this version ("20.10.24+dfsg1") cannot run a privileged container here unaided."""
+    """Return whether an engine of this version ("20.10.24+dfsg1") needs the wrapper on this machine."""
     return int(engine_version.split(".", 1)[0]) < _ASKS_THE_KERNEL and lacks_capability()
 
 
 def entry(root: Path | None = None) -> Entry:
-    """The wrapper's place in the cache, keyed by its source."""
+    """Return the wrapper's cache entry, keyed by its source."""
     folder = SOURCES / NAME
     sources = [(folder / source).read_bytes() for source in ("go.mod", "main.go")]
     return Entry(root or cache_root(), NAME, digest(*sources))
 
 
 def built() -> Path:
-    """Where the wrapper is in the cache once built; the name follows from its source."""
+    """Return the wrapper's path in the cache, built or not."""
     return entry().path / NAME
 
 
 def install(target: Path, report: Report) -> Path:
-    """Put the wrapper at ``target``, building it (10 s) if the cache lacks it or has it damaged.
+    """Copy the wrapper to ``target`` and return that path, building it first (10 s) if necessary.
 
-    Returns ``target``. Raises LabError if it has to be built and Go is missing or fails.
+    Raises LabError if the cache lacks an intact wrapper and Go is missing or fails.
     """
     program = entry().make(lambda folder: _build(folder / NAME, report), report, NAME) / NAME
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -79,4 +79,4 @@ def _build(program: Path, report: Report) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
-        raise LabError(f"the bounded runtime did not build:\n{done.stderr.strip()[-1500:]}")
+        raise LabError(f"`go build` of the bounded runtime failed:\n{done.stderr.strip()[-1500:]}")

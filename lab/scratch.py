@@ -1,4 +1,4 @@
-"""Temporary files and folders, named so that those of a killed process can be found and removed."""
+"""Temporary folders named after the creator's pid, so that a killed process's can be removed later."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.folders import remove_tree
 
-#: What a name begins with, followed by the process that made it.
+#: Prefix of each name; the creator's pid follows it.
 PREFIX = "istio-lab-"
 
 _NAME = re.compile(re.escape(PREFIX) + r"(\d+)-.+")
@@ -17,17 +17,17 @@ _NAME = re.compile(re.escape(PREFIX) + r"(\d+)-.+")
 
 @contextmanager
 def folder(purpose: str) -> Iterator[Path]:
-    """A new folder in the system's temporary place, removed at the end."""
+    """Yield a new folder in the system's temporary directory; remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-{purpose}-") as made:
         yield Path(made)
 
 
 def remove_leftovers() -> list[Path]:
-    """Remove what processes that no longer run have left, of this user; the paths that went."""
-    gone = []
+    """Remove this user's folders whose creator no longer runs. Return the removed paths."""
+    removed = []
     for path in sorted(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")):
-        made_by = _NAME.fullmatch(path.name)
-        if made_by and not Path("/proc", made_by[1]).exists() and path.lstat().st_uid == os.geteuid():
+        named = _NAME.fullmatch(path.name)
+        if named and not Path("/proc", named[1]).exists() and path.lstat().st_uid == os.geteuid():
             remove_tree(path)
-            gone.append(path)
-    return gone
+            removed.append(path)
+    return removed

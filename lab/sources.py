@@ -1,8 +1,8 @@
-"""The lab's sources: one folder for each program, or for those that gain by sharing one.
+"""Reads the lab's sources: one folder per program, or per group of programs that share dependencies.
 
-A folder holds `source.toml` (what is built and what becomes of it) beside the pins of its
-packages: `go.mod` and `go.sum`, or a hashed `requirements.txt`. One more version or program
-is one more folder; nothing else knows their names.
+A folder holds `source.toml`, which declares what to build and which images to make of it, and pinned
+dependencies: `go.mod` and `go.sum`, or a hashed `requirements.txt`. To add a version or a program, add a
+folder; no code lists the folders by name.
 """
 
 import tomllib
@@ -19,7 +19,7 @@ from lab.paths import SOURCES
 
 @dataclass(frozen=True)
 class Image:
-    """One container image: where its files come from, and how its program is started."""
+    """One container image: where its files come from and how its program starts."""
 
     name: str
     programs: Mapping[str, str]
@@ -35,7 +35,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Patch:
-    """Words in one file of a Go module that are built otherwise than they are published."""
+    """A text replacement in one file of a Go module, from `theirs` to `ours`."""
 
     module: str
     path: str
@@ -45,7 +45,7 @@ class Patch:
 
 @dataclass(frozen=True)
 class Source:
-    """One folder below lab/sources, as its source.toml declares it."""
+    """One folder of lab/sources, as declared by its source.toml."""
 
     folder: Path
 
@@ -67,7 +67,7 @@ class Source:
 
     @property
     def files(self) -> dict[str, tuple[str, str]]:
-        """Name in the lab to (Go module, path inside it)."""
+        """Files to copy from modules: name in the lab to (Go module, path in the module)."""
         return {name: (module, path) for name, (module, path) in self.declared.get("files", {}).items()}
 
     @property
@@ -76,7 +76,7 @@ class Source:
 
     @property
     def tools(self) -> dict[str, list[str]]:
-        """Programs that the machine itself runs, by what they belong to: `cluster` or `istio`."""
+        """Programs that run on the host, grouped as `cluster` or `istio`."""
         return dict(self.declared.get("tools", {}))
 
     @property
@@ -85,7 +85,7 @@ class Source:
 
     @property
     def lacks(self) -> dict[str, str]:
-        """What the lab can't have with this source where it could with others, each with the reason."""
+        """What the lab lacks with this source but not with others, each with the reason."""
         return dict(self.declared.get("lacks", {}))
 
     @property
@@ -108,12 +108,12 @@ class Source:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of everything committed in the folder."""
+        """SHA-256 of all files in the folder."""
         return tree_digest(self.folder)
 
 
 def all_sources(root: Path = SOURCES) -> dict[str, Source]:
-    """Every source folder by name; LabError for a folder that can't be read as one."""
+    """Return every source by folder name. Raises LabError for an invalid source.toml."""
     found = {}
     for declared in sorted(root.glob("*/source.toml")):
         source = Source(declared.parent)
@@ -121,14 +121,14 @@ def all_sources(root: Path = SOURCES) -> dict[str, Source]:
             _ = source.title, source.images, source.patches
         except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
             raise LabError(
-                f"{declared} is not a source of the lab: {error!r}. See lab/sources/core for one."
+                f"{declared} is not a source of the lab: {error!r}. See lab/sources/core for an example."
             ) from error
         found[source.name] = source
     return found
 
 
 def versions_of(part: str, sources: Iterable[Source] | None = None) -> list[str]:
-    """The versions of `istio` or `envoy` in these sources, or in the lab's own; newest last."""
+    """Return the versions of `istio` or `envoy` in these sources (default: all of the lab's), newest last."""
     known = all_sources().values() if sources is None else sources
     versions = {source.versions[part] for source in known if part in source.versions}
     return sorted(versions, key=lambda text: [int(number) for number in text.split(".")])

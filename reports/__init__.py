@@ -1,1 +1,1 @@
-"""The report: what turns Allure results into the page that a person opens."""
+"""The report: turns Allure results into one HTML page."""

@@ -1,4 +1,4 @@
-"""`python -m reports install` puts Allure into the cache; `python -m reports build` makes the page."""
+"""`python -m reports install` installs Allure into the cache; `python -m reports build` builds the page."""
 
 import argparse
 import sys
@@ -10,13 +10,15 @@ from reports.redaction import guarded_streams
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one of the two; 1 with a sentence on standard error where it can't be done."""
-    parser = argparse.ArgumentParser(prog="istio-conformance report", description="The HTML page of a run.")
+    """Run one command. Return 0 on success, 1 with the reason on standard error."""
+    parser = argparse.ArgumentParser(
+        prog="istio-conformance report", description="Builds the HTML report of a run."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("install", help="put Allure into the cache, so that a page needs no network")
-    build = commands.add_parser("build", help="make one HTML file of the results")
-    build.add_argument("--results", type=Path, default=page.RESULTS, help="folder of Allure results")
-    build.add_argument("--page", type=Path, default=page.PAGE, help="the file to make")
+    commands.add_parser("install", help="install Allure into the cache, so that `build` needs no network")
+    build = commands.add_parser("build", help="build one HTML file from the results")
+    build.add_argument("--results", type=Path, default=page.RESULTS, help="folder of the Allure results")
+    build.add_argument("--page", type=Path, default=page.PAGE, help="the HTML file to write")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "install":

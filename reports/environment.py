@@ -1,4 +1,4 @@
-"""environment.properties: what was tested, by version, and what stands in for something else."""
+"""Writes environment.properties: the tested versions and the distribution's stand-ins."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from reports.redaction import redact
 
 
 class Tested(Protocol):
-    """The part of a distribution that the report tells."""
+    """The facts of a distribution that the report shows."""
 
     @property
     def name(self) -> str: ...
@@ -25,9 +25,9 @@ class Tested(Protocol):
 
 
 def facts(tested: Tested, begun_on: str = "") -> dict[str, str]:
-    """Name to value, the distribution first, then every version, then each stand-in.
+    """Return the report's properties by name: the distribution, then every version, then each stand-in.
 
-    `begun_on` is the kept cluster whose lower stages the report says nothing of.
+    `begun_on` names the kept cluster that the run started on; the report lacks that cluster's earlier stages.
     """
     stand_ins = {f"stand-in {number}": each for number, each in enumerate(tested.stand_ins, 1)}
     return {
@@ -42,7 +42,7 @@ def facts(tested: Tested, begun_on: str = "") -> dict[str, str]:
 
 
 def write(folder: Path, values: Mapping[str, str]) -> Path:
-    """The file as Allure reads it from the results folder; OSError where it can't be written."""
+    """Write the values for Allure into the results folder and return the file. Raises OSError on failure."""
     lines = (f"{_escaped(name)}={' '.join(value.split())}" for name, value in values.items())
     target = folder / "environment.properties"
     target.write_text(redact("\n".join(lines)) + "\n")
@@ -50,14 +50,15 @@ def write(folder: Path, values: Mapping[str, str]) -> Path:
 
 
 def title(folder: Path) -> str:
-    """The report's name by what was tested, or nothing where the run ended before it was known."""
+    """Return the report's title, or "" if the run ended before it recorded what it tests."""
     target = folder / "environment.properties"
     if not target.is_file():
         return ""
-    told = dict(line.split("=", 1) for line in target.read_text().splitlines() if "=" in line)
-    if upgrade := told.get("upgrade"):
-        return f"Upgrade of Istio from {upgrade}, Kubernetes {told['kubernetes']}, {told['distribution']}"
-    return f"Istio {told['istio']} on Kubernetes {told['kubernetes']}, distribution {told['distribution']}"
+    values = dict(line.split("=", 1) for line in target.read_text().splitlines() if "=" in line)
+    kubernetes, distribution = values["kubernetes"], values["distribution"]
+    if upgrade := values.get("upgrade"):
+        return f"Upgrade of Istio from {upgrade}, Kubernetes {kubernetes}, {distribution}"
+    return f"Istio {values['istio']} on Kubernetes {kubernetes}, distribution {distribution}"
 
 
 def _escaped(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What belongs to the run as a whole: its pictures and stand-ins, in order, and as the head of the page."""
+"""Shows the attachments of the whole run (verdict, pictures, stand-ins) at the head of the page."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from reports.redaction import redact_body, redact_tree
 
 _SVG_NAME = "http://www.w3.org/2000/svg"
 _SVG = f"{{{_SVG_NAME}}}"
-# What the pictures of reports/pictures are made of: an SVG with anything else is shown as an image.
+# The elements that reports/pictures uses. An SVG with any other element is embedded as an image.
 _PLAIN = frozenset(f"{_SVG}{tag}" for tag in ("svg", "title", "rect", "path", "text"))
 _ACTIVE = re.compile(r"^on|href|style", re.IGNORECASE)
 _STAND_IN = re.compile(r"^stand-in \d+: ")
 _GLOBALS = "*-globals.json"
-#: What a reader has come for: it stands first, and unfolded.
+#: Name of the attachment that comes first and unfolded.
 VERDICT = "verdict"
-#: Characters of a text that the head of the page shows; the whole is among the attachments.
+#: Characters of a text that the head of the page shows. The attachment has the full text.
 LONGEST = 4000
 _STYLE = """<style>
 #overview{box-sizing:border-box;width:calc(100% - 64px);max-width:920px;margin:12px auto 0;
@@ -47,15 +47,15 @@ class Given:
 
 
 def given(results: Path) -> list[Given]:
-    """The verdict, then all others in the order of their time; KeyError in a strange file."""
+    """Return the run's attachments, the verdict first, then by time. Raises KeyError for an invalid file."""
     return [Given(each["name"], results / each["source"], each["type"]) for each in _in_order(results)]
 
 
 def prepared(results: Path, folder: Path) -> Path:
-    """A copy of the results for Allure, with the run's attachments in order and without pytest's own steps.
+    """Copy the results for Allure, redacted, with the run's attachments in order. Return the copy's folder.
 
-    Allure takes the files as the disk has them; and for each fixture of a test it would show a tear-down that
-    is nothing but pytest's bookkeeping.
+    Allure would show the attachments in directory order. The copy also omits the tear-down step of each
+    fixture that contains only pytest's bookkeeping.
     """
     shutil.copytree(results, folder, ignore=shutil.ignore_patterns(_GLOBALS))
     if ordered := _in_order(results):
@@ -69,7 +69,7 @@ def prepared(results: Path, folder: Path) -> Path:
 
 
 def _redact(folder: Path) -> None:
-    """Results may come from an older run, which wrote them without the gate or with another one."""
+    """Redact the results again: an older run may have written them without redaction or with other rules."""
     for path in folder.iterdir():
         if path.suffix == ".json" and path.stem.endswith(("-result", "-container", "-globals")):
             path.write_text(json.dumps(redact_tree(json.loads(path.read_text()))))
@@ -78,7 +78,7 @@ def _redact(folder: Path) -> None:
 
 
 def head(every: Sequence[Given]) -> str:
-    """One folded line for each picture, for each text, and for all stand-ins; "" where there is nothing.
+    """Return the HTML of one fold per picture, one per text and one for all stand-ins, or "" for none.
 
     Only the verdict is unfolded.
     """
@@ -87,15 +87,13 @@ def head(every: Sequence[Given]) -> str:
     if stand_ins:
         listed = "".join(f"<li>{html.escape(_STAND_IN.sub('', each.name))}</li>" for each in stand_ins)
         parts.append(
-            _folded(
-                f"stand-ins: what is not as in a published Istio ({len(stand_ins)})", f"<ol>{listed}</ol>"
-            )
+            _folded(f"stand-ins: differences from a published Istio ({len(stand_ins)})", f"<ol>{listed}</ol>")
         )
     return f'{_STYLE}<section id="overview">{"".join(parts)}</section>' if parts else ""
 
 
 def _bookkeeping(step: Mapping[str, str]) -> bool:
-    # allure-pytest never ends such a step: it has a status only if something raised in it.
+    # allure-pytest never stops such a step, so it has a status only if it raised an exception.
     return step["name"].endswith("::<lambda>") and step.get("status") in {None, "passed"}
 
 
@@ -107,7 +105,7 @@ def _in_order(results: Path) -> list[Mapping[str, str]]:
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
-    """So that 10 comes after 2."""
+    """Return a sort key that puts 10 after 2."""
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
@@ -120,12 +118,12 @@ def _folded(name: str, content: str) -> str:
 def _shown(each: Given) -> str:
     if not each.type.startswith("image/"):
         text = each.source.read_text(errors="replace")
-        left = (
+        rest = (
             f"\n... {len(text) - LONGEST} more characters: see Global Attachments"
             if len(text) > LONGEST
             else ""
         )
-        return f"<pre>{html.escape(text[:LONGEST] + left)}</pre>"
+        return f"<pre>{html.escape(text[:LONGEST] + rest)}</pre>"
     content = each.source.read_bytes()
     if each.type == "image/svg+xml" and (inline := _inline(content)):
         return inline
@@ -134,7 +132,7 @@ def _shown(each: Given) -> str:
 
 
 def _inline(svg: bytes) -> str:
-    """A plain SVG as part of the page, where its tooltips work; "" for one that holds more than shapes."""
+    """Return a plain SVG for inlining, which makes tooltips work, or "" if it is not only shapes and text."""
     if b"<!" in svg:
         return ""
     try:

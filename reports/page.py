@@ -1,4 +1,4 @@
-"""The page that a person opens: Allure 3 from npm, kept in the cache, makes one file of the results."""
+"""Builds the HTML page of a run from its results, with Allure 3, which npm installs into the cache."""
 
 import json
 import re
@@ -20,26 +20,26 @@ _PROGRAM = Path("node_modules", "allure", "cli.js")
 INSTALL_SECONDS = 600
 GENERATE_SECONDS = 120
 
-# In each page, by which a file that may be replaced is known.
+# Marks each page of this project, so that `build` overwrites no other file.
 _MADE_BY_US = "<!-- report of istio-conformance -->"
 
-# Allure's page would report each opening of it to an analytics service.
+# Allure's page would report each visit to an analytics service.
 _ANALYTICS = re.compile(
     r"<script async src=\"https://www\.googletagmanager\.com[^>]*></script>\s*<script>.*?</script>", re.DOTALL
 )
 
 
 class ReportError(RuntimeError):
-    """The page can't be made; the message says what to do. The results stay as they are."""
+    """The page can't be built; the message says what to do. The results are unchanged."""
 
 
 def tool() -> Path:
-    """Where this version of Allure's program is, or would be, in the cache."""
+    """Return the path of Allure's program in the cache, installed or not."""
     return allure.entry(cache_root()).path / _PROGRAM
 
 
 def install() -> Path:
-    """Allure's program: the first call installs it, later ones need no network; ReportError if npm fails."""
+    """Return Allure's program, installing it into the cache on first use. Raises ReportError if npm fails."""
     try:
         root = folders.cache_place().claim()
         return allure.entry(root).make(_install, _say) / _PROGRAM
@@ -53,7 +53,7 @@ def _install(folder: Path) -> None:
     for pin in allure.PINS:
         shutil.copy(pin, folder)
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    _run(["npm", "ci", *options], folder, INSTALL_SECONDS, "npm could not install Allure")
+    _run(["npm", "ci", *options], folder, INSTALL_SECONDS, "npm failed to install Allure")
 
 
 def _say(text: str) -> None:
@@ -61,10 +61,13 @@ def _say(text: str) -> None:
 
 
 def build(results: Path = RESULTS, page: Path = PAGE) -> Path:
-    """One self-contained HTML file of the results; ReportError where there are none or Allure fails."""
+    """Write the results as one self-contained HTML file and return it.
+
+    Raises ReportError if there are no results, and if Allure fails.
+    """
     if not any(results.glob("*-result.json")):
         raise ReportError(
-            f"{results} holds no results: nothing ran, or pytest was not given --alluredir {results}"
+            f"{results} contains no results: no test ran, or pytest ran without --alluredir {results}"
         )
     _check_is_a_page(page)
     program = install()
@@ -86,7 +89,7 @@ def build(results: Path = RESULTS, page: Path = PAGE) -> Path:
             "-o",
             str(made),
         ]
-        _run(command, work, GENERATE_SECONDS, "Allure could not make the page")
+        _run(command, work, GENERATE_SECONDS, "Allure failed to generate the page")
         page.parent.mkdir(parents=True, exist_ok=True)
         html = without_analytics((made / "index.html").read_text())
         page.write_text(with_head(html, overview.head(overview.given(ordered))) + _MADE_BY_US)
@@ -94,33 +97,35 @@ def build(results: Path = RESULTS, page: Path = PAGE) -> Path:
 
 
 def _check_is_a_page(page: Path) -> None:
-    """ReportError for a file that is there and is no page of ours: it would be lost."""
+    """Raise ReportError if the page would overwrite a file that is not a report of this project."""
     if page.is_dir():
-        raise ReportError(f"{page} is a folder; name the file to make")
+        raise ReportError(f"{page} is a folder; name a file")
     if (
         page.parent != PAGE.parent
         and page.exists()
         and _MADE_BY_US not in page.read_text(encoding="utf-8", errors="replace")
     ):
-        raise ReportError(f"{page} is there and is no report of this project; name another file")
+        raise ReportError(f"{page} exists and is not a report of this project; name another file")
 
 
 def with_head(html: str, head: str) -> str:
-    """The page with this as the first of its body; ReportError where it has no body."""
+    """Return the page with `head` inserted at the start of its body. Raises ReportError if it has no body."""
     before, body, after = html.partition("<body>")
     if not body:
-        raise ReportError("Allure's page has no body as reports/page.py knows it")
+        raise ReportError(
+            "Allure's page has no body that starts with <body>; adapt with_head in reports/page.py"
+        )
     return f"{before}{body}{head}{after}"
 
 
 def without_analytics(html: str) -> str:
-    """The page with Allure's call to its analytics service taken out; ReportError where it stays."""
-    quiet = _ANALYTICS.sub("", html)
-    if "googletagmanager" in quiet:
+    """Return the page without Allure's call to its analytics service. Raises ReportError if one remains."""
+    without = _ANALYTICS.sub("", html)
+    if "googletagmanager" in without:
         raise ReportError(
-            "Allure's page calls an analytics service in a way that reports/page.py doesn't know"
+            "Allure's page calls its analytics service in an unknown way; adapt _ANALYTICS in reports/page.py"
         )
-    return quiet
+    return without
 
 
 def _need_npm() -> None:
@@ -132,7 +137,7 @@ def _need_npm() -> None:
             command,
             HERE,
             INSTALL_SECONDS,
-            "Node.js is missing and could not be installed; install it by hand",
+            "Node.js is missing and its installation failed; install Node 20 or later by hand",
         )
 
 
@@ -151,5 +156,5 @@ def _run(command: list[str], folder: Path, seconds: float, failure: str) -> None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ReportError(f"{failure}: {error}") from error
     if done.returncode != 0:
-        told = redact((done.stderr or done.stdout).strip())[-2000:]
-        raise ReportError(f"{failure}: {' '.join(command[:2])} ended with {done.returncode}: {told}")
+        output = redact((done.stderr or done.stdout).strip())[-2000:]
+        raise ReportError(f"{failure}: {' '.join(command[:2])} exited with {done.returncode}: {output}")

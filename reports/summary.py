@@ -1,10 +1,10 @@
-"""The summary that is read in ten seconds: stage by stage, what was seen, how long, where the report is."""
+"""Renders a run's summary for the terminal: a line per stage, the counts and the paths of the reports."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-#: How a stage ended, from the best to the worst; the last three are whose failure it is.
+#: A stage's result, from best to worst. The last three say where the failure lies.
 Verdict = Literal["passed", "skipped", "not reached", "product", "environment", "suite"]
 _WORDS: Mapping[Verdict, str] = {
     "passed": "pass",
@@ -18,9 +18,9 @@ _WORDS: Mapping[Verdict, str] = {
 
 @dataclass
 class StageRecord:
-    """What one rung did: its tests begun and ended, its seconds, what was seen and why it failed.
+    """The record of one stage: its tests, its duration, its observations and why it failed.
 
-    `set_up` and `clean_up` are those of the seconds that its tests' fixtures took before and after them.
+    `seconds` includes `set_up` and `clean_up`, the time that the tests' fixtures took before and after them.
     """
 
     name: str
@@ -33,28 +33,28 @@ class StageRecord:
     verdict: Verdict = "passed"
     seen: list[str] = field(default_factory=list)
     reason: str = ""
-    #: Why tests of it were skipped; the stage itself is skipped only where all of them were.
+    #: Reasons of skipped tests. The stage counts as skipped only if all its tests were.
     skips: list[str] = field(default_factory=list)
 
     def worsen(self, verdict: Verdict, reason: str) -> None:
-        """Take over a verdict that is worse than the one so far, with its reason."""
+        """Set the verdict and its reason if the verdict is worse than the current one."""
         order = list(_WORDS)
         if order.index(verdict) > order.index(self.verdict):
             self.verdict, self.reason = verdict, reason
 
     def skip(self, reason: str) -> None:
-        """Take down that one of its tests was skipped."""
+        """Record a skipped test."""
         self.skips.append(reason)
         self.seen.append(f"not tested: {reason}")
 
     def settle(self) -> None:
-        """At the end: a stage of which nothing but skipped tests ran is skipped."""
+        """Set the verdict to skipped if all tests were skipped. Call it at the end of the stage."""
         if self.skips and len(self.skips) == self.tests:
             self.worsen("skipped", self.skips[0])
 
 
 def one_line(text: str, width: int) -> str:
-    """The text on one line of at most `width` characters."""
+    """Return the text on one line, cut to `width` characters."""
     flat = " ".join(text.split())
     return flat if len(flat) <= width else f"{flat[: width - 3]}..."
 
@@ -62,17 +62,17 @@ def one_line(text: str, width: int) -> str:
 def lines(
     stages: Sequence[StageRecord], *, seconds: float, places: Mapping[str, str], width: int
 ) -> Iterator[str]:
-    """One line for each stage, one with the count, then each place; `width` columns at most."""
+    """Yield the stages' lines of at most `width` columns, the counts, then a line per entry of `places`."""
     column = max((len(stage.title) for stage in stages), default=0)
     for stage in stages:
-        told = stage.reason.splitlines() or ["; ".join(stage.seen) or f"{stage.tests} tests"]
+        texts = stage.reason.splitlines() or ["; ".join(stage.seen) or f"{stage.tests} tests"]
         head = f"{_WORDS[stage.verdict]}  {stage.title:{column}}  {stage.seconds:5.1f} s  "
-        for start, text in zip([head] + [" " * len(head)] * len(told), told, strict=False):
+        for start, text in zip([head] + [" " * len(head)] * len(texts), texts, strict=False):
             yield start + one_line(text, max(20, width - len(head)))
     count = {verdict: sum(stage.verdict == verdict for stage in stages) for verdict in _WORDS}
-    named = ", ".join(f"{number} {_COUNTED[verdict]}" for verdict, number in count.items() if number)
+    totals = ", ".join(f"{number} {_COUNTED[verdict]}" for verdict, number in count.items() if number)
     yield ""
-    yield f"{len(stages)} stages in {seconds:.0f} s: {named}"
+    yield f"{len(stages)} stages in {seconds:.0f} s: {totals}"
     for name, place in places.items():
         yield f"{name}: {place}"
 
@@ -81,7 +81,7 @@ _COUNTED: Mapping[Verdict, str] = {
     "passed": "passed",
     "skipped": "skipped",
     "not reached": "not reached",
-    "product": "failed (the mesh did not do what it must)",
-    "environment": "failed (the environment broke before the mesh could be asked)",
+    "product": "failed (the mesh did not behave as expected)",
+    "environment": "failed (the environment broke before the mesh could be tested)",
     "suite": "failed (an error in the suite itself)",
 }

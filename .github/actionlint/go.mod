@@ -1,4 +1,4 @@
-// The linter of the workflows, built from its module: `go tool actionlint` in this folder.
+// Pins actionlint, the linter for the workflows: run `go tool actionlint` in this folder.
 module istio-conformance/actionlint
 
 go 1.25.0

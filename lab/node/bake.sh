@@ -1,10 +1,10 @@
 #!/bin/bash
-# Runs in a container of the node's own root file system: unpacks the images of /bake/images.tar into a
-# containerd folder and packs that as /bake/baked.tar, a layer of the node image.
+# Runs in a container with the node's root file system. Unpacks the images in /bake/images.tar into a
+# containerd folder and packs that folder as /bake/baked.tar, a layer of the node image.
 #
-# kind makes /var a volume and copies the image's /var into it at each create. So the unpacked files stay
-# outside /var, in /kind/snapshots, and only links to them go into containerd's folder; the packed layers
-# themselves are left out, as containerd does with discard_unpacked_layers.
+# kind makes /var a volume and copies the image's /var into it for each new node. To keep that copy small, the
+# unpacked files are outside /var, in /kind/snapshots, and containerd's folder contains only links to them. The
+# compressed layers are omitted, like containerd does with discard_unpacked_layers.
 set -euo pipefail
 rm -rf /bake/containerd /bake/out
 mkdir -p /bake/out/kind/snapshots /bake/out/var/lib /bake/out/etc/containerd /run/bake
@@ -24,7 +24,7 @@ for number in *; do
 done
 find /bake/containerd/io.containerd.content.v1.content/blobs -type f -size +64k -delete
 mv /bake/containerd /bake/out/var/lib/containerd
-# As kind's base image does, without its hook on every container: the default specification, no resource limits.
+# Like kind's base image, without its hook on every container: the default spec without resource limits.
 ctr oci spec | jq 'del(.process.rlimits)' > /bake/out/etc/containerd/cri-base.json
 tar -C /bake/out --numeric-owner -cf /bake/baked.tar.part .
 mv /bake/baked.tar.part /bake/baked.tar

@@ -1,1 +1,1 @@
-"""Pictures of a run as plain SVG, from plain data: they need no network, no font of their own, no script."""
+"""Renders pictures of a run from plain data as plain SVG, without network access, own fonts or scripts."""

@@ -1,4 +1,4 @@
-"""The arrows of a graph: how requests went is told by colour, dashes and a word; the words keep apart."""
+"""Draws a graph's arrows. Colour, dashes and a label show the share of mutual TLS; labels don't overlap."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from reports.pictures.canvas import (
 )
 from reports.pictures.scene import Edge
 
-#: The least room that an arrow with its words needs between two nodes.
+#: Minimum distance of two nodes for an arrow with its labels.
 GAP = 58.0
-#: How far below the nodes an arrow runs that doesn't lead to the next column, and below the one before it.
+#: Vertical distance of the lanes below the nodes, for arrows that don't lead to the next column.
 LANE = 36.0
-#: The room that such arrows need beside the outermost nodes.
+#: Width that such arrows need beside the outermost nodes.
 TURN = 40.0
 _LABEL, _HEAD, _FIRST_TURN, _NEXT_TURN, _TURNS = 12.0, 9.0, 12.0, 5.0, 5
-#: Where on an arrow its words may stand, in parts of it, the best first.
+#: Candidate positions of a label as fractions of the arrow's length, the best first.
 _STANDS = (0.5, 0.35, 0.65, 0.22, 0.78)
 _THOUSANDS, _THOUSAND = 100_000, 1000
 _ALL = 100
@@ -34,21 +34,21 @@ Box = tuple[float, float, float, float]
 
 @dataclass(slots=True)
 class Arrows:
-    """The arrows of one graph: lines at once, words when all lines are there."""
+    """The arrows of one graph. Draws lines at once, and labels after all lines."""
 
     canvas: Canvas
     lanes: int = 0
     _words: list[tuple[Edge, list[Place]]] = field(default_factory=list)
 
     def straight(self, edge: Edge, start: Place, end: Place) -> None:
-        """To a node in the next column."""
+        """Draw an arrow to a node in the next column."""
         self._line(edge, [start], end)
         across, down = end[0] - _HEAD - start[0], end[1] - start[1]
         stands = [(start[0] + part * across, start[1] + part * down) for part in _STANDS]
         self._words.append((edge, stands))
 
     def around(self, edge: Edge, start: Place, end: Place, foot: float) -> None:
-        """To any other node: below all nodes, which end at `foot`."""
+        """Draw an arrow to any other node, in a lane below all nodes; `foot` is their lower edge."""
         turn = _FIRST_TURN + _NEXT_TURN * (self.lanes % _TURNS)
         self.lanes += 1
         lane = foot + self.lanes * LANE - 8
@@ -57,7 +57,7 @@ class Arrows:
         self._words.append((edge, [(out + part * (back - out), lane) for part in _STANDS]))
 
     def words(self) -> None:
-        """How many requests above each line, how they went below it; nothing where it would meet others."""
+        """Label each line with its requests above and mutual TLS below; omit a label that would overlap."""
         taken: list[Box] = []
         for edge, stands in self._words:
             count = edge.requests
@@ -66,7 +66,7 @@ class Arrows:
             half = max(width_of(number, _LABEL, bold=True), width_of(word, _LABEL)) / 2
             for x, y in stands:
                 box = (x - half, y - 6 - _LABEL, x + half, y + 6 + _LABEL)
-                if not any(_meet(box, other) for other in taken):
+                if not any(_overlap(box, other) for other in taken):
                     taken.append(box)
                     above, below = (x, y - 6), (x, y + 4 + _LABEL)
                     self.canvas.text(above, number, size=_LABEL, anchor="middle", bold=True, halo=True)
@@ -84,15 +84,15 @@ class Arrows:
 
 
 def legend(canvas: Canvas, foot: float) -> None:
-    """What the lines mean, in one row."""
+    """Draw the meaning of the line styles in one row."""
     x = float(MARGIN)
-    meant = {
+    shares = {
         "all over mutual TLS": 100.0,
         "all in plain text": 0.0,
         "some of each": 50.0,
-        "nobody reports": None,
+        "not reported": None,
     }
-    for words, mutual_tls in meant.items():
+    for words, mutual_tls in shares.items():
         colour, dash, wide, _ = _style(mutual_tls)
         canvas.line((x, foot - 5), (x + 34, foot - 5), stroke=colour, dash=dash, wide=wide)
         x += 42
@@ -101,7 +101,7 @@ def legend(canvas: Canvas, foot: float) -> None:
 
 
 def _style(mutual_tls: float | None) -> tuple[str, str, float, str]:
-    """Colour, dashes, thickness and word of an edge."""
+    """Return an edge's colour, dashes, line width and label."""
     if mutual_tls is None:
         return FAINT, "2 4", 2, "TLS ?"
     if mutual_tls == 0:
@@ -111,5 +111,5 @@ def _style(mutual_tls: float | None) -> tuple[str, str, float, str]:
     return VERMILLION, "12 3 3 3", 2, f"{mutual_tls:.0f}%"
 
 
-def _meet(one: Box, other: Box) -> bool:
+def _overlap(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -1,4 +1,4 @@
-"""An SVG that is drawn on: shapes, text that is cut to the room it has, and the colours of all pictures."""
+"""Draws shapes and text on an SVG, cuts text to the available width, and defines the pictures' colours."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from xml.etree import ElementTree as ET
 Anchor = Literal["start", "middle", "end"]
 Place = tuple[float, float]
 
-#: Units of width of a picture: in Allure's page it is shown at 0.84 of it, in a tab of its own in full.
+#: Width of a picture in its units. Allure's page shows it at 0.84 of its size, a separate tab in full size.
 WIDTH = 1000
-#: Heights of text, in the picture's units.
+#: Font sizes in the picture's units.
 HEADING, TEXT, SMALL = 18, 14, 13
 MARGIN = 20
 
-# Colours that the colour-blind can tell apart: M. Okabe and K. Ito, https://jfly.uni-koeln.de/color/.
+# Colours that colour-blind readers can distinguish: M. Okabe and K. Ito, https://jfly.uni-koeln.de/color/.
 BLUE, SKY, GREEN, ORANGE = "#0072b2", "#56b4e9", "#009e73", "#e69f00"
 VERMILLION, PURPLE, BLACK = "#d55e00", "#cc79a7", "#000000"
 PAPER, SHADE, RULE, FAINT, INK = "#ffffff", "#f1f4f7", "#d5dbe1", "#5c6770", "#1d2329"
 
 _FONT = "Verdana, 'DejaVu Sans', Arial, sans-serif"
-# Widths in parts of the height, as in Verdana and DejaVu Sans, which are wider than what else may be there.
+# Widths as fractions of the font size, for Verdana and DejaVu Sans, the widest of the possible fonts.
 _WIDTHS = (
     (0.30, "ijlIJ'"),
     (0.36, " .,:;|/\\-"),
@@ -34,13 +34,13 @@ _WIDTHS = (
     (0.82, "DGHNOQUw&+<=>~#"),
 )
 _WIDTH_OF = {letter: width for width, letters in _WIDTHS for letter in letters}
-# What is not listed (m, M, W, %, @, and letters of other scripts), and how much wider bold letters are.
+# Width of unlisted characters (m, M, W, %, @ and other scripts), and the factor for bold ones.
 _WIDEST, _BOLD = 1.0, 1.15
 _FORBIDDEN = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Canvas:
-    """One picture; what is drawn later lies above what is there. Places are (x, y) from its top left."""
+    """One picture. Later shapes cover earlier ones. Places are (x, y) from its top left corner."""
 
     def __init__(self, title: str, width: float = WIDTH) -> None:
         self.width = width
@@ -61,9 +61,9 @@ class Canvas:
         room: float | None = None,
         halo: bool = False,
     ) -> float:
-        """One line with its foot at this place, cut to `room`, then whole as its tooltip; gives its width.
+        """Draw one line of text with its baseline at this place, and return its width.
 
-        A halo keeps it readable above lines.
+        Text wider than `room` is cut, and its tooltip shows the full text. A halo keeps it readable on lines.
         """
         whole = " ".join(allowed(words).split())
         shown = whole if room is None else cut(whole, size, room, bold=bold)
@@ -88,7 +88,7 @@ class Canvas:
         round_by: float = 0,
         tip: str = "",
     ) -> None:
-        """A rectangle by its top left corner; `opacity` is that of its inside, `tip` its tooltip."""
+        """Draw a rectangle from its top left corner; `opacity` applies to its fill, `tip` is its tooltip."""
         made = self._add("rect", at, width=size[0], height=size[1], fill=fill)
         if opacity != 1:
             made.set("fill-opacity", f"{opacity:g}")
@@ -101,7 +101,7 @@ class Canvas:
         _tip(made, tip)
 
     def line(self, start: Place, end: Place, *, stroke: str = RULE, wide: float = 1, dash: str = "") -> None:
-        """A straight line; `dash` as SVG has it: "6 4"."""
+        """Draw a straight line; `dash` has SVG's format, such as "6 4"."""
         self.path(f"M{_place(start)}L{_place(end)}", stroke=stroke, wide=wide, dash=dash)
 
     def path(
@@ -117,7 +117,7 @@ class Canvas:
         scale: float = 1,
         round_ends: bool = False,
     ) -> None:
-        """Any outline, in the words of SVG's own path, moved to a place and made larger."""
+        """Draw an outline in SVG's path syntax, moved to `at` and scaled."""
         made = self._add("path", d=steps, fill=fill)
         if stroke != "none":
             made.attrib |= {"stroke": stroke, "stroke-width": f"{wide:g}", "stroke-linejoin": "round"}
@@ -130,7 +130,7 @@ class Canvas:
         _tip(made, tip)
 
     def curve(self, places: Iterable[Place | None], *, stroke: str, wide: float, dash: str = "") -> None:
-        """A line through these places; None breaks it, and a place alone between two breaks is a dot."""
+        """Draw a line through these places. None breaks it; a single place between breaks becomes a dot."""
         pieces: list[list[Place]] = [[]]
         for place in places:
             if place is None:
@@ -143,7 +143,7 @@ class Canvas:
             self.path(steps, stroke=stroke, wide=wide, dash=dash, round_ends=True)
 
     def finish(self, height: float) -> str:
-        """The picture as text, this high."""
+        """Set the picture's height and return its SVG text."""
         self._paper.set("height", _number(height))
         self._root.set("viewBox", f"0 0 {_number(self.width)} {_number(height)}")
         self._root.set("width", _number(self.width))
@@ -162,22 +162,22 @@ class Canvas:
 
 
 def width_of(words: str, size: float, *, bold: bool = False) -> float:
-    """About how wide a line is in the picture's units, rather too much than too little."""
+    """Return the approximate width of a line in the picture's units; errs on the high side."""
     return sum(_WIDTH_OF.get(letter, _WIDEST) for letter in words) * size * (_BOLD if bold else 1)
 
 
 def cut(words: str, size: float, room: float, *, bold: bool = False) -> str:
-    """As much of the words as has room, with an ellipsis where something is left out."""
+    """Return the text, cut with an ellipsis if it is wider than `room`."""
     if width_of(words, size, bold=bold) <= room:
         return words
-    kept = words
-    while kept and width_of(f"{kept}…", size, bold=bold) > room:
-        kept = kept[:-1]
-    return f"{kept.rstrip()}…"
+    shown = words
+    while shown and width_of(f"{shown}…", size, bold=bold) > room:
+        shown = shown[:-1]
+    return f"{shown.rstrip()}…"
 
 
 def folded(words: str, size: float, room: float, lines: int) -> list[str]:
-    """The words on at most so many lines, folded after blanks and hyphens, the last one cut to the room."""
+    """Wrap the text after blanks and hyphens into at most `lines` lines of width `room`, the last one cut."""
     made = [""]
     for piece in re.findall(r"[^\s-]*-+|[^\s-]+\s*|\s+", allowed(words)):
         if width_of((made[-1] + piece).rstrip(), size) <= room or not made[-1] or len(made) == lines:
@@ -188,7 +188,7 @@ def folded(words: str, size: float, room: float, lines: int) -> list[str]:
 
 
 def sentence(title: str, words: str) -> str:
-    """A picture that has nothing to draw, and says so."""
+    """Return a picture that consists of a title and a sentence, for data with nothing to draw."""
     canvas = Canvas(title)
     canvas.text((MARGIN, 36), title, size=HEADING, bold=True, room=WIDTH - 2 * MARGIN)
     lines = folded(words, TEXT, WIDTH - 2 * MARGIN, lines=6)
@@ -198,7 +198,7 @@ def sentence(title: str, words: str) -> str:
 
 
 def allowed(words: str) -> str:
-    """The words without the characters that XML can't hold."""
+    """Replace the characters that XML does not allow."""
     return _FORBIDDEN.sub("�", words)
 
 

@@ -1,4 +1,4 @@
-"""Where the nodes of a graph go: from left to right by how far they are from who asks first."""
+"""Arranges a graph's nodes in columns, from left to right by their distance from the first clients."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ Pair = tuple[str, str]
 
 
 def columns(names: Iterable[str], pairs: Sequence[Pair]) -> list[list[str]]:
-    """The names column by column: those that nobody asks first, then whom they ask, and so on.
+    """Return the names by column: nodes without a client first, then the nodes that they call, and so on.
 
-    The same graph gives the same columns, whatever the order of names and pairs. In a column the names are
-    in the order of those that ask them, so that few lines cross. A circle that no one asks from outside
-    begins with its first name by the alphabet.
+    `pairs` are (client, server). The result does not depend on the order of names and pairs. Within a column,
+    names follow the order of their clients, so that few lines cross. A cycle without a client outside starts
+    with its alphabetically first name.
     """
     targets: dict[str, set[str]] = defaultdict(set)
-    asked_by: dict[str, set[str]] = defaultdict(set)
+    clients: dict[str, set[str]] = defaultdict(set)
     for source, target in pairs:
         if source != target:
             targets[source].add(target)
-            asked_by[target].add(source)
-    depths = _depths(sorted({*names, *(name for pair in pairs for name in pair)}), targets, asked_by)
+            clients[target].add(source)
+    depths = _depths(sorted({*names, *(name for pair in pairs for name in pair)}), targets, clients)
     placed: list[list[str]] = [[] for _ in range(max(depths.values(), default=-1) + 1)]
     for name in depths:
         placed[depths[name]].append(name)
     rows: dict[str, float] = {}
     for column in placed:
-        column.sort(key=lambda name: (_middle(rows, asked_by[name]), name))
+        column.sort(key=lambda name: (_middle(rows, clients[name]), name))
         rows |= {name: row - (len(column) - 1) / 2 for row, name in enumerate(column)}
     return placed
 
 
 def _depths(
-    names: Sequence[str], targets: Mapping[str, set[str]], asked_by: Mapping[str, set[str]]
+    names: Sequence[str], targets: Mapping[str, set[str]], clients: Mapping[str, set[str]]
 ) -> dict[str, int]:
     depths: dict[str, int] = {}
-    first = [name for name in names if not asked_by.get(name)]
+    first = [name for name in names if not clients.get(name)]
     for name in [*first, *names]:
         if name in depths:
             continue

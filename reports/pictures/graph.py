@@ -1,4 +1,4 @@
-"""One graph of the mesh: nodes as boxes in columns, arrows between them."""
+"""Draws one graph of the mesh: nodes as boxes in columns, with arrows between them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reports.pictures.canvas import (
 )
 from reports.pictures.scene import Edge, SceneNode
 
-#: A node's widest and narrowest, its height, and the room between two in a column.
+#: A node's maximum and minimum width and its height, and the vertical gap between two nodes.
 WIDEST, NARROWEST, HIGH, ROW_GAP = 170.0, 112.0, 106.0, 22.0
 _LINE, _LABEL, _NAME_LINES = 17, 12.0, 2
 _BADGE_UP, _BADGE = 44, 19
@@ -30,7 +30,7 @@ _BADGE_UP, _BADGE = 44, 19
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Nodes by their keys, edges between them, and the columns that the nodes stand in."""
+    """Nodes by key, edges between them, and the nodes' columns."""
 
     nodes: Mapping[str, SceneNode]
     edges: Sequence[Edge]
@@ -38,17 +38,17 @@ class Graph:
 
     @property
     def straight(self) -> bool:
-        """Whether each edge leads to the next column."""
+        """Whether every edge leads to the next column."""
         depth = self._depth()
         return all(depth[edge.target] == depth[edge.source] + 1 for edge in self.edges)
 
     @property
     def narrowest(self) -> float:
-        """The least room that it can be drawn in."""
+        """The minimum width of the drawing."""
         return len(self.columns) * (NARROWEST + GAP) - GAP + 2 * self._beside
 
     def draw(self, canvas: Canvas, at: Place, room: float) -> float:
-        """Draw it with its top left corner here, in this width; gives where it ends below."""
+        """Draw the graph from its top left corner in the width `room`, and return the y of its lower edge."""
         count, inside = len(self.columns), room - 2 * self._beside
         wide = min(WIDEST, (inside - GAP * (count - 1)) / count)
         step = (inside - wide) / (count - 1) if count > 1 else 0
@@ -74,10 +74,10 @@ class Graph:
     def _arrows(self, canvas: Canvas, corners: Mapping[str, Place], wide: float, foot: float) -> int:
         depth, arrows = self._depth(), Arrows(canvas)
         pairs = {(edge.source, edge.target) for edge in self.edges}
-        leaving, coming = _ports(pairs, corners), _ports({(b, a) for a, b in pairs}, corners)
+        outgoing, incoming = _ports(pairs, corners), _ports({(b, a) for a, b in pairs}, corners)
         for edge in sorted(self.edges, key=lambda each: (each.source, each.target)):
-            start = (corners[edge.source][0] + wide, leaving[edge.source, edge.target])
-            end = (corners[edge.target][0], coming[edge.target, edge.source])
+            start = (corners[edge.source][0] + wide, outgoing[edge.source, edge.target])
+            end = (corners[edge.target][0], incoming[edge.target, edge.source])
             if depth[edge.target] == depth[edge.source] + 1:
                 arrows.straight(edge, start, end)
             else:
@@ -87,14 +87,14 @@ class Graph:
 
 
 def _ports(pairs: set[tuple[str, str]], corners: Mapping[str, Place]) -> dict[tuple[str, str], float]:
-    """At which height the first of each pair is left or reached, so that no two arrows meet there."""
+    """Return the y at which each pair's arrow touches its first node, so that no two arrows meet there."""
     others: dict[str, list[tuple[float, str]]] = defaultdict(list)
-    for here, there in pairs:
-        others[here].append((corners[there][1], there))
+    for node, other in pairs:
+        others[node].append((corners[other][1], other))
     return {
-        (here, there): corners[here][1] + HIGH / (len(ends) + 1) * number
-        for here, ends in others.items()
-        for number, (_, there) in enumerate(sorted(ends), 1)
+        (node, other): corners[node][1] + HIGH / (len(ends) + 1) * number
+        for node, ends in others.items()
+        for number, (_, other) in enumerate(sorted(ends), 1)
     }
 
 
@@ -115,7 +115,7 @@ def _box(canvas: Canvas, node: SceneNode, corner: Place, wide: float) -> None:
     ]
     below = node.namespace or ("outside" if outside else "")
     lines += [(below, _LABEL, FAINT)]
-    # Whoever is outside has nothing below its name.
+    # A client outside the mesh has nothing below its name.
     top = corner[1] + (HIGH - _LINE * len(lines)) / 2 + 13 if outside else corner[1] + 18
     for number, (line, size, fill) in enumerate(lines):
         canvas.text((middle, top + _LINE * number), line, size=size, anchor="middle", fill=fill, room=room)

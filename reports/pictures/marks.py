@@ -1,10 +1,10 @@
-"""Marks that are told apart by their shape alone, for what colours can't tell everyone."""
+"""Draws marks that are distinguishable by shape alone, for readers who can't distinguish their colours."""
 
 from __future__ import annotations
 
 from reports.pictures.canvas import Canvas, Place
 
-#: Shapes as outlines around (0, 0), in units of half a mark's size; those without an inside are strokes.
+#: Outlines of the shapes around (0, 0), in units of half a mark's size. Open outlines are drawn as strokes.
 _OUTLINES = (
     "M-0.85 -0.85H0.85V0.85H-0.85Z",
     "M0 -1.1L1 0.8H-1Z",
@@ -22,7 +22,7 @@ HALF = 5.0
 
 
 def mark(canvas: Canvas, at: Place, shape: int, colour: str, tip: str = "") -> None:
-    """One mark with its middle here; `shape` counts from 0, and begins again after the last."""
+    """Draw one mark centred at this place. `shape` counts from 0 and wraps around after the last."""
     outline = _OUTLINES[shape % SHAPES]
     closed = "Z" in outline
     canvas.path(

@@ -1,4 +1,4 @@
-"""The mesh at two moments as graphs, side by side: who asked whom, with which answers, and how."""
+"""Draws the mesh before and after injection as two graphs: callers, responses and mutual TLS."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from reports.pictures.graph import Graph
 from reports.pictures.scene import Scene, SceneNode
 
 TITLE = "The mesh before and after injection"
-#: Columns that a graph can have and still stand beside another one.
+#: Maximum number of columns for drawing two graphs side by side.
 BESIDE = 3
 _GRAPHS_TOP, _LINE, _NOTE_LINES = 92, 20, 3
 
 
 def mesh(before: Scene, after: Scene) -> str:
-    """Both graphs as one SVG; a scene that was not observed is a sentence that says why."""
+    """Return both graphs as one SVG. For a scene that was not observed, a sentence says why."""
     scenes = (("before injection", before), ("after injection", after))
     graphs = [_graph(scene) for _, scene in scenes]
     beside = all(len(graph.columns) <= BESIDE and graph.straight for graph in graphs if graph)
@@ -41,11 +41,11 @@ def mesh(before: Scene, after: Scene) -> str:
 
 
 def _graph(scene: Scene) -> Graph | None:
-    asked = {key for edge in scene.edges for key in (edge.source, edge.target)}
-    if scene.missing or not asked:
+    ends = {key for edge in scene.edges for key in (edge.source, edge.target)}
+    if scene.missing or not ends:
         return None
     known = {node.key: node for node in scene.nodes}
-    nodes = {key: known.get(key, SceneNode(name=key)) for key in sorted(asked)}
+    nodes = {key: known.get(key, SceneNode(name=key)) for key in sorted(ends)}
     return Graph(nodes, scene.edges, columns(nodes, [(edge.source, edge.target) for edge in scene.edges]))
 
 
@@ -57,14 +57,14 @@ def _scene(
     y = top + 34
     if graph:
         y = graph.draw(canvas, (left, y), room) + 30
-    for words, size, fill in _told(scene, graph):
+    for words, size, fill in _notes(scene, graph):
         for line in folded(words, size, room, _NOTE_LINES):
             canvas.text((left, y), line, size=size, fill=fill)
             y += _LINE
     return y
 
 
-def _told(scene: Scene, graph: Graph | None) -> Iterator[tuple[str, float, str]]:
+def _notes(scene: Scene, graph: Graph | None) -> Iterator[tuple[str, float, str]]:
     if scene.missing:
         yield f"Not observed: {scene.missing}", TEXT, FAINT
         return
@@ -74,12 +74,13 @@ def _told(scene: Scene, graph: Graph | None) -> Iterator[tuple[str, float, str]]
     for edge in sorted(scene.edges, key=lambda edge: (edge.source, edge.target)):
         yield f"{names[edge.source].name} → {names[edge.target].name}: {edge.in_words()}", SMALL, INK
     if quiet := [node for node in scene.nodes if node.key not in names]:
-        told = ", ".join(sorted(f"{node.name}{_state(node)}" for node in quiet))
-        yield f"no request seen of: {told}", SMALL, FAINT
+        listed = ", ".join(sorted(f"{node.name}{_state(node)}" for node in quiet))
+        yield f"no request seen from or to: {listed}", SMALL, FAINT
     for note in scene.notes:
         yield note, SMALL, FAINT
 
 
 def _state(node: SceneNode) -> str:
-    said = [word for word, so in (("sidecar", node.sidecar), ("not ready", node.ready is False)) if so]
-    return f" ({', '.join(said)})" if said else ""
+    states = (("sidecar", node.sidecar), ("not ready", node.ready is False))
+    words = [word for word, applies in states if applies]
+    return f" ({', '.join(words)})" if words else ""

@@ -1,4 +1,4 @@
-"""The panels of a timeline: rates, latencies, failures, held connections."""
+"""Draws the panels of a timeline: request rates, latencies, failures and long-lived connections."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from reports.pictures.sheet import LEFT, RIGHT, Sheet
 
 #: Colours of the directions, in their order.
 COLOURS = (BLUE, ORANGE, PURPLE, GREEN)
-#: Held connections that have a line of their own.
-MOST_HELD = 16
+#: Maximum number of long-lived connections to draw.
+MOST_CONNECTIONS = 16
 _RATE_HIGH, _LATENCY_HIGH, _ROW, _TICKS = 110.0, 140.0, 26.0, 4
 _RATE, _P50, _P99 = 2.0, 2.5, 1.0
 _BESIDE = RIGHT + 10
-# What has a shape of its own wherever it occurs; other outcomes take what is left.
+# Outcomes with the same shape in every picture. Other outcomes get the remaining shapes.
 _SHAPES = {"reset": 2, "refused": 3, "empty": 4, "time-out": 5, "dns": 6, "wrongly allowed": 7, "tls": 8}
 
 Curves = Mapping[str, Sequence[Bin]]
@@ -38,8 +38,8 @@ Colours = Mapping[str, str]
 
 
 def draw_rates(sheet: Sheet, curves: Curves, colours: Colours) -> None:
-    """Requests a second, as they were sent."""
-    top = sheet.panel("requests sent a second", _RATE_HIGH)
+    """Draw the requests sent per second."""
+    top = sheet.panel("requests sent per second", _RATE_HIGH)
     most = max((each.rate for curve in curves.values() for each in curve), default=0.0)
     if not most:
         _nothing(sheet, top, "no request was sent")
@@ -48,18 +48,18 @@ def draw_rates(sheet: Sheet, curves: Curves, colours: Colours) -> None:
     _levels(sheet.canvas, scale, [(value, f"{value:g}") for value in ticks(scale.most, _TICKS)])
     for towards, curve in curves.items():
         places = [(sheet.time.place(each.middle), scale.place(each.rate)) for each in curve]
-        # As all directions may have the same rate, a later one leaves the earlier ones to be seen.
+        # All directions may have the same rate. Dashes let the earlier ones show through.
         dash = "" if towards == next(iter(curves)) else "10 8"
         sheet.canvas.curve(places, stroke=colours[towards], wide=_RATE, dash=dash)
 
 
 def draw_latencies(sheet: Sheet, curves: Curves, colours: Colours) -> None:
-    """Half and 99 of a hundred requests of each second were at least so fast."""
-    top = sheet.panel("time to the answer, of the requests that did not fail", _LATENCY_HIGH)
+    """Draw the median and the 99th percentile of each second's latencies."""
+    top = sheet.panel("latency of successful requests", _LATENCY_HIGH)
     every = [each for curve in curves.values() for each in curve]
     known = [value for each in every for value in (each.p50, each.p99) if value is not None]
     if not known:
-        _nothing(sheet, top, "no request was answered as it was to be")
+        _nothing(sheet, top, "no request succeeded")
         return
     scale = latencies(known, sheet.foot, top)
     _levels(sheet.canvas, scale, [(value, lasting(value)) for value in scale.ticks(_TICKS)])
@@ -75,7 +75,7 @@ def draw_latencies(sheet: Sheet, curves: Curves, colours: Colours) -> None:
 
 
 def draw_failures(sheet: Sheet, failed: Failures, colours: Colours) -> None:
-    """A row for each outcome, a mark for each failure: shaped by its outcome, coloured by its direction."""
+    """Draw a row per outcome with a mark per failure; shape shows the outcome, colour the direction."""
     top = sheet.panel("failed requests, by outcome", _ROW * max(1, len(failed.counted)))
     if not failed.counted:
         _nothing(sheet, top, "no request failed" if colours else "no request was sent")
@@ -87,19 +87,19 @@ def draw_failures(sheet: Sheet, failed: Failures, colours: Colours) -> None:
         drawn = failed.drawn[outcome]
         for number, point in enumerate(drawn):
             at = (sheet.time.place(point.start), middle + _shift(number, drawn, sheet.time))
-            mark(sheet.canvas, at, shapes[outcome], colours[direction(point.stream)], _told(point, sheet))
+            mark(sheet.canvas, at, shapes[outcome], colours[direction(point.stream)], _tip(point, sheet))
         shown = f"{count:,}" if len(drawn) == count else f"{len(drawn):,} of {count:,}"
         sheet.canvas.text((_BESIDE, middle + 5), shown, size=SMALL, room=_room())
 
 
-def draw_held(sheet: Sheet, held: Sequence[Lifeline]) -> None:
-    """A line for each connection that was held, as long as it lived; those that broke come first."""
-    if not held:
+def draw_connections(sheet: Sheet, connections: Sequence[Lifeline]) -> None:
+    """Draw a line per long-lived connection for its lifetime. Broken ones come first."""
+    if not connections:
         return
-    shown = sorted(held, key=lambda each: not each.broke)[:MOST_HELD]
-    left = len(held) - len(shown)
+    shown = sorted(connections, key=lambda each: not each.broke)[:MOST_CONNECTIONS]
+    omitted = len(connections) - len(shown)
     top = sheet.panel(
-        "held connections" + (f", {left} more are not drawn" if left else ""), _ROW * len(shown)
+        "long-lived connections" + (f" ({omitted} more not drawn)" if omitted else ""), _ROW * len(shown)
     )
     for row, each in enumerate(shown):
         middle = top + _ROW * (row + 0.5)
@@ -108,15 +108,15 @@ def draw_held(sheet: Sheet, held: Sequence[Lifeline]) -> None:
         end = sheet.time.place(sheet.time.most if each.ended is None else each.ended)
         colour = VERMILLION if each.broke else GREEN
         sheet.canvas.line((start, middle), (end, middle), stroke=colour, wide=4)
-        told = "open"
+        state = "open"
         if each.ended is not None and each.broke:
             mark(sheet.canvas, (end, middle), 2, INK)
-            told = f"{clock(each.ended - sheet.time.least)} {each.end}"
-        sheet.canvas.text((_BESIDE, middle + 5), told, size=SMALL, room=_room())
+            state = f"{clock(each.ended - sheet.time.least)} {each.end}"
+        sheet.canvas.text((_BESIDE, middle + 5), state, size=SMALL, room=_room())
 
 
 def _shapes(outcomes: Mapping[str, int]) -> dict[str, int]:
-    """A shape for each outcome, no two the same: there are no more rows than shapes."""
+    """Return a different shape for each outcome; there are no more rows than shapes."""
     named = {outcome: _SHAPES[outcome] for outcome in outcomes if outcome in _SHAPES}
     free = (shape for shape in range(SHAPES) if shape not in named.values())
     others = sorted(outcome for outcome in outcomes if outcome not in named)
@@ -124,7 +124,7 @@ def _shapes(outcomes: Mapping[str, int]) -> dict[str, int]:
 
 
 def _shift(number: int, drawn: Sequence[Point], time: Scale) -> float:
-    """How far a mark gives way to the one before it, where they would lie above each other."""
+    """Return the vertical shift of a mark that would otherwise cover the previous one."""
     if number and time.place(drawn[number].start) - time.place(drawn[number - 1].start) < _CLOSE:
         return _SHIFTS[number % len(_SHIFTS)]
     return 0.0
@@ -133,7 +133,7 @@ def _shift(number: int, drawn: Sequence[Point], time: Scale) -> float:
 _CLOSE, _SHIFTS = 8.0, (-5.0, 5.0, 0.0)
 
 
-def _told(point: Point, sheet: Sheet) -> str:
+def _tip(point: Point, sheet: Sheet) -> str:
     at = clock(point.start - sheet.time.least)
     return f"{at}, {point.stream}: {point.outcome} after {lasting(point.seconds)}"
 

@@ -1,4 +1,4 @@
-"""What a timeline draws, computed from single requests: rates, latencies, failures, within bounds."""
+"""Computes a timeline's data from single requests: rates, latencies and a bounded number of failures."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-#: Seconds that one point of a curve stands for.
+#: Seconds per point of a curve.
 BIN = 1.0
-#: Failures that are drawn, each as a mark of its own.
+#: Maximum number of failures to draw, one mark each.
 MOST_MARKS = 400
-#: Kinds of outcome that have a row of their own; the rarer ones share one more.
+#: Maximum number of outcomes with their own row. The rarer ones share one more row.
 MOST_OUTCOMES = 8
 OTHERS = "others"
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A phase: from when to when, in seconds since the epoch."""
+    """A phase of the upgrade; its start and end are in seconds since the epoch."""
 
     name: str
     title: str
@@ -28,23 +28,23 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A request: when it was sent, in seconds since the epoch, and how many it took to its outcome."""
+    """A request: its start in seconds since the epoch, and its duration in seconds."""
 
     start: float
     seconds: float
-    #: Whether the outcome is the one that was to be.
+    #: Whether the outcome is the expected one.
     ok: bool
-    #: Its stream's name, whose first word is the direction: "north-south get new".
+    #: Name of its stream. The first word is the direction: "north-south get new".
     stream: str
     outcome: str
 
 
 @dataclass(frozen=True, slots=True)
 class Lifeline:
-    """A connection that was to be held throughout."""
+    """A long-lived connection, which should stay open throughout the upgrade."""
 
     name: str
-    #: Seconds since the epoch; `ended` is None while it is open.
+    #: Seconds since the epoch. `ended` is None while it is open.
     begun: float
     ended: float | None
     #: "open", or how it ended.
@@ -52,42 +52,42 @@ class Lifeline:
 
     @property
     def broke(self) -> bool:
-        """Whether it ended before it was told to."""
+        """Whether it ended early."""
         return self.ended is not None and self.end != "open"
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The requests of one direction that were sent in one second, or in what is left of one."""
+    """The requests of one direction in one second. The last bin may differ in length."""
 
     middle: float
-    #: Requests a second.
+    #: Requests per second.
     rate: float
-    #: Seconds, of those whose outcome was the right one; None where there was none.
+    #: Latencies of the successful requests in seconds; None if there are none.
     p50: float | None
     p99: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The failures by outcome, the most frequent first, and those of them that are drawn."""
+    """The number of failures by outcome, the most frequent first, and the failures to draw."""
 
     counted: Mapping[str, int]
     drawn: Mapping[str, Sequence[Point]]
 
     @property
     def left_out(self) -> int:
-        """How many have no mark."""
+        """Number of failures that are not drawn."""
         return sum(self.counted.values()) - sum(map(len, self.drawn.values()))
 
 
 def direction(stream: str) -> str:
-    """The first word of a stream's name."""
+    """Return the direction of a stream: the first word of its name."""
     return stream.split(" ", 1)[0]
 
 
 def bins(points: Iterable[Point], begun: float, ended: float) -> dict[str, list[Bin]]:
-    """For each direction its requests second by second, between two times."""
+    """Return each direction's requests between two times, second by second."""
     number = max(1, math.floor((ended - begun) / BIN))
     edges = [begun + BIN * each for each in range(number)] + [max(ended, begun)]
     sent: dict[str, list[int]] = {}
@@ -110,7 +110,7 @@ def bins(points: Iterable[Point], begun: float, ended: float) -> dict[str, list[
 
 
 def failures(points: Iterable[Point]) -> Failures:
-    """Those that are not ok; where they are too many, some of each outcome, evenly picked."""
+    """Count the failed requests by outcome and select those to draw, an even sample if there are too many."""
     every: dict[str, list[Point]] = defaultdict(list)
     for point in points:
         if not point.ok:
@@ -126,7 +126,7 @@ def failures(points: Iterable[Point]) -> Failures:
 
 
 def percentile(ordered: Sequence[float], part: float) -> float:
-    """The smallest value that at least this part of the ordered values doesn't exceed: nearest rank."""
+    """Return the percentile of sorted values by the nearest-rank method; `part` is a fraction."""
     return ordered[max(0, math.ceil(part * len(ordered)) - 1)]
 
 
@@ -138,7 +138,7 @@ def _bin(begun: float, ended: float, sent: int, took: list[float]) -> Bin:
 
 
 def _shares(counted: Mapping[str, int], most: int) -> dict[str, int]:
-    """How many of each may be drawn: the rare ones whole, what they leave goes to the frequent ones."""
+    """Divide `most` marks among the outcomes; rare ones get all they need, frequent ones share the rest."""
     shares, left = {}, most
     for place, (outcome, count) in enumerate(sorted(counted.items(), key=lambda each: each[1])):
         shares[outcome] = min(count, left // (len(counted) - place))

@@ -1,4 +1,4 @@
-"""The ground of a timeline: phases as bands, one axis of time for all that is drawn on them."""
+"""Draws a timeline's background: the phases as bands, the panels' frames and one shared time axis."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from reports.pictures.canvas import FAINT, INK, MARGIN, RULE, SKY, SMALL, WIDTH,
 from reports.pictures.scales import Scale, clock, time_ticks
 from reports.pictures.series import Band
 
-#: Where time begins and ends in the picture, from its left.
+#: X coordinates at which the time axis starts and ends.
 LEFT, RIGHT = 200.0, 868.0
-#: From the foot of one panel to the top of the next: room for its title.
+#: Distance between two panels, for the lower one's title.
 BETWEEN = 34.0
 _BAND, _NUMBER_ROW, _PAD, _TICKS = 24.0, 16.0, 4.0, 9
 _COLUMNS, _LINE = 2, 22.0
@@ -20,7 +20,7 @@ _PALE, _PALER = 0.22, 0.08
 
 @dataclass(slots=True)
 class Sheet:
-    """A picture that grows downward, panel by panel; `foot` is where it ends by now."""
+    """A picture that grows downward, panel by panel; `foot` is its current lower edge."""
 
     canvas: Canvas
     time: Scale
@@ -28,7 +28,7 @@ class Sheet:
     foot: float
 
     def bands(self) -> None:
-        """The phases as one row of bands: each with number and title, or number, or its number below it."""
+        """Draw the phases as a row of bands, each labelled with number and title, or only its number."""
         rows: list[float] = []
         top = self.foot
         for number, phase in enumerate(self.phases, 1):
@@ -47,7 +47,7 @@ class Sheet:
         self.foot = top + _BAND + _NUMBER_ROW * len(rows)
 
     def panel(self, title: str, high: float) -> float:
-        """The ground of one panel, below its title; gives its top, and `foot` is its foot then."""
+        """Draw an empty panel with its title, move `foot` to its lower edge and return its upper edge."""
         top = self.foot + BETWEEN
         self.canvas.text((LEFT, top - 8), title, size=SMALL, bold=True, room=RIGHT - LEFT)
         for number, phase in enumerate(self.phases, 1):
@@ -58,7 +58,7 @@ class Sheet:
         return top
 
     def axis(self) -> None:
-        """Minutes and seconds since the first phase began."""
+        """Draw the time axis in minutes and seconds since the first phase began."""
         for second in time_ticks(self.time.most - self.time.least, _TICKS):
             x = self.time.place(self.time.least + second)
             self.canvas.line((x, self.foot), (x, self.foot + 5), stroke=FAINT)
@@ -67,7 +67,7 @@ class Sheet:
         self.foot += 28
 
     def table(self) -> None:
-        """Each phase with its number, its title and how long it took."""
+        """List the phases with number, title and duration."""
         if not self.phases:
             return
         top = self.foot + 24
@@ -93,7 +93,7 @@ class Sheet:
 
     @staticmethod
     def _below(rows: list[float], middle: float, wide: float) -> int:
-        """The first row in which a number has room, each row known by where its last number ends."""
+        """Place a number in the first row with room and return the row; `rows` holds each row's right end."""
         for row, end in enumerate(rows):
             if end + _PAD <= middle - wide / 2:
                 rows[row] = middle + wide / 2

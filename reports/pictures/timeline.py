@@ -1,11 +1,11 @@
-"""An upgrade second by second: its phases, the requests, how fast they were, each failure, what was held."""
+"""Draws an upgrade second by second: phases, requests, latencies, failures and long-lived connections."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from reports.pictures.canvas import FAINT, HEADING, MARGIN, SMALL, WIDTH, Canvas, sentence
-from reports.pictures.panels import COLOURS, draw_failures, draw_held, draw_latencies, draw_rates
+from reports.pictures.panels import COLOURS, draw_connections, draw_failures, draw_latencies, draw_rates
 from reports.pictures.scales import Scale, clock
 from reports.pictures.series import Band, Failures, Lifeline, Point, bins, failures
 from reports.pictures.sheet import LEFT, RIGHT, Sheet
@@ -18,19 +18,19 @@ TITLE = "The upgrade, second by second"
 def timeline(
     phases: Sequence[Band], points: Sequence[Point], *, held: Sequence[Lifeline] = (), title: str = TITLE
 ) -> str:
-    """The picture as SVG, of bounded size however many points there are.
+    """Return the timeline as SVG, of bounded size for any number of points.
 
-    A failure is a point that is not ok, whatever its outcome. Where there are more of them than can be told
-    apart, some are left out, and their number is told.
+    `held` are the long-lived connections. A failure is a point that is not ok, whatever its outcome. If there
+    are too many failures to draw, the picture omits some and says how many.
     """
     if not phases and not points and not held:
-        return sentence(title, "Nothing was recorded: no phase was begun and no request was sent.")
+        return sentence(title, "Nothing was recorded: no phase began and no request was sent.")
     begun, ended = _span(phases, points, held)
     failed, curves = failures(points), bins(points, begun, ended)
     canvas = Canvas(title)
     canvas.text((MARGIN, 34), title, size=HEADING, bold=True, room=WIDTH - 2 * MARGIN)
-    told = _in_words(len(points), failed, held, ended - begun)
-    canvas.text((MARGIN, 58), told, size=SMALL, fill=FAINT, room=WIDTH - 2 * MARGIN)
+    summary = _in_words(len(points), failed, held, ended - begun)
+    canvas.text((MARGIN, 58), summary, size=SMALL, fill=FAINT, room=WIDTH - 2 * MARGIN)
     colours = dict(zip(curves, COLOURS * len(curves), strict=False))
     _legend(canvas, colours, 84)
     sheet = Sheet(canvas, Scale(begun, ended, LEFT, RIGHT), phases, foot=98)
@@ -38,7 +38,7 @@ def timeline(
     draw_rates(sheet, curves, colours)
     draw_latencies(sheet, curves, colours)
     draw_failures(sheet, failed, colours)
-    draw_held(sheet, held)
+    draw_connections(sheet, held)
     sheet.axis()
     sheet.table()
     return canvas.finish(sheet.foot + MARGIN)
@@ -57,16 +57,16 @@ def _span(phases: Sequence[Band], points: Sequence[Point], held: Sequence[Lifeli
 def _in_words(points: int, failed: Failures, held: Sequence[Lifeline], seconds: float) -> str:
     count = sum(failed.counted.values())
     if not points:
-        told = f"No request was sent in {clock(seconds)}"
+        text = f"No request was sent in {clock(seconds)}"
     else:
         sent = f"{points:,} {'request' if points == 1 else 'requests'}"
-        told = f"{sent} in {clock(seconds)}: {f'{count:,}' if count else 'none'} failed"
+        text = f"{sent} in {clock(seconds)}: {f'{count:,}' if count else 'none'} failed"
     if failed.left_out:
-        told += f", {failed.left_out:,} of them without a mark of their own"
+        text += f", {failed.left_out:,} of them not drawn"
     if held:
         broke = sum(each.broke for each in held)
-        told += f"; of {len(held)} held connections {broke or 'none'} ended before it"
-    return told
+        text += f"; {broke or 'none'} of {len(held)} long-lived connections ended early"
+    return text
 
 
 def _legend(canvas: Canvas, colours: dict[str, str], foot: float) -> None:
@@ -74,7 +74,7 @@ def _legend(canvas: Canvas, colours: dict[str, str], foot: float) -> None:
     for towards, colour in colours.items():
         canvas.rect((x, foot - 11), (12, 12), fill=colour)
         x += 18 + canvas.text((x + 18, foot), towards, size=SMALL, room=140) + 16
-    for words, wide in (("p50, and requests a second", 2.5), ("p99", 1.0)):
+    for words, wide in (("p50, and requests per second", 2.5), ("p99", 1.0)):
         canvas.line((x, foot - 5), (x + 26, foot - 5), stroke=FAINT, wide=wide)
         x += 32 + canvas.text((x + 32, foot), words, size=SMALL) + 16
     canvas.text((x, foot), "a mark: one failure", size=SMALL, fill=FAINT, room=WIDTH - x - 10)

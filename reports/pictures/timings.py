@@ -1,4 +1,4 @@
-"""How long each stage took, as bars one after the other on an axis of time."""
+"""Draws how long each stage took, as consecutive bars on a time axis."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from reports.pictures.scales import ticks
 from reports.summary import StageRecord, Verdict
 
 TITLE = "How long each stage took"
-#: Colour and word of each verdict; no colour stands alone.
+#: Colour and label of each verdict; the label makes the colour redundant.
 VERDICTS: Mapping[Verdict, tuple[str, str]] = {
     "passed": (GREEN, "passed"),
     "skipped": (ORANGE, "skipped"),
@@ -36,20 +36,20 @@ VERDICTS: Mapping[Verdict, tuple[str, str]] = {
 }
 _FAILED = ("product", "environment", "suite")
 _PARTS = ("set-up", "tests", "clean-up")
-# How the parts of a bar are told from each other whatever its colour: pale, full, only an outline.
+# Fill opacities that distinguish the parts of a bar of any colour: pale, full, outline only.
 _OPACITIES = (0.4, 1.0, 0.0)
 _BARS, _COLUMNS, _VERDICT = (250.0, 640.0), (708.0, 776.0, 848.0), 880.0
 _TOP, _ROW, _BAR, _LEAST = 112, 26, 14, 1.5
 _TICKS = 7
-#: Seconds below which a part is not told: it would read 0.0 s.
+#: Seconds below which a part is omitted, because it would read 0.0 s.
 _WORTH = 0.05
 
 
 def timings(stages: Sequence[StageRecord], *, seconds: float | None = None) -> str:
-    """The chart as SVG; `seconds` is how long the whole run took, with what lies between the stages."""
+    """Return the chart as SVG. `seconds` is the whole run's duration, including time outside the stages."""
     if not stages:
         return sentence(
-            TITLE, "No stage was begun: the run ended before its first test, or was asked for none."
+            TITLE, "No stage began: the run ended before its first test, or no test was selected."
         )
     spent = sum(stage.seconds for stage in stages)
     canvas = Canvas(TITLE)
@@ -62,20 +62,20 @@ def timings(stages: Sequence[StageRecord], *, seconds: float | None = None) -> s
     for number, stage in enumerate(stages):
         _row(canvas, stage, number, begun, spent)
         begun += stage.seconds
-    canvas.text((_BARS[0], foot + 40), "seconds of the stages, one after the other", size=SMALL, fill=FAINT)
+    canvas.text((_BARS[0], foot + 40), "seconds, stages one after the other", size=SMALL, fill=FAINT)
     return canvas.finish(foot + 54)
 
 
 def _in_words(stages: Sequence[StageRecord], seconds: float | None) -> str:
     parts = [sum(_seconds(stage)[part] for stage in stages) for part in range(len(_PARTS))]
-    told = ", ".join(
+    shown = ", ".join(
         f"{part:.1f} s {name}" for part, name in zip(parts, _PARTS, strict=True) if part >= _WORTH
     )
     count = f"{len(stages)} {'stage' if len(stages) == 1 else 'stages'}"
     spent = sum(parts)
-    words = f"{count}, {spent:.1f} s" + (f": {told}" if told else "")
+    words = f"{count}, {spent:.1f} s" + (f": {shown}" if shown else "")
     if seconds is not None and seconds - spent >= _WORTH:
-        words += f"; {seconds - spent:.1f} s outside of them"
+        words += f"; {seconds - spent:.1f} s outside the stages"
     return words
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from fixtures.checks.cluster import check_endpoints
 from fixtures.checks.mesh import check_no_listener
-from fixtures.checks.responses import SILENT_BEHIND_A_PROXY, check_silence, check_status
+from fixtures.checks.responses import check_silence, check_status
+from fixtures.clients.nodes import Node
 from fixtures.mesh.ingress import Ingress
 from fixtures.mesh.installation import Mesh
 from fixtures.settings import Thresholds
@@ -20,16 +21,14 @@ def test_published_port_is_silent_before_the_gateway(
     app: App, ingress: Ingress, thresholds: Thresholds, observed: Observed
 ) -> None:
     """There is no Gateway: a request to the published port gets an empty reply or a reset, each time."""
-    kinds = [
-        check_silence(ingress.get(), SILENT_BEHIND_A_PROXY).kind for _ in range(thresholds.successes_in_a_row)
-    ]
+    kinds = [check_silence(ingress.get(), ingress.silence).kind for _ in range(thresholds.successes_in_a_row)]
     observed(f"no answer ({', '.join(sorted(set(kinds)))}), readiness 200, no listener on the port")
 
 
 @allure.title("The node port refuses")
-def test_node_port_refuses_before_the_gateway(app: App, ingress: Ingress) -> None:
+def test_node_port_refuses_before_the_gateway(app: App, ingress: Ingress, node: Node) -> None:
     """There is no Gateway: the node port, dialled inside the node, refuses the connection."""
-    check_silence(ingress.get_at_node_port(), ["refused"])
+    check_silence(ingress.get_at_node_port(node), ["refused"])
 
 
 @allure.title("A port-forward gives no answer")

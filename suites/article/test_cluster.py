@@ -6,7 +6,6 @@ import pytest
 from fixtures.checks.cluster import check_no_istio_pods, check_no_mesh, check_node, mesh_traces
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Kube
-from fixtures.clusters.kind.cluster import Cluster
 from fixtures.settings import Names
 from fixtures.stages import Observed
 
@@ -14,11 +13,9 @@ pytestmark = pytest.mark.stage("cluster")
 
 
 @allure.title("The node is Ready and may take the app's pods")
-def test_node_of_a_new_cluster_is_ready_and_labelled(
-    kube: Kube, cluster: Cluster, names: Names, observed: Observed
-) -> None:
+def test_node_of_a_new_cluster_is_ready_and_labelled(kube: Kube, names: Names, observed: Observed) -> None:
     """A cluster was made: its node is Ready and has the label role=common-workers, which the app asks for."""
-    node = kube.get("v1/Node", cluster.node.name)
+    node, *_ = kube.get_all("v1/Node")
     check_node(node, {"role": names.node_role})
     observed(f"Kubernetes {node['status']['nodeInfo']['kubeletVersion']}, node Ready, role={names.node_role}")
 

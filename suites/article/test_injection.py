@@ -9,8 +9,8 @@ from fixtures.checks.pods import check_all_ready, check_injected, check_runs_as,
 from fixtures.checks.responses import check_page, check_served_by_mesh
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Resource
+from fixtures.clients.nodes import Node
 from fixtures.clusters.cluster_waits import ClusterWaits
-from fixtures.clusters.kind.cluster import Cluster
 from fixtures.mesh.ingress import Ingress
 from fixtures.mesh.installation import Mesh
 from fixtures.settings import Names, Thresholds
@@ -31,11 +31,11 @@ def test_new_pod_has_a_ready_sidecar(injected_app: Resource, names: Names, obser
 
 @allure.title("Envoy runs as user 1337")
 def test_envoy_runs_as_the_user_that_iptables_excepts(
-    injected_app: Resource, cluster: Cluster, names: Names, thresholds: Thresholds
+    injected_app: Resource, node: Node, names: Names, thresholds: Thresholds
 ) -> None:
     """The app is injected: the node says that Envoy in its pod runs as user and group 1337."""
-    proxy = cluster.node.pid(container_id(injected_app, names.proxy_container))
-    check_runs_as(cluster.node.processes(proxy), "envoy", uid=thresholds.proxy_uid, gid=thresholds.proxy_uid)
+    proxy = node.pid(container_id(injected_app, names.proxy_container))
+    check_runs_as(node.processes(proxy), "envoy", uid=thresholds.proxy_uid, gid=thresholds.proxy_uid)
 
 
 @allure.title("The sidecar is in sync with istiod")

@@ -1,1 +1,1 @@
-"""The project's figures: measured in interleaved pairs, printed as medians with their spread."""
+"""Benchmarks: measure the project's figures in interleaved pairs and print medians with their spread."""

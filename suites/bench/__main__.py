@@ -1,4 +1,4 @@
-"""`python -m suites.bench [NAME ...]`: prints ratios and medians with their spread."""
+"""`python -m suites.bench [NAME ...]`: run benchmarks and print ratios and medians with their spread."""
 
 import argparse
 import json
@@ -23,16 +23,16 @@ from suites.bench.timed import COMMAND, timed
 from suites.bench.traffic import traffic
 from suites.bench.upgrades import same, upgrade
 
-#: The goals of the project, seconds and ratio, printed beside what was measured.
+#: The project's goals, in seconds and as a ratio, printed beside the measurements.
 WARM_GOAL, RATIO_GOAL, COLD_GOAL, COLD_LIMIT = 150.0, 1.15, 18 * 60.0, 25 * 60.0
 
 
 def _timed(command: Sequence[str], environment: Mapping[str, str], log: Path) -> float:
-    """Wall seconds of one command; LabError with the end of its output where it fails."""
+    """Return the wall-clock seconds of one command; LabError with the end of its output if it fails."""
     took, status = timed(command, environment, log)
     if status:
         tail = redact(log.read_text(errors="replace"))[-2000:]
-        raise LabError(f"`{' '.join(command)}` failed after {readable(took)} (whole output: {log}):\n{tail}")
+        raise LabError(f"`{' '.join(command)}` failed after {readable(took)} (full output: {log}):\n{tail}")
     return took
 
 
@@ -61,7 +61,7 @@ def _bare(lab: LabDescription) -> tuple[list[str], dict[str, str]]:
 
 
 def warm(pairs: int) -> None:
-    """`make run` against the same commands in a bare script, in interleaved pairs after one uncounted run."""
+    """Compare `make run` with the same commands in a bare script, in interleaved pairs after one warm-up."""
     lab = describe(versions_of("istio")[-1])
     suite, bare = [], []
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def warm(pairs: int) -> None:
 
 
 def cold() -> None:
-    """One `make run` with every cache and the engine's data empty, in folders of its own; times by part."""
+    """Time one `make run` with empty caches and engine data, in separate folders; print times by part."""
     folder = Path(tempfile.mkdtemp(prefix="istio-conformance-cold-", dir=os.environ.get("BENCH_FOLDER")))
     places = {
         "ISTIO_LAB_CACHE": "lab", "ISTIO_LAB_STATE": "state", "GOCACHE": "go-build", "GOMODCACHE": "go-mod",
@@ -98,7 +98,7 @@ def cold() -> None:
         goals = f"goal {readable(COLD_GOAL)}, limit {readable(COLD_LIMIT)}"
         print(f"cold make run   {readable(took)} ({took:.0f} s); {goals}")
         print(
-            "  (rootfs and programs run side by side; the rest of the time is the run itself, venv and npm)"
+            "  (rootfs and programs build in parallel; the rest of the time is the run itself, venv and npm)"
         )
     finally:
         subprocess.run(
@@ -109,7 +109,7 @@ def cold() -> None:
 
 
 def notice() -> None:
-    """How long after a state is true the suite notices it, on a cluster of the lab."""
+    """Measure how long the suite takes to notice that a state has become true, on a lab cluster."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "suites/bench"]
     subprocess.run(command, cwd=PROJECT, check=False)
 
@@ -124,13 +124,13 @@ def _upgrades(which: str, runs: int, logs: Path | None) -> None:
             same(versions_of("istio")[-1], runs, folder)
 
 
-#: Name to benchmark; the cold one takes a quarter of an hour and is asked for by name.
+#: The benchmarks that run by default, and all of them. The cold one takes a quarter of an hour.
 USUAL = ("warm", "notice")
 BENCHMARKS = ("warm", "notice", "cold", "traffic", "upgrade", "same")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the named benchmarks; 0 when they ran (whatever they say), 1 where one could not."""
+    """Run the named benchmarks; return 0 if they ran, whatever the figures, and 1 if one could not run."""
     parser = argparse.ArgumentParser(prog="istio-conformance bench", description=__doc__)
     parser.add_argument(
         "which", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)} (default: {' '.join(USUAL)})"
@@ -139,18 +139,18 @@ def main(arguments: Sequence[str]) -> int:
         "--pairs", type=int, default=3, help="interleaved pairs of the warm benchmark (default 3)"
     )
     parser.add_argument(
-        "--phase", type=float, default=10, help="seconds of each phase of the traffic (default 10)"
+        "--phase", type=float, default=10, help="seconds of each phase of the traffic benchmark (default 10)"
     )
-    parser.add_argument("--runs", type=int, default=1, help="upgrades, or A/A runs (default 1)")
+    parser.add_argument("--runs", type=int, default=1, help="number of upgrades or A/A runs (default 1)")
     parser.add_argument(
         "--logs",
         type=Path,
         default=None,
-        help="a folder that keeps what each upgrade printed (default: none)",
+        help="a folder for the output of each upgrade (default: do not keep it)",
     )
     chosen = parser.parse_args(arguments)
     if unknown := [name for name in chosen.which if name not in BENCHMARKS]:
-        parser.error(f"there is no benchmark {unknown[0]}; known: {', '.join(BENCHMARKS)}")
+        parser.error(f"no benchmark named {unknown[0]}; known: {', '.join(BENCHMARKS)}")
     try:
         for which in chosen.which or USUAL:
             if which == "warm":

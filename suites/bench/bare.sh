@@ -1,5 +1,5 @@
 #!/bin/bash
-# The commands of the article's stages with nothing around them: what `make run` is measured against.
+# The bare commands of the article's stages, without the suite. The benchmark compares `make run` with this script.
 # Expects the environment that `python -m lab env` prints, an ingress port in $1 and a results folder in $2.
 set -euo pipefail
 port=$1 results=$2
@@ -36,20 +36,20 @@ status_is / 200
 for addon in prometheus kiali jaeger; do kubectl apply -f "$MANIFESTS/addons/$addon.yaml" >/dev/null; done
 for addon in prometheus kiali jaeger; do kubectl -n istio-system rollout status "deployment/$addon" >/dev/null; done
 service() { kubectl get --raw "/api/v1/namespaces/istio-system/services/$1/proxy$2"; }
-# The value of a query to Prometheus, 0 if it has none yet.
-asked() { service prometheus:9090 "/api/v1/query?query=$1" | jq -r '.data.result[0].value[1] // "0"'; }
-counted() { asked "sum(istio_requests_total%7Breporter%3D%22$1%22%7D)"; }
+# The value of a Prometheus query; 0 if it has none yet.
+query() { service prometheus:9090 "/api/v1/query?query=$1" | jq -r '.data.result[0].value[1] // "0"'; }
+counted() { query "sum(istio_requests_total%7Breporter%3D%22$1%22%7D)"; }
 traced() { service jaeger-query:16686 "/api/traces?service=$1&limit=100" | jq '.data | length'; }
 requests() { for _ in $(seq 20); do get "$1" >/dev/null; done; }
-# Before injection: two targets are up, the gateway alone counts, nothing is traced.
-until [ "$(asked 'sum(up)')" = 2 ]; do :; done
+# Before injection: two targets are up, only the gateway counts requests, there are no traces.
+until [ "$(query 'sum(up)')" = 2 ]; do :; done
 requests /
 until [ "$(counted source)" -ge 20 ]; do :; done
 [ "$(traced istio-ingressgateway.istio-system)" = 0 ]
-# Asked for before the sidecar starts, as in the suite.
+# Tracing is enabled before the sidecar starts, as in the suite.
 kubectl apply -f "$MANIFESTS/addons/tracing.yaml" >/dev/null
 kubectl label namespace test-namespace istio-injection=enabled >/dev/null
-# The label stage watches the pod for this long: the duration is the condition.
+# The label stage watches the pod for this long; the duration itself is the condition.
 sleep 5
 kubectl -n test-namespace scale deployment/test-deployment --replicas=0 >/dev/null
 kubectl -n test-namespace wait --for=delete pod -l app=test >/dev/null
@@ -69,7 +69,7 @@ before=$(counted destination)
 requests /
 requests /nothing
 until [ "$(counted destination)" -ge $((before + 40)) ]; do :; done
-measured() { asked "sum(istio_request_duration_milliseconds_count%7Breporter%3D%22destination%22%7D)"; }
+measured() { query "sum(istio_request_duration_milliseconds_count%7Breporter%3D%22destination%22%7D)"; }
 until [ "$(measured)" = "$(counted destination)" ]; do :; done
 drawn() {
   service kiali:20001 "/kiali/api/namespaces/graph?namespaces=istio-system,test-namespace&graphType=workload&duration=10s&injectServiceNodes=false" |

@@ -1,4 +1,4 @@
-"""How long after a state is true the suite notices it: printed, never asserted."""
+"""Measure how long the suite takes to notice that a state has become true. Prints, never asserts."""
 
 import random
 import statistics
@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from fixtures.clients.kube import Kube, Resource
-from fixtures.clusters.kind.cluster import Cluster
+from fixtures.clusters.base import Cluster
 from fixtures.waits import eventually, watched
 
 pytestmark = pytest.mark.stage("cluster")
@@ -26,15 +26,15 @@ CONFIG_MAP = {
 
 
 def _lag(make_true: Callable[[], object], notice: Callable[[], object]) -> float:
-    """Seconds from the start of a change, at a time that nobody knows, until a wait returns."""
+    """Return the seconds from the start of a change, at a random time, until a wait returns."""
     became: list[float] = []
 
     def change() -> None:
-        # A watch may tell of a change before its own request is answered, so the answer is too late a moment.
+        # A watch may report the change before the request for it is answered, so take the time before.
         became.append(time.monotonic())
         make_true()
 
-    # The moment must be unknown to the wait: that it varies is the measurement.
+    # The delay is random so that the change does not coincide with the wait's polling interval.
     timer = threading.Timer(random.uniform(0.2, 1.2), change)  # noqa: S311 - no secret
     timer.start()
     notice()
@@ -51,18 +51,20 @@ def _print(capsys: pytest.CaptureFixture[str], name: str, lags: list[float]) -> 
         )
 
 
-def test_a_fact_of_kubernetes_is_noticed(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+def test_watched_change_in_kubernetes_is_noticed(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A ConfigMap's value changes at a random moment while `watched` waits for it."""
     kube, lags = cluster.kube(), []
     for number in range(ROUNDS):
         _set(kube, "before")
 
         lags.append(_lag(partial(_set, kube, str(number)), partial(_await, kube, str(number))))
-    _print(capsys, "noticing a watched fact", lags)
+    _print(capsys, "noticing a watched change", lags)
 
 
-def test_what_only_polling_can_see_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
-    """A flag changes at a random moment while `eventually` asks for it."""
+def test_polled_change_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
+    """A flag changes at a random moment while `eventually` polls it."""
     lags = []
     for _ in range(ROUNDS):
         flag = threading.Event()
@@ -71,7 +73,7 @@ def test_what_only_polling_can_see_is_noticed(capsys: pytest.CaptureFixture[str]
             assert flag.is_set()
 
         lags.append(_lag(flag.set, lambda: eventually(is_set, "the flag is set", 10)))
-    _print(capsys, "noticing a polled state", lags)
+    _print(capsys, "noticing a polled change", lags)
 
 
 def _set(kube: Kube, value: str) -> None:

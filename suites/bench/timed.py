@@ -1,4 +1,4 @@
-"""Whole commands, timed."""
+"""Time whole commands."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.paths import PROJECT
 
-#: What `make bench ARGS=...` hands down to every make below it: its options are not those of what is timed.
+#: Variables that `make bench ARGS=...` passes on to every make below it. They must not reach a timed command.
 _OF_AN_OUTER_MAKE = frozenset({"MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "ARGS"})
 
 
@@ -17,7 +17,7 @@ COMMAND = [sys.executable, "-m", "suites.command"]
 
 
 def timed(command: Sequence[str], environment: Mapping[str, str], log: Path) -> tuple[float, int]:
-    """Wall seconds and exit code of one command at the project's top; what it prints goes into `log`."""
+    """Run a command in the project's root; return wall-clock seconds and exit code. `log` gets the output."""
     own = {name: value for name, value in environment.items() if name not in _OF_AN_OUTER_MAKE}
     begun = time.monotonic()
     with log.open("wb") as stream:

@@ -1,4 +1,4 @@
-"""The generator's own figures, and whether an account sees each planted fault, on loopback without a mesh."""
+"""Measure the generator, and check that the accounting finds each planted fault; on loopback, no mesh."""
 
 import asyncio
 import os
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fixtures.traffic.__main__ import NICENESS
-from fixtures.traffic.plan import HeldStream, Plan
-from fixtures.traffic.records import Direction, HeldKind, Result, Stream, Summary, read
+from fixtures.traffic.plan import LongStream, Plan
+from fixtures.traffic.records import Direction, LongStreamKind, Result, Stream, Summary, read
 from fixtures.traffic.streams import streams
 from fixtures.upgrade.judging.accounting import Account, reconcile
 from fixtures.upgrade.judging.evidence_gaps import QUICK
@@ -22,16 +22,16 @@ from lab.paths import PROJECT
 from suites.selftest.traffic_faults import Faulty, alarms, plant, seen
 from suites.selftest.traffic_peers import LOOPBACK, serving
 
-#: The goal for the generator's use of a processor, as a fraction of a core.
+#: The goal for the generator's CPU time, as a fraction of a core.
 PROCESSOR_GOAL = 0.5
 
 _DIRECTIONS: tuple[Direction, ...] = ("north-south", "east-west")
-_HELD: dict[HeldKind, str] = {"events": "/events", "websocket": "/socket", "tcp": ""}
+_HELD: dict[LongStreamKind, str] = {"events": "/events", "websocket": "/socket", "tcp": ""}
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What one generator sent to an app with faults in it, and what became of it."""
+    """The requests of one generator to an app with planted faults, and the account of them."""
 
     streams: Sequence[Stream]
     phases: Sequence[Phase]
@@ -42,7 +42,7 @@ class _Run:
 async def _run(seconds: float, folder: Path) -> _Run:
     sent = [stream for direction in _DIRECTIONS for stream in streams(direction)]
     held = [
-        HeldStream(name=f"{direction} {kind}", kind=kind, direction=direction, path=path)
+        LongStream(name=f"{direction} {kind}", kind=kind, direction=direction, path=path)
         for direction in _DIRECTIONS
         for kind, path in _HELD.items()
     ]
@@ -64,26 +64,26 @@ async def _run(seconds: float, folder: Path) -> _Run:
 
 
 def _rates(run: _Run, summary: Summary) -> None:
-    asked = sum(stream.rate for stream in run.streams)
+    planned = sum(stream.rate for stream in run.streams)
     starts = [record.start for record in run.result.records]
     rate = len(starts) / (max(starts) - min(starts))
-    print(f"rate            {rate:.1f} a second of {asked:.0f} asked, ratio {rate / asked:.4f}")
-    print(f"  ({len(starts):,} requests, {len(run.result.held)} lives of held streams)")
+    print(f"rate            {rate:.1f} of {planned:.0f} requests per second, ratio {rate / planned:.4f}")
+    print(f"  ({len(starts):,} requests, {len(run.result.held)} sessions of long streams)")
     print(f"lag             p50 {summary.lag_p50 * 1000:.2f} ms, p99 {summary.lag_p99 * 1000:.2f} ms")
     if summary.lag_p99 > QUICK.lag:
-        print("  (the machine was too busy: an upgrade under such a lag is not enough evidence)")
+        print("  (the machine is too busy: with this lag, an upgrade gives not enough evidence)")
     print(f"processor       {summary.processor:.3f} of a core; goal {PROCESSOR_GOAL}")
 
 
 def traffic(seconds: float) -> None:
-    """One generator with everything that both directions send, through seven phases of so many seconds."""
-    # The app is in this process: what is measured here is the generator, not who gets the processor.
+    """Run one generator with the streams of both directions, through seven phases of `seconds` each."""
+    # The app runs in this process. Raise its priority, so that the benchmark measures the generator only.
     with suppress(PermissionError):
         os.nice(NICENESS)
     with tempfile.TemporaryDirectory() as folder:
         run = asyncio.run(_run(seconds, Path(folder)))
     if run.result.summary is None:
-        print("the generator ended without its summary")
+        print("the generator exited without a summary")
         return
     _rates(run, run.result.summary)
     found = seen(run.account, run.phases, run.streams)
@@ -95,6 +95,6 @@ def traffic(seconds: float) -> None:
             print(f"  ({each.describe()})")
     print(f"planted faults  {sum(found.values())} of {len(found)} seen")
     without = alarms(run.account, run.phases, run.streams)
-    print(f"without a fault {len(without)} alarms")
+    print(f"false alarms    {len(without)}")
     for alarm in without:
         print(f"  {alarm}")

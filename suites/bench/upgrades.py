@@ -1,4 +1,4 @@
-"""Whole upgrades, timed, and the same version twice, which must raise no alarm."""
+"""Time whole upgrades, and count false alarms in A/A runs with the same version twice."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from lab.errors import LabError
 from lab.progress import readable
 from suites.bench.timed import COMMAND, timed
 
-#: The goal for both strategies with their way back in quick mode, in seconds.
+#: The goal in seconds for both strategies with their rollbacks, in quick mode.
 QUICK_GOAL = 6 * 60.0
 
 _VERDICT = re.compile(r"^verdict: (?P<word>[a-z ]+) \(exit \d+\)", re.MULTILINE)
@@ -21,7 +21,7 @@ _STREAM = re.compile(r"^ +\S+ .+? (?P<sent>[\d,]+) sent, (?P<failed>[\d,]+) fail
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One `make upgrade`: wall seconds, the verdict's word, budgets that were missed, requests in them."""
+    """One upgrade run: wall-clock seconds, the verdict's word, the missed budgets, the request counts."""
 
     seconds: float
     word: str
@@ -30,7 +30,7 @@ class Ran:
     failed: int
 
     def describe(self) -> str:
-        """The run in one line."""
+        """Return the run on one line."""
         missed = f", MISSED: {', '.join(self.missed)}" if self.missed else ""
         return (
             f"{readable(self.seconds)}, {self.word}, {self.failed} of {self.sent:,} requests failed{missed}"
@@ -38,7 +38,7 @@ class Ran:
 
 
 def parsed(seconds: float, text: str) -> Ran:
-    """What a run printed; LabError with the end of it where it came to no verdict."""
+    """Parse the output of a run; LabError with the end of the output if it has no verdict."""
     verdict = _VERDICT.search(text)
     if verdict is None:
         raise LabError(f"an upgrade ended without a verdict:\n{text[-2000:]}")
@@ -53,7 +53,7 @@ def parsed(seconds: float, text: str) -> Ran:
 
 
 def upgrade(runs: int, folder: Path) -> None:
-    """From the older version to the newer one, both strategies, so many times."""
+    """Upgrade from the older version to the newer one with both strategies, `runs` times."""
     ran = [_run(f"upgrade {number}", folder) for number in range(1, runs + 1)]
     safe = sum(each.word == "safe" for each in ran)
     median = statistics.median(each.seconds for each in ran)
@@ -62,7 +62,7 @@ def upgrade(runs: int, folder: Path) -> None:
 
 
 def same(version: str, runs: int, folder: Path) -> None:
-    """A version to itself, the strategies in turn: whatever is missed in it is a false alarm."""
+    """Upgrade a version to itself with alternating strategies; every missed budget is a false alarm."""
     ran = []
     for number in range(1, runs + 1):
         strategy = STRATEGIES[(number - 1) % len(STRATEGIES)]
@@ -83,7 +83,7 @@ def same(version: str, runs: int, folder: Path) -> None:
 
 def _run(title: str, folder: Path, *arguments: str) -> Ran:
     log = folder / f"{title.replace(' ', '-')}.log"
-    # Its status says what it found, which is what is counted here.
+    # The exit code only repeats the verdict, which is parsed from the output.
     seconds, _ = timed([*COMMAND, "upgrade", *arguments], os.environ, log)
     ran = parsed(seconds, log.read_text(errors="replace"))
     print(f"{title}: {ran.describe()}", flush=True)

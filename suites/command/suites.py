@@ -1,13 +1,15 @@
-"""One of the suites, run by pytest in this process, with its page made and its verdict printed last."""
+"""One of the suites, run by pytest, with its page made and its verdict printed last."""
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import pytest
-
-from fixtures.plugins.verdict import PRINTED_BY, VERDICT
+from fixtures.exit_codes import VERDICT_FILE
+from lab import scratch
 from reports import page
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -27,25 +29,6 @@ _GROUPS = {
 }
 
 
-class Ending:
-    """Follows a run for the command: where its results are, and the verdict."""
-
-    def __init__(self) -> None:
-        self.results: Path | None = None
-        self.verdict = ""
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        """Tell the verdict's plugin that the command prints the line: the page's place comes before it."""
-        config.stash[PRINTED_BY] = self
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """Take over what the run came to."""
-        self.verdict = config.stash.get(VERDICT, "")
-        folder = config.getoption("allure_report_dir", None)
-        self.results = Path(folder) if folder else None
-
-
 def run_suite(suite: str, options: Sequence[str]) -> int:
     """Run the suite and make its page; the exit code is the one of the table in the README."""
     arguments = [
@@ -57,15 +40,33 @@ def run_suite(suite: str, options: Sequence[str]) -> int:
         return _show_help(suite, arguments)
     results, made = _PLACES.get(suite, (None, page.PAGE))
     given = list(_joined(options))
-    if results and not any(each.startswith("--alluredir") for each in given):
+    named = [each.partition("=")[2] for each in given if each.startswith("--alluredir=")]
+    if named:
+        results = Path(named[-1])
+        made = results.with_name(f"{results.name}.html")
+    elif results:
         arguments += [f"--alluredir={results}", "--clean-alluredir"]
-    ending = Ending()
-    status = int(pytest.main([*arguments, *given], plugins=[ending]))
-    if ending.results and any(ending.results.glob("*-result.json")):
-        sys.stdout.write(_page(ending.results, made))
-    if ending.verdict:
-        sys.stdout.write(f"{ending.verdict}\n")
+    with scratch.folder("verdict") as folder:
+        status = _pytest([*arguments, *given], folder / "line")
+        verdict = (folder / "line").read_text(encoding="utf-8") if (folder / "line").exists() else ""
+    if results and verdict and any(results.glob("*-result.json")):
+        sys.stdout.write(_page(results, made))
+    sys.stdout.write(verdict)
     return status
+
+
+def _pytest(arguments: Sequence[str], verdict: Path) -> int:
+    """Run pytest to its end, also after Ctrl-C or SIGTERM, when it cleans up; its verdict goes to a file."""
+    command = [sys.executable, "-m", "pytest", *arguments]
+    with subprocess.Popen(command, env={**os.environ, VERDICT_FILE: str(verdict)}) as running:
+        former = signal.signal(signal.SIGTERM, lambda *_: running.terminate())
+        while True:
+            # Ctrl-C reaches pytest by itself, as it is in the same process group.
+            with contextlib.suppress(KeyboardInterrupt):
+                running.wait()
+                break
+        signal.signal(signal.SIGTERM, former)
+    return running.returncode
 
 
 def _page(results: Path, made: Path) -> str:

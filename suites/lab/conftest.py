@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import daemon, engine, firewall, network, paths
+from lab import daemon, engine, network
 from lab.paths import LABEL, PROJECT
 
 #: Programs of this machine that go into the test image, with the libraries they load.
@@ -81,32 +81,6 @@ def container(own_engine: engine.Engine, image: str, guarded: network.Network) -
     ]
     own_engine.docker("run", *options, image, "/bin/sleep", "600")
     return "probe"
-
-
-def remaining_of(running: engine.Engine, run: str) -> list[str]:
-    """The remaining containers and networks of a run."""
-    containers = running.docker("ps", "--all", "--format={{.Names}}").stdout.split()
-    networks = running.docker("network", "ls", "--format={{.Name}}").stdout.split()
-    return [name for name in (*containers, *networks) if run in name]
-
-
-def remaining_on_machine(*, with_engine: bool = False) -> str:
-    """This lab's firewall rules, routes and bridges on the machine, as the machine's tools list them.
-
-    The bridge that the lab's own engine has beside docker0 is left out unless requested.
-    """
-    commands = (["iptables-save"], ["ip", "route"], ["ip", "-brief", "link"])
-    listed = [_output(*command) for command in commands]
-    scope = paths.scope()
-    marks = (f"={scope:04x}/", str(4_000_000_000 + scope), f"ilab{scope:04x}")
-    of_engine = (f"{LABEL}={scope:04x}/{firewall.ENGINE}", firewall.bridge_name(firewall.ENGINE))
-    lines = [
-        line
-        for text in listed
-        for line in text.splitlines()
-        if with_engine or not any(mark in line for mark in of_engine)
-    ]
-    return "\n".join(line for line in lines if any(mark in line for mark in marks))
 
 
 def _output(*command: str) -> str:

@@ -23,7 +23,7 @@ def test_exported_lab_is_intact_after_import(tmp_path: Path) -> None:
     """A lab exported here and imported into another cache has every program and the node image, intact."""
     assert _lab("export", str(tmp_path / "lab.tar")).returncode == 0
     imported = _lab("import", str(tmp_path / "lab.tar"), cache=tmp_path / "cache")
-    assert "taken in and whole" in imported.stderr, imported.stderr
+    assert "imported and verified" in imported.stderr, imported.stderr
     assert plan(tmp_path / "cache").built()
 
 

@@ -11,7 +11,7 @@ from fixtures.clients.jaeger import Jaeger
 from fixtures.clients.kiali import Kiali
 from fixtures.clients.kube import Kube, Resource
 from fixtures.clients.prometheus import Prometheus
-from fixtures.clusters.kind.cluster import Cluster
+from fixtures.clusters.base import Cluster
 from fixtures.settings import Names
 from fixtures.waits import eventually
 from fixtures.workloads.probe_pod import ProbePod

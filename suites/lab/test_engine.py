@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import daemon, engine, firewall, network, runtime
-from suites.lab.conftest import remaining_on_machine
+from suites.lab.leftovers import left_on_machine
 
 pytestmark = pytest.mark.lab
 

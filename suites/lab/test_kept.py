@@ -16,7 +16,7 @@ from fixtures.waits import eventually
 from lab import engine
 from lab.clean import remove_leftovers
 from lab.paths import PROJECT, state_root
-from suites.lab.conftest import remaining_of
+from suites.lab.leftovers import left_of
 
 pytestmark = pytest.mark.lab
 
@@ -76,7 +76,7 @@ def test_second_run_on_a_cluster_in_use_is_refused(kept: str) -> None:
     """A second run on a kept cluster that is in use is refused."""
     with locked_folder(state_root() / "runs" / kept):
         ran = article("--use-cluster", kept, "--stage", "injection")
-    assert f"NameTaken: another run has the cluster {kept} now" in ran.stdout
+    assert f"NameTaken: another run uses the cluster {kept} now" in ran.stdout
     assert " passed" not in ran.stdout
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from lab import engine
 from lab.paths import PROJECT
-from suites.lab.conftest import remaining_of, remaining_on_machine
+from suites.lab.leftovers import left_of, left_on_machine
 
 pytestmark = pytest.mark.lab
 

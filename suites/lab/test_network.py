@@ -11,7 +11,7 @@ import pytest
 
 from lab import engine, firewall, network
 from suites.lab import egress_watch
-from suites.lab.conftest import remaining_on_machine
+from suites.lab.leftovers import left_on_machine
 
 pytestmark = pytest.mark.lab
 

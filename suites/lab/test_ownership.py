@@ -11,7 +11,7 @@ import pytest
 
 from lab import engine, network, runs
 from lab.paths import LABEL, OWNER_LABEL, PROJECT, owner
-from suites.lab.conftest import remaining_on_machine
+from suites.lab.leftovers import left_on_machine
 
 pytestmark = pytest.mark.lab
 
@@ -79,7 +79,7 @@ def test_clean_by_another_checkout_keeps_the_cluster_and_its_rules(
     before, guarded = inventory(own_engine), remaining_on_machine()
     cleaned = lab("clean", checkout=other_checkout)
     assert cleaned.returncode == 0, cleaned.stderr
-    assert f"left: the lab's own engine, which may be needed by {mine.name}" in cleaned.stderr
+    assert f"kept the lab's own engine: it may still be in use by {mine.name}" in cleaned.stderr
     assert inventory(own_engine) == before
     assert remaining_on_machine() == guarded
 
@@ -92,8 +92,7 @@ def test_cluster_name_of_another_checkout_is_refused(
     command = [sys.executable, "-c", script]
     refused = subprocess.run(command, cwd=other_checkout, capture_output=True, text=True, check=False)
     assert (
-        f"the network {mine.name} is in the engine already and this checkout did not make it"
-        in refused.stderr
+        f"the engine already has the network {mine.name} and this checkout did not make it" in refused.stderr
     )
     assert own_engine.docker("inspect", "--format={{.State.Status}}", "mine").stdout.strip() == "running"
 
@@ -107,7 +106,7 @@ def test_clean_keeps_the_cluster_of_a_running_run(own_engine: engine.Engine, min
             assert run.poll() is None
         cleaned = lab("clean")
         os.killpg(run.pid, 9)
-    assert f"left: a run is using the cluster {RUN} now" in cleaned.stderr
+    assert f"kept cluster {RUN}: a run is using it" in cleaned.stderr
     assert inventory(own_engine) == before
     assert folder.is_dir()
 
@@ -135,7 +134,7 @@ def test_users_mount_in_the_state_folder_stops_a_clean(
     try:
         cleaned = lab("clean")
         assert cleaned.returncode == 1
-        assert f"{place} is a mount that the lab did not make" in cleaned.stderr
+        assert f"{place} is a mount that the lab did not create" in cleaned.stderr
         assert (tmp_path / "file").read_text() == "mine"
         assert inventory(own_engine) == before
     finally:

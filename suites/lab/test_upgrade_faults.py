@@ -87,7 +87,7 @@ def test_upgrade_that_dies_names_its_phase_and_is_rolled_back(tmp_path: Path) ->
         kill("istioctl", " upgrade ")
         assert run.wait(ENDING) == 11, output.read_text()[-3000:]
     told = output.read_text()
-    assert "it died in the phase control-plane, and was taken back" in told, told[-6000:]
+    assert "failed in phase control-plane; rolled back" in told, told[-6000:]
     assert "  after-rollback: " in told
     assert told.splitlines()[-1].startswith("verdict: not enough evidence (exit 11)")
 
@@ -99,7 +99,7 @@ def test_stopped_traffic_is_not_enough_evidence(tmp_path: Path) -> None:
         kill("fixtures.traffic", "--plan")
         assert run.wait(ENDING) == 11, output.read_text()[-3000:]
     told = output.read_text()
-    assert "the north-south generator has ended, with status -9" in told
+    assert "the north-south generator exited with status -9" in told
     assert "  control-plane: " not in told
 
 
@@ -138,7 +138,7 @@ def test_mesh_retries_hide_failures_and_are_counted(tmp_path: Path) -> None:
         status = run.wait(ENDING)
     told = output.read_text()
     assert status in (0, 11), told[-6000:]
-    assert re.search(r"met +failed +0 of 0 requests", told), told[-6000:]
+    assert re.search(r"met +failed +0 \(limit 0 requests\)", told), told[-6000:]
     counts = [int(count) for count in re.findall(r"(\d+) retried by the mesh", told)]
     assert len(counts) == STREAMS, told[-6000:]
     assert sum(counts) >= FEWEST_RETRIES, told[-6000:]
@@ -157,7 +157,7 @@ def test_control_plane_without_room_for_a_second_one_is_refused_at_once(
     told = output.read_text()
     # The preflight check is one of the promises, so a failed one makes the upgrade unsafe.
     assert done.returncode == 10, told[-6000:]
-    assert re.search(r"nothing was changed, mend this first:\s.*needs \d+ m CPU more", told, re.DOTALL), told
+    assert re.search(r"nothing was changed; fix this first:\s.*needs \d+m CPU more", told, re.DOTALL), told
     assert "  before: " not in told
 
 

@@ -1,1 +1,1 @@
-"""What a version does, held against what it was observed to do before."""
+"""Compare the behaviour of the installed version with its recorded ledger."""

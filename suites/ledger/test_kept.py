@@ -1,4 +1,4 @@
-"""The installed version does what it was observed to do when its ledger was kept."""
+"""The installed version behaves as its recorded ledger says."""
 
 import allure
 import pytest
@@ -11,19 +11,19 @@ from fixtures.stages import Observed
 pytestmark = pytest.mark.stage("control-plane")
 
 
-@allure.title("The version does what its kept ledger says")
-def test_version_does_what_its_kept_ledger_says(
+@allure.title("The installed version behaves as its recorded ledger says")
+def test_behaviour_matches_the_recorded_ledger(
     observed_ledger: Ledger, distribution: Edition, observed: Observed
 ) -> None:
-    """Istio is installed, and an app injected: containers, listeners, metrics and the rest are as before."""
+    """Compares containers, listeners, metrics and more, of an install with an injected app."""
     key = observed_ledger.key
     before = kept(key)
     if before is None:
-        pytest.skip(f"no ledger is kept of {key}: the observed one is attached; kept, it is {key.file}")
+        pytest.skip(f"no ledger is recorded for {key}; save the attached one as {key.file} to record it")
     envoy = before.observed["proxies"]["sidecar"]["envoy"]
     if envoy != distribution.envoy_version:
         pytest.skip(
-            f"the kept ledger of {key} is with Envoy {envoy}, and this is {distribution.envoy_version}"
+            f"the recorded ledger of {key} has Envoy {envoy}, this install has {distribution.envoy_version}"
         )
     check_as_kept(observed_ledger, before)
-    observed(f"as its kept ledger says, in {observed_ledger.text().count(chr(10))} lines")
+    observed(f"all {observed_ledger.text().count(chr(10))} lines match the recorded ledger")

@@ -83,3 +83,19 @@ def test_cause_is_curls_last_note() -> None:
 def test_missing_curl_is_an_error_and_not_an_outcome() -> None:
     with pytest.raises(CommandFailed, match="status 127, which says nothing about the peer:\nno curl here"):
         curl.outcome(ended(127, "no curl here"))
+
+
+@pytest.mark.parametrize(
+    ("status", "stderr"),
+    [
+        (1, "error: unable to upgrade connection: container not found (curl)"),
+        (1, 'Error from server (NotFound): pods "client" not found'),
+        (1, "Error response from daemon: Container 4711 is not running"),
+        (7, "The connection to the server 127.0.0.1:6443 was refused"),
+    ],
+    ids=["exec", "pod", "docker", "api-server"],
+)
+def test_a_failure_of_the_program_that_runs_curl_is_an_error_and_no_outcome(status: int, stderr: str) -> None:
+    """The environment failed, so nothing is known of the app that was to answer."""
+    with pytest.raises(CommandFailed, match=f"status {status}, which says nothing about the peer"):
+        curl.outcome(ended(status, stderr))

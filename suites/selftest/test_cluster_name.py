@@ -19,7 +19,7 @@ FOREIGN = OURS._replace(network="kind")
 def test_cluster_name_is_locked_by_one_run_at_a_time(tmp_path: Path) -> None:
     with (
         locked_folder(tmp_path / "mine"),
-        pytest.raises(NameTaken, match="another run has the cluster mine now: wait for its end, or choose"),
+        pytest.raises(NameTaken, match="another run uses the cluster mine now: wait for its end, or choose"),
         locked_folder(tmp_path / "mine"),
     ):
         pass
@@ -37,33 +37,33 @@ def test_folder_left_by_an_earlier_run_is_reused(tmp_path: Path) -> None:
         assert (folder / "kubeconfig").exists()
 
 
-def test_cluster_of_a_killed_run_is_accepted(tmp_path: Path) -> None:
-    refuse_others("mine", [OURS], tmp_path)
+def test_a_killed_runs_cluster_is_not_refused(tmp_path: Path) -> None:
+    refuse_others("mine", [OURS], tmp_path, OURS.network)
 
 
 def test_unused_name_is_accepted(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
-    refuse_others("mine", [], tmp_path)
+    refuse_others("mine", [], tmp_path, OURS.network)
 
 
 def test_foreign_cluster_with_the_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NameTaken, match="that no run of this suite made"):
-        refuse_others("mine", [FOREIGN], tmp_path)
+        refuse_others("mine", [FOREIGN], tmp_path, OURS.network)
 
 
 def test_kept_cluster_with_the_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
     with pytest.raises(NameTaken, match="was kept by --keep-cluster: --use-cluster mine begins on it"):
-        refuse_others("mine", [OURS], tmp_path)
+        refuse_others("mine", [OURS], tmp_path, OURS.network)
 
 
-def test_running_node_of_a_kept_cluster_is_accepted() -> None:
-    check_usable("mine", [OURS], IMAGE)
+def test_a_kept_clusters_running_node_can_be_used() -> None:
+    check_usable("mine", [OURS], IMAGE, OURS.network)
 
 
 def test_foreign_cluster_is_not_used() -> None:
     with pytest.raises(NameTaken, match="that no run of this suite made"):
-        check_usable("mine", [FOREIGN], IMAGE)
+        check_usable("mine", [FOREIGN], IMAGE, OURS.network)
 
 
 @pytest.mark.parametrize(
@@ -71,12 +71,12 @@ def test_foreign_cluster_is_not_used() -> None:
 )
 def test_stopped_node_is_not_used(nodes: list[NodeSeen], state: str) -> None:
     with pytest.raises(NotKept, match=rf"does not run \({state}\): have a new one made"):
-        check_usable("mine", nodes, IMAGE)
+        check_usable("mine", nodes, IMAGE, OURS.network)
 
 
 def test_node_with_another_image_is_not_used() -> None:
     with pytest.raises(NotKept, match="mine is of lab/node:1, and the lab is lab/node:2 now"):
-        check_usable("mine", [OURS], "lab/node:2")
+        check_usable("mine", [OURS], "lab/node:2", OURS.network)
 
 
 @pytest.fixture

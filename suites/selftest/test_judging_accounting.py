@@ -82,7 +82,7 @@ def test_failure_has_phase_flags_of_both_proxies_pod_and_version() -> None:
     assert (failure.phase, failure.outcome) == ("gateway", "503")
     assert (failure.gateway_flags, failure.sidecar_flags) == ("UF,URX", "UC")
     assert (failure.pod, failure.pod_version, failure.upstream) == ("app-1", "1.29.1", "10.244.0.9:8080")
-    assert "503 after 0.002 s on a new connection; came to sidecar" in failure.describe()
+    assert "503 after 0.002 s on a new connection; reached sidecar" in failure.describe()
     assert "flags UF,URX and UC; app-1 (proxy 1.29.1)" in failure.describe()
 
 
@@ -179,6 +179,6 @@ def test_two_requests_with_the_same_id_are_refused() -> None:
         account([record(), record()])
 
 
-def test_request_of_an_unknown_stream_is_refused() -> None:
-    with pytest.raises(UnknownStream, match="'put', which was not to be sent"):
+def test_a_request_of_an_unknown_stream_is_refused() -> None:
+    with pytest.raises(UnknownStream, match="'put', which is not in the plan"):
         account([record(name="put")])

@@ -88,4 +88,4 @@ def test_too_few_values_are_not_compared() -> None:
 
 def test_meaningless_interval_is_not_shown_in_figures() -> None:
     assert Ratio(1, 2, 1.5, 2.5).spread() == "between 1.50 and 2.50"
-    assert Ratio(1, 2, 0.001, 2_000).spread() == "known to no better than a factor of 100"
+    assert Ratio(1, 2, 0.001, 2_000).spread() == "uncertain by more than a factor of 100"

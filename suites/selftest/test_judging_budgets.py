@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from fixtures.settings import UnknownName
-from fixtures.traffic.records import Record, Result, StreamLife, Summary
+from fixtures.traffic.records import Record, Result, StreamSession, Summary
 from fixtures.upgrade.judging.accounting import Account, reconcile
-from fixtures.upgrade.judging.budgets import BUDGETS, Judged, Verdict, overridden
+from fixtures.upgrade.judging.budgets import BUDGETS, BudgetResult, Verdict, overridden
 from fixtures.upgrade.judging.evidence_gaps import GATE, QUICK, Mode, gaps
 from fixtures.upgrade.judging.log_entries import AppEntry
 from fixtures.upgrade.judging.phases import Phase
@@ -18,7 +18,7 @@ from suites.selftest.traffic_peers import stream
 STREAMS = (stream("get", rate=40), stream("denied", rate=10, expected="403", path="/denied"))
 PHASES = (Phase("before", "", 0, 20, 20), Phase("gateway", "", 20, 40, 20, replaces=("north-south",)))
 MODE = Mode(name="trial", requests=1_600)
-HELD = StreamLife("events", "events", "north-south", 0.0, None, "open", 200, 0.3, 0)
+HELD = StreamSession("events", "events", "north-south", 0.0, None, "open", 200, 0.3, 0)
 INJECTIONS = Injections(created=40, missed=0)
 REFUSED = Injections(created=40, missed=0, refused=2)
 
@@ -48,12 +48,12 @@ def result(sent: Sequence[Record]) -> Result:
     return Result(tuple(sent), (HELD,), Summary(0.0, 40.0, "SIGTERM", counts, 0.001, 0.001, 0.1, 9), 0)
 
 
-def judged(sent: Sequence[Record], app: Sequence[AppEntry] | None = None) -> dict[str, Judged]:
+def judged(sent: Sequence[Record], app: Sequence[AppEntry] | None = None) -> dict[str, BudgetResult]:
     found = judge(account(sent, app), PHASES, streams=STREAMS, held=[HELD], injections=INJECTIONS)
     return {each.budget.name: each for each in found}
 
 
-def missed(found: dict[str, Judged]) -> list[str]:
+def missed(found: dict[str, BudgetResult]) -> list[str]:
     return [name for name, each in found.items() if not each.met]
 
 
@@ -85,7 +85,7 @@ def test_sound_run_meets_every_budget_and_states_what_it_proves() -> None:
     assert missed(found) == []
     assert found["failed"].upper_bound == pytest.approx(1 - 0.05 ** (1 / 2000))
     assert found["failed"].describe() == (
-        "met          failed: 0 of at most 0 requests; at most 0.150% with 95% confidence; among 2,000"
+        "met          failed: 0 (limit 0 requests); at most 0.150% with 95% confidence; among 2,000"
     )
     assert found["wrongly-allowed"].upper_bound == pytest.approx(1 - 0.05 ** (1 / 400))
 
@@ -94,7 +94,7 @@ def test_one_failed_request_misses_its_budget_with_its_phase() -> None:
     found = judged(with_outcome(records(), "get-1000", "reset"))
     assert missed(found) == ["failed"]
     assert (found["failed"].value, found["failed"].note) == (
-        1, "among 2,000: 1 in gateway; 1 in no log, 0 served without an answer"
+        1, "among 2,000: 1 in gateway; 1 in no log, 0 served but not answered"
     )  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def test_pod_rejected_at_first_is_reported() -> None:
     found = judge(account(records()), PHASES, streams=STREAMS, held=[HELD], injections=REFUSED)
     (pods,) = [each for each in found if each.budget.name == "missed-injections"]
     assert pods.met
-    assert pods.note == "among 40: 2 refused while the webhook did not answer, and asked for again"
+    assert pods.note == "among 40: 2 refused while the webhook did not answer, then retried"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_pod_rejected_at_first_is_reported() -> None:
     ],
     ids=["with-its-pod", "before-that", "in-the-other-direction", "lost-messages"],
 )
-def test_long_stream_may_end_only_with_the_pod_that_carries_it(held: StreamLife, broken: int) -> None:
+def test_a_held_stream_may_only_end_with_the_pod_that_carries_it(held: StreamSession, broken: int) -> None:
     (found,) = (
         each
         for each in judge(account(records()), PHASES, streams=STREAMS, held=[HELD, held])
@@ -148,9 +148,7 @@ def test_five_milliseconds_of_added_latency_miss_both_budgets() -> None:
     found = judged(records(slow=0.007))
     assert missed(found) == ["latency-p50", "latency-p99"]
     assert found["latency-p50"].value == pytest.approx(3.5)
-    assert (
-        "gateway, north-south: 9.1 ms against 2.6 ms in this run's phase before" in found["latency-p50"].note
-    )
+    assert "gateway, north-south: 9.1 ms, baseline 2.6 ms (phase before)" in found["latency-p50"].note
 
 
 def test_difference_within_scheduler_noise_is_ignored() -> None:
@@ -161,7 +159,7 @@ def test_latency_explained_by_a_busy_machine_is_unproven() -> None:
     late = [replace(each, lag=0.003 if each.start >= 20 else 0.001) for each in records(slow=0.007)]
     found = judged(late)
     assert missed(found) == []
-    assert "lag 3.0 ms: their own variation, or the machine's, explains it" in found["latency-p50"].note
+    assert "lag 3.0 ms: explained by noise or machine load" in found["latency-p50"].note
 
 
 def test_latency_is_compared_with_the_same_phase_of_a_reference_run() -> None:
@@ -169,7 +167,7 @@ def test_latency_is_compared_with_the_same_phase_of_a_reference_run() -> None:
     found = judge(slow, PHASES, streams=STREAMS, baseline=slow)
     ratios = [each for each in found if each.budget.unit == "ratio"]
     assert [each.value for each in ratios] == [1, 1]
-    assert all("in the same without an upgrade" in each.note for each in ratios)
+    assert all("(rehearsal)" in each.note for each in ratios)
 
 
 def test_unmeasured_budget_is_not_met() -> None:
@@ -189,23 +187,23 @@ def test_enough_of_everything_leaves_no_gap() -> None:
 
 def test_too_few_requests_are_reported_in_proportion_to_the_streams_rate() -> None:
     assert found_gaps(records(), mode=replace(MODE, requests=30_000)) == (
-        "get: 1,600 requests, 30,000 are promised in mode trial",
-        "denied: 400 requests, 7,500 are promised in mode trial",
+        "get: 1,600 requests sent, mode trial requires 30,000",
+        "denied: 400 requests sent, mode trial requires 7,500",
     )
 
 
 def test_too_short_phase_is_reported() -> None:
     phases = [replace(PHASES[0], minimum=45), PHASES[1]]
     assert found_gaps(records(), phases=phases) == (
-        "the phase before lasted 20.0 s, its minimum is 45 s",
+        "phase before lasted 20.0 s, less than its minimum of 45 s",
     )  # fmt: skip
 
 
 def test_traffic_that_stops_is_reported_by_stream() -> None:
     found = found_gaps(records(30), mode=replace(MODE, requests=1_000))
     assert found == (
-        "get: nothing was sent for 10.0 s, from 30.0 s after the first phase began",
-        "denied: nothing was sent for 10.1 s, from 29.9 s after the first phase began",
+        "get: no request was sent for 10.0 s, starting 30.0 s after the start of the first phase",
+        "denied: no request was sent for 10.1 s, starting 29.9 s after the start of the first phase",
     )
 
 
@@ -213,7 +211,7 @@ def test_killed_generator_is_reported() -> None:
     sent = records()
     killed = replace(result(sent), summary=None)
     assert gaps(account(sent), [killed], streams=STREAMS, phases=PHASES, mode=MODE) == (
-        "the generator of denied ended without its summary after 2,000 records",
+        "the generator of denied exited without a summary after 2,000 records",
     )
 
 
@@ -221,18 +219,21 @@ def test_lost_records_are_reported() -> None:
     sent = records()
     torn = replace(result(sent), records=tuple(sent[:-3]))
     assert gaps(account(sent), [torn], streams=STREAMS, phases=PHASES, mode=MODE) == (
-        "3 records of 2,000 are missing",
+        "3 of 2,000 records are missing",
     )
 
 
 def test_lagging_generator_is_reported() -> None:
     sent = [replace(each, lag=0.15 if each.stream == "get" else 0.001) for each in records()]
-    assert found_gaps(sent) == ("get: the generator lagged: 99% within 0.150 s, 0.1 s are allowed",)
+    assert found_gaps(sent) == ("get: the generator's lag is too high: p99 0.150 s (limit 0.1 s)",)
 
 
 @pytest.mark.parametrize(
     ("kept", "gap"),
-    [(0, "the app's log is not there"), (1_500, "the app's log lacks 100 of 1,600 answered requests")],
+    [
+        (0, "the app's log is missing"),
+        (1_500, "100 of 1,600 answered requests are missing from the app's log"),
+    ],
 )
 def test_app_log_with_gaps_is_reported(kept: int, gap: str) -> None:
     sent = records()
@@ -247,12 +248,12 @@ def test_requests_found_only_in_logs_are_reported() -> None:
     sent = records()
     more = [*served(sent), AppEntry("get-9999", "GET", "/echo", 1.0, "app-1")]
     assert gaps(account(sent, more), [result(sent)], streams=STREAMS, phases=PHASES, mode=MODE) == (
-        "1 requests are in the logs and in no record",
+        "1 requests are in the logs but have no record",
     )
 
 
-def test_absence_of_phases_is_reported() -> None:
-    assert found_gaps(records(), phases=()) == ("there was no phase",)
+def test_no_phase_at_all_is_told() -> None:
+    assert found_gaps(records(), phases=()) == ("no phase was recorded",)
 
 
 def given(sent: Sequence[Record], *missing: str) -> Verdict:
@@ -276,14 +277,14 @@ def test_exceeded_budget_is_unsafe_despite_gaps() -> None:
     found = given(with_outcome(records(), "get-1000", "reset"), "too few")
     assert (found.word, found.exit_code, found.missed) == ("unsafe", 10, ("failed",))
     assert found.line() == "unsafe: failed 1 (limit 0)"
-    assert "missing: too few" in found.describe()
+    assert "missing evidence: too few" in found.describe()
 
 
 def test_unmeasured_budget_is_a_gap() -> None:
     some = judge(account(records()), PHASES, streams=STREAMS, held=[HELD])
     found = verdict(some, (), ())
     assert found.word == "not enough evidence"
-    assert found.line() == "not enough evidence: missed-injections: no pod was created to see"
+    assert found.line() == "not enough evidence: missed-injections: the injection probe created no pods"
 
 
 def test_ratio_above_its_limit_that_may_be_chance_is_reported() -> None:
@@ -291,8 +292,8 @@ def test_ratio_above_its_limit_that_may_be_chance_is_reported() -> None:
     found = given(sent)
     assert found.word == "safe"
     assert found.not_covered[0].startswith("latency-p99 ")
-    assert "may be chance: gateway, north-south: 500.0 ms" in found.not_covered[0]
-    assert "latency-p99 156.2 may be chance (limit 1.1)" in found.line()
+    assert "may be noise: gateway, north-south: 500.0 ms" in found.not_covered[0]
+    assert "latency-p99 156.2 may be noise (limit 1.1)" in found.line()
 
 
 def test_gate_promises_ten_times_as_much_as_quick() -> None:

@@ -67,5 +67,5 @@ def test_failed_request_is_shown_with_every_known_detail(
     failure = next(each for each in run[0].failed if each.phase == "failed")
     assert (failure.outcome, failure.served, failure.reached) == ("empty", 0, "nowhere")
     assert "failed: " in failure.describe()
-    assert "no proxy's log has it" in failure.describe()
+    assert "not in any proxy's log" in failure.describe()
     assert json.loads(failure.record.line())["id"] == failure.record.id

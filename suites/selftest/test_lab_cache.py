@@ -46,10 +46,10 @@ def test_corrupt_file_is_named_and_rebuilt(tmp_path: Path) -> None:
     said: list[str] = []
     path = _entry(tmp_path).make(_one_file, _silent)
     (path / "x").write_text("2")
-    assert _entry(tmp_path).damage() == "x is not what was built"
+    assert _entry(tmp_path).damage() == "x differs from what was built"
     _entry(tmp_path).make(_one_file, said.append)
     assert _entry(tmp_path).damage() is None
-    assert "x is not what was built" in said[0]
+    assert "x differs from what was built" in said[0]
 
 
 def test_missing_file_counts_as_damage(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_damage_is_detected_and_intact_files_are_read_once(
         patched.setattr(cache, "file_digest", pytest.fail)
         assert entry.damage_at_a_glance("x") is None
     (path / "x").write_text("22")
-    assert entry.damage_at_a_glance("x") == "x is not what was built"
+    assert entry.damage_at_a_glance("x") == "x differs from what was built"
     (path / "x").unlink()
     assert "x can't be read" in str(entry.damage_at_a_glance("x"))
 

@@ -38,7 +38,7 @@ def test_envoy_without_the_logger_states_what_it_lacks(tmp_path: Path) -> None:
     (lacking,) = {
         release.lacks[REQUEST_METRICS] for release in releases_of(plan(tmp_path), "1.36.4").values()
     }
-    assert "no stats access logger" in lacking
+    assert "stats access logger, which 1.36.4 lacks" in lacking
 
 
 def test_unknown_istio_lists_the_known_ones() -> None:

@@ -26,7 +26,7 @@ def test_every_check_returns_findings_with_text(monkeypatch: pytest.MonkeyPatch)
     }
     assert subjects <= {finding.subject for finding in findings}
     assert all(finding.seen for finding in findings)
-    assert all(finding.action for finding in findings if finding.state is not State.THERE)
+    assert all(finding.action for finding in findings if finding.state is not State.PRESENT)
 
 
 def test_unresponsive_registry_is_missing_and_not_named(
@@ -36,7 +36,7 @@ def test_unresponsive_registry_is_missing_and_not_named(
     monkeypatch.setattr(doctor, "_LOOKUPS", {"PyPI": says, "npm": ["true"], "Go modules": ["no-such-client"]})
     states = {finding.subject: finding.state for finding in doctor._registries()}
     assert states["registry for PyPI"] is states["registry for Go modules"] is State.MISSING
-    assert states["registry for npm"] is State.THERE
+    assert states["registry for npm"] is State.PRESENT
     assert "registry.invalid" not in "".join(capfd.readouterr())
 
 
@@ -50,7 +50,7 @@ def test_missing_items_are_summarized(
     assert not doctor.print_findings()
     shown = capsys.readouterr().out
     assert "missing  memory: 1.0 GiB available\n          6 GiB are needed" in shown
-    assert shown.endswith("To be mended first: memory.\n")
+    assert shown.endswith("Fix these first: memory.\n")
 
 
 def test_machine_without_an_engine_shows_what_will_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,12 +61,12 @@ def test_machine_without_an_engine_shows_what_will_be_done(monkeypatch: pytest.M
     monkeypatch.setattr(engine, "survey", none)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     finding = doctor._engine()[0]
-    assert finding.state is State.MENDED
-    assert "docker.io, iptables, iproute2 are installed" in finding.action
+    assert finding.state is State.AUTOMATIC
+    assert "a build installs Debian's docker.io, iptables, iproute2" in finding.action
 
 
 @pytest.mark.parametrize(
-    ("lacks", "state"), [(True, State.MENDED), (False, State.THERE)], ids=["bounded", "whole"]
+    ("lacks", "state"), [(True, State.AUTOMATIC), (False, State.PRESENT)], ids=["bounded", "whole"]
 )
 def test_capability_bounding_set_is_evaluated(
     monkeypatch: pytest.MonkeyPatch, lacks: bool, state: State
@@ -84,4 +84,4 @@ def test_user_without_root_gets_the_reason(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_outdated_program_counts_as_missing() -> None:
     finding = doctor._program("Shell", ["echo", "v1.9.3"], (1, 10), "install it")
-    assert (finding.state, finding.seen) == (State.MISSING, "1.9, 1.10 or later is needed")
+    assert (finding.state, finding.seen) == (State.MISSING, "1.9; 1.10 or later is needed")

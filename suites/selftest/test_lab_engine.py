@@ -68,7 +68,7 @@ def test_no_engine_without_root_fails_before_any_change(
 ) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(LabError, match="root is needed to start a Docker engine"):
+    with pytest.raises(LabError, match="root is needed to start the lab's own Docker engine"):
         engine.ensure(pytest.fail)
     assert not daemon.place().root.exists()
 
@@ -102,7 +102,7 @@ def test_probe_program_exits_with_zero(tmp_path: Path) -> None:
 
 def test_state_folder_with_a_long_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISTIO_LAB_STATE", "/tmp/" + "long" * 30)
-    with pytest.raises(LabError, match="too long for a socket's name"):
+    with pytest.raises(LabError, match="too long for a Unix socket's path"):
         daemon.place()
 
 

@@ -70,7 +70,7 @@ def test_foreign_file_in_the_labs_folder_is_refused_at_its_next_use(home: Path) 
     state_place().claim()
     (home / "state" / "notes.txt").write_text("mine")
     with pytest.raises(
-        LabError, match=r"holds what the lab did not make \(notes\.txt\); set ISTIO_LAB_STATE to"
+        LabError, match=r"contains files that are not the lab's \(notes\.txt\); set ISTIO_LAB_STATE to"
     ):
         state_place().claim()
 
@@ -82,7 +82,7 @@ def test_foreign_file_in_the_labs_folder_survives_its_removal(home: Path) -> Non
     said: list[str] = []
     state_place().remove(said.append)
     assert contents(home) == {"thesis.txt", "state", "state/photos"}
-    assert said == [f"left in {home / 'state'}, since the lab did not make it: photos"]
+    assert said == [f"left in {home / 'state'}, because the lab did not create it: photos"]
 
 
 @pytest.mark.parametrize("name", ["data", "runs"])
@@ -91,7 +91,7 @@ def test_users_link_with_a_name_of_the_labs_is_refused(home: Path, name: str) ->
     (home / "elsewhere").mkdir()
     (home / "elsewhere" / "mine").write_text("mine")
     (home / "state" / name).symlink_to(home / "elsewhere")
-    with pytest.raises(LabError, match="holds what the lab did not make"):
+    with pytest.raises(LabError, match="contains files that are not the lab's"):
         state_place().check()
     state_place().remove(print)
     assert (home / "elsewhere" / "mine").read_text() == "mine"
@@ -108,7 +108,7 @@ def test_folder_that_contains_a_mount_is_not_removed(home: Path, monkeypatch: py
     state_place().claim()
     (home / "state" / "runs" / "disk").mkdir(parents=True)
     monkeypatch.setattr(folders, "mounts_below", lambda folder: [folder / "runs" / "disk"])
-    with pytest.raises(LabError, match=r"disk is a mount that the lab did not make, .*unmount it"):
+    with pytest.raises(LabError, match=r"disk is a mount that the lab did not create, .*unmount it"):
         state_place().remove(print)
     assert (home / "state" / "runs" / "disk").is_dir()
 
@@ -149,7 +149,7 @@ def test_mark_of_the_other_kind_does_not_count(home: Path, monkeypatch: pytest.M
 def test_truncated_mark_does_not_count(home: Path) -> None:
     (home / "state" / "runs").mkdir(parents=True)
     (home / "state" / MARK).write_text('{"kind": "sta')
-    with pytest.raises(LabError, match="is not empty and the lab did not make it"):
+    with pytest.raises(LabError, match="is not empty and not the lab's"):
         state_place().check()
 
 

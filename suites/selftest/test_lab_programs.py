@@ -44,5 +44,5 @@ def test_patched_module_is_a_copy_with_the_replacements(module: Path) -> None:
 
 def test_patch_for_missing_words_is_reported(module: Path) -> None:
     gone = PATCH.replace("Old", "Older")
-    with pytest.raises(LabError, match=r"m\.io/x/a/b\.go no longer says 'Older'"):
+    with pytest.raises(LabError, match=r"m\.io/x/a/b\.go no longer contains 'Older'"):
         changed_modules(source(module, gone), module / "work")

@@ -96,7 +96,7 @@ def test_run_without_attachments_has_no_head(tmp_path: Path) -> None:
 
 def test_head_is_first_in_the_body() -> None:
     assert page.with_head("<html><body><p>", "<b>") == "<html><body><b><p>"
-    with pytest.raises(page.ReportError, match="no body"):
+    with pytest.raises(page.ReportError, match="has no body"):
         page.with_head("<html>", "<b>")
 
 

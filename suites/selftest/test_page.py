@@ -35,8 +35,8 @@ def test_analytics_call_in_another_form_is_refused() -> None:
         page.without_analytics('<img src="https://www.googletagmanager.com/pixel">')
 
 
-def test_folder_without_results_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(page.ReportError, match="holds no results"):
+def test_a_folder_without_results_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with pytest.raises(page.ReportError, match="contains no results"):
         page.build(tmp_path)
 
 
@@ -58,7 +58,7 @@ def test_file_that_is_no_report_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "1-result.json").write_text("{}")
     (tmp_path / "notes.html").write_text("my notes")
-    with pytest.raises(page.ReportError, match=r"notes\.html is there and is no report of this project"):
+    with pytest.raises(page.ReportError, match=r"notes\.html exists and is not a report of this project"):
         page.build(tmp_path / "results", tmp_path / "notes.html")
     assert (tmp_path / "notes.html").read_text() == "my notes"
 

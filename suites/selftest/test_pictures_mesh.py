@@ -48,7 +48,7 @@ def test_workload_node_shows_its_known_facts() -> None:
 def test_edge_shows_requests_responses_and_mutual_tls() -> None:
     shown = drawing(mesh(BEFORE, AFTER))
     assert shown.marks("20 x 200, 3 x 404, all over mutual TLS") == 1
-    assert shown.marks("20 x 200, mutual TLS: nobody reports it") == 1
+    assert shown.marks("20 x 200, mutual TLS not reported") == 1
     assert [each.text for each in shown.words if each.text in {"20", "23", "plain", "mTLS", "TLS ?"}] == [
         *("20", "plain", "20", "TLS ?"),
         *("23", "plain", "23", "mTLS"),
@@ -60,8 +60,8 @@ def test_edge_shows_missing_responses_and_a_share_of_mutual_tls() -> None:
     assert edge.in_words() == "2 x no answer, 1 x 503, 67% over mutual TLS"
 
 
-def test_workload_without_requests_is_listed_below() -> None:
-    assert "no request seen of: istiod" in drawing(mesh(BEFORE, AFTER)).text
+def test_a_workload_that_no_one_asks_is_named_below() -> None:
+    assert "no request seen from or to: istiod" in drawing(mesh(BEFORE, AFTER)).text
 
 
 def test_unobserved_moment_shows_the_reason() -> None:

@@ -86,7 +86,7 @@ def test_too_many_failures_are_limited_and_the_omission_is_stated() -> None:
     shown = drawing(timeline(bands(60), points))
     assert shown.marks("refused after") == MOST_MARKS - 1
     assert shown.marks("503 after") == 1, "a rare outcome is never left out"
-    assert "6,001 failed, 5,601 of them without a mark of their own" in shown.text
+    assert "6,001 failed, 5,601 of them not drawn" in shown.text
     assert "399 of 6,000" in shown.text
 
 
@@ -102,7 +102,7 @@ def test_broken_connection_ends_where_it_broke_and_comes_first() -> None:
     shown = drawing(timeline(bands(60), [*sent(60)], held=held))
     rows = [each.text for each in shown.words if each.text in {"events", "websocket", "open", "0:42 reset"}]
     assert rows == ["websocket", "0:42 reset", "events", "open"]
-    assert "of 2 held connections 1 ended before it" in shown.text
+    assert "1 of 2 long-lived connections ended early" in shown.text
 
 
 @pytest.mark.parametrize(

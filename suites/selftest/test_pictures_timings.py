@@ -25,7 +25,9 @@ def test_each_stage_has_a_row_with_its_full_title() -> None:
 def test_set_up_tests_and_cleanup_are_distinguished() -> None:
     shown = drawing(timings([stage("Cluster", set_up=12.5, tests=0.25, clean_up=3.0)], seconds=20))
     assert [tip.split(", ")[1] for tip in shown.tips] == ["set-up: 12.5 s", "tests: 0.2 s", "clean-up: 3.0 s"]
-    assert "1 stage, 15.8 s: 12.5 s set-up, 0.2 s tests, 3.0 s clean-up; 4.2 s outside of them" in shown.text
+    assert (
+        "1 stage, 15.8 s: 12.5 s set-up, 0.2 s tests, 3.0 s clean-up; 4.2 s outside the stages" in shown.text
+    )
 
 
 def test_stage_begins_where_the_previous_one_ended() -> None:
@@ -64,5 +66,5 @@ def test_long_title_is_truncated_and_complete_in_its_tooltip() -> None:
 )
 def test_run_without_durations_has_a_picture_too(stages: list[StageRecord]) -> None:
     shown = drawing(timings(stages))
-    assert "No stage was begun" in shown.text or "not reached" in shown.text
+    assert "No stage began" in shown.text or "not reached" in shown.text
     assert shown.collisions() == []

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from fixtures.traffic.app import App
-from fixtures.traffic.connection import Address, Connection, opened
-from suites.selftest.traffic_peers import LOOPBACK, run_accelerated, serving
+from fixtures.traffic.connection import Address, Connection, connect
+from suites.selftest.traffic_peers import LOOPBACK, hurried, serving
 
 
 def request(path: str, *headers: str, method: str = "GET", body: str = "") -> bytes:
@@ -29,7 +29,7 @@ def with_app(
     async def run() -> Any:
         app = App(lambda line: lines.append(json.loads(line)))
         async with serving(app) as (port, _):
-            return await steps(app, await opened(Address(LOOPBACK, port)))
+            return await steps(app, await connect(Address(LOOPBACK, port)))
 
     return run_accelerated(run()), lines[1:]
 
@@ -50,7 +50,7 @@ def test_each_request_is_answered_and_logged_with_its_id(
     asked: bytes, status: int, logged: list[tuple[str, str, str]]
 ) -> None:
     async def steps(_: App, connection: Connection) -> tuple[int, bool]:
-        answer = await connection.ask(asked, "r-1" if logged else "")
+        answer = await connection.send(asked, "r-1" if logged else "")
         return answer.status, connection.usable
 
     answered, lines = with_app(steps)
@@ -60,7 +60,7 @@ def test_each_request_is_answered_and_logged_with_its_id(
 
 def test_connection_is_closed_after_its_last_request() -> None:
     async def steps(_: App, connection: Connection) -> bool:
-        return (await connection.ask(request("/echo?id=1", "connection: close"), "1")).keeps
+        return (await connection.send(request("/echo?id=1", "connection: close"), "1")).keep_alive
 
     assert with_app(steps)[0] is False
 
@@ -69,7 +69,7 @@ def test_response_is_delayed_as_long_as_requested() -> None:
     async def steps(_: App, connection: Connection) -> float:
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        await connection.ask(request("/echo?id=1&hold_ms=50"), "1")
+        await connection.send(request("/echo?id=1&hold_ms=50"), "1")
         return loop.time() - begun
 
     # A timer of the event loop may fire early by the resolution of its clock.
@@ -78,18 +78,18 @@ def test_response_is_delayed_as_long_as_requested() -> None:
 
 def test_request_in_flight_at_shutdown_is_answered_and_closes_its_connection() -> None:
     async def steps(app: App, connection: Connection) -> tuple[int, bool]:
-        asking = asyncio.create_task(connection.ask(request("/echo?id=1&hold_ms=100"), "1"))
+        asking = asyncio.create_task(connection.send(request("/echo?id=1&hold_ms=100"), "1"))
         await asyncio.sleep(0.03)
         await app.drain()
         answer = await asking
-        return answer.status, answer.keeps
+        return answer.status, answer.keep_alive
 
     assert with_app(steps)[0] == (200, False)
 
 
 def test_idle_connection_is_closed_at_once_on_shutdown() -> None:
     async def steps(app: App, connection: Connection) -> bool:
-        await connection.ask(request("/echo?id=1"), "1")
+        await connection.send(request("/echo?id=1"), "1")
         await app.drain()
         return connection.usable
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from fixtures.traffic.app import App
-from fixtures.traffic.connection import Address, Pool, opened
+from fixtures.traffic.connection import Address, Pool, connect
 from fixtures.traffic.generator import Generator
-from fixtures.traffic.plan import BadPlan, HeldStream, Plan
+from fixtures.traffic.plan import BadPlan, LongStream, Plan
 from fixtures.traffic.records import NothingSent, Record, read
 from suites.selftest.test_outcome import served_by
 from suites.selftest.traffic_peers import (
@@ -222,8 +222,8 @@ def test_close_known_only_to_the_kernel_counts(linger: bytes | None) -> None:
         closed.set()
 
     async def run(port: int) -> list[bool]:
-        pool, connection = Pool(), await opened(Address(LOOPBACK, port))
-        await connection.ask(b"GET / HTTP/1.1\r\n\r\n", "")
+        pool, connection = Pool(), await connect(Address(LOOPBACK, port))
+        await connection.send(b"GET / HTTP/1.1\r\n\r\n", "")
         pool.give(connection, asyncio.get_running_loop().time())
         before = connection.usable
         # The event loop is blocked here, so it cannot have read the close.
@@ -239,11 +239,11 @@ def test_unneeded_kept_connection_is_closed() -> None:
     async def run() -> tuple[bool, bool]:
         async with listening(forever) as port:
             pool, address = Pool(), Address(LOOPBACK, port)
-            old, new = await opened(address), await opened(address)
+            old, new = await connect(address), await connect(address)
             for connection in (old, new):
-                await connection.ask(b"GET / HTTP/1.1\r\n\r\n", "")
+                await connection.send(b"GET / HTTP/1.1\r\n\r\n", "")
             pool.give(old, old.idle_since)
-            new.idle_since = old.idle_since + Pool.LONGEST_IDLE + 0.1
+            new.idle_since = old.idle_since + Pool.MAX_IDLE + 0.1
             pool.give(new, new.idle_since)
             usable = old.usable, new.usable
             pool.close()
@@ -262,7 +262,7 @@ def test_zero_requests_are_an_error() -> None:
         asyncio.run(run())
 
 
-HELD = HeldStream(name="echo", kind="tcp", direction="east-west")
+HELD = LongStream(name="echo", kind="tcp", direction="east-west")
 
 
 @pytest.mark.parametrize(
@@ -270,10 +270,10 @@ HELD = HeldStream(name="echo", kind="tcp", direction="east-west")
     [
         ({"streams": []}, "no stream to send"),
         ({"streams": [stream(), stream()]}, "two streams have the same name"),
-        ({"streams": [stream(rate=0)]}, "get: a rate must be above 0, not 0"),
-        ({"address": "127.0.0.1:80"}, "no http address"),
-        ({"address": "http://127.0.0.1"}, "host:port is expected, not '127.0.0.1'"),
-        ({"held": [HELD]}, "there is no address for it"),
+        ({"streams": [stream(rate=0)]}, "get: the rate must be above 0, not 0"),
+        ({"address": "127.0.0.1:80"}, "not an http address"),
+        ({"address": "http://127.0.0.1"}, "expected host:port, not '127.0.0.1'"),
+        ({"held": [HELD]}, "a TCP stream needs an address"),
         ({"deadline": 0}, "above 0 seconds"),
     ],
 )
@@ -290,8 +290,8 @@ def test_plan_is_read_back_as_written() -> None:
 
 
 @pytest.mark.parametrize("text", ["nonsense", "[]", '{"address": "http://x:1", "strems": []}'])
-def test_invalid_plan_is_refused(text: str) -> None:
-    with pytest.raises(BadPlan, match="no plan"):
+def test_what_is_no_plan_is_refused(text: str) -> None:
+    with pytest.raises(BadPlan, match="not a valid plan"):
         Plan.from_text(text)
 
 
@@ -302,8 +302,8 @@ def started(folder: Path, plan: Plan) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_sigterm_finishes_requests_in_flight_and_writes_a_summary(tmp_path: Path) -> None:
-    held = HeldStream(name="events", kind="events", direction="north-south", path="/events")
+def test_sigterm_ends_it_with_what_is_in_flight_and_a_summary(tmp_path: Path) -> None:
+    held = LongStream(name="events", kind="events", direction="north-south", path="/events")
 
     async def run() -> tuple[int, str]:
         async with serving(App(lambda _: None)) as (port, _):
@@ -332,4 +332,4 @@ def test_generator_exits_with_the_reason_on_an_invalid_plan(tmp_path: Path) -> N
     command = [sys.executable, "-m", "fixtures.traffic", "--plan", str(file), "--out", "-"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "no plan" in ended.stderr
+    assert "not a valid plan" in ended.stderr

@@ -27,7 +27,7 @@ def fed(data: bytes, size: int) -> tuple[Answer, bytes]:
 @pytest.mark.parametrize("data", [SIZED, CHUNKED, INTERIM], ids=["sized", "chunked", "interim"])
 def test_response_is_complete_with_its_last_byte_however_it_is_split(data: bytes, size: int) -> None:
     answer, body = fed(data, size)
-    assert (answer.whole, answer.status, body, answer.keeps) == (True, 200, b"hello", True)
+    assert (answer.whole, answer.status, body, answer.keep_alive) == (True, 200, b"hello", True)
     assert not fed(data[:-1], size)[0].whole
 
 
@@ -39,7 +39,7 @@ def test_response_without_a_length_ends_with_the_connection() -> None:
     answer, body = fed(UNSIZED, 1000)
     assert not answer.whole
     answer.closed()
-    assert (answer.whole, answer.keeps, body) == (True, False, b"hello")
+    assert (answer.whole, answer.keep_alive, body) == (True, False, b"hello")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_response_without_a_length_ends_with_the_connection() -> None:
 )
 def test_connection_that_will_close_is_reported(data: bytes) -> None:
     answer, _ = fed(data, 1000)
-    assert (answer.whole, answer.keeps) == (True, False)
+    assert (answer.whole, answer.keep_alive) == (True, False)
 
 
 def test_no_byte_of_a_response_is_an_empty_reply() -> None:

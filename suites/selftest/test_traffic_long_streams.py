@@ -6,32 +6,23 @@ import pytest
 
 from fixtures.traffic import websocket
 from fixtures.traffic.app import App
-from fixtures.traffic.plan import HeldStream
-from fixtures.traffic.records import HeldKind, StreamLife
-from suites.selftest.traffic_peers import (
-    Peer,
-    listening,
-    read_request,
-    resets,
-    run_accelerated,
-    sent,
-    serving,
-    stream,
-)
+from fixtures.traffic.plan import LongStream
+from fixtures.traffic.records import LongStreamKind, StreamSession
+from suites.selftest.traffic_peers import Peer, asked, hurried, listening, resets, sent, serving, stream
 
-PATHS: dict[HeldKind, str] = {"events": "/events", "websocket": "/socket", "tcp": ""}
+PATHS: dict[LongStreamKind, str] = {"events": "/events", "websocket": "/socket", "tcp": ""}
 GET = stream(rate=1)
 SSE = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
-def stream_of(kind: HeldKind) -> HeldStream:
-    return HeldStream(name=kind, kind=kind, direction="north-south", path=PATHS[kind])
+def stream_of(kind: LongStreamKind) -> LongStream:
+    return LongStream(name=kind, kind=kind, direction="north-south", path=PATHS[kind])
 
 
-def connections_of(kind: HeldKind, peer: Peer, *, silence: float = 2.0) -> list[StreamLife]:
-    """The successive connections of a long stream to a peer."""
+def lives(kind: LongStreamKind, peer: Peer, *, silence: float = 2.0) -> list[StreamSession]:
+    """The lives of a stream that is held against a peer."""
 
-    async def run() -> list[StreamLife]:
+    async def run() -> list[StreamSession]:
         async with listening(peer) as port:
             held = [stream_of(kind)]
             result = await sent(port, [GET], held=held, tcp=port, silence=silence, seconds=4)
@@ -45,8 +36,8 @@ def chunk(text: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", PATHS)
-def test_stream_open_to_the_end_lost_nothing(kind: HeldKind) -> None:
-    async def run() -> list[StreamLife]:
+def test_a_stream_that_lives_to_the_end_is_open_and_lost_nothing(kind: LongStreamKind) -> None:
+    async def run() -> list[StreamSession]:
         async with serving(App(lambda _: None)) as (http, tcp):
             return list((await sent(http, [GET], held=[stream_of(kind)], tcp=tcp, seconds=4)).held)
 
@@ -57,8 +48,8 @@ def test_stream_open_to_the_end_lost_nothing(kind: HeldKind) -> None:
 
 
 @pytest.mark.parametrize("kind", PATHS)
-def test_app_closes_streams_cleanly_and_they_are_reopened(kind: HeldKind) -> None:
-    async def run() -> list[StreamLife]:
+def test_the_app_ends_its_streams_in_order_and_the_next_life_is_another(kind: LongStreamKind) -> None:
+    async def run() -> list[StreamSession]:
         app = App(lambda _: None)
         async with serving(app) as (http, tcp):
             asyncio.get_running_loop().call_later(1, lambda: asyncio.ensure_future(app.drain()))
@@ -112,8 +103,10 @@ def test_missing_numbers_are_lost_and_an_end_has_its_cause(peer: Peer, end: str)
     ids=["503", "nothing", "smtp"],
 )
 @pytest.mark.parametrize("kind", ["events", "websocket"])
-def test_stream_that_never_starts_is_reported_with_its_cause(kind: HeldKind, answer: bytes, end: str) -> None:
-    assert {(life.end, life.messages) for life in connections_of(kind, sends(answer))[:-1]} == {(end, 0)}
+def test_a_stream_that_does_not_begin_is_told_by_its_cause(
+    kind: LongStreamKind, answer: bytes, end: str
+) -> None:
+    assert {(life.end, life.messages) for life in lives(kind, says(answer))[:-1]} == {(end, 0)}
 
 
 def test_websocket_accepted_with_another_key_is_malformed() -> None:

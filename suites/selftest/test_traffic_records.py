@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from fixtures import traffic
-from fixtures.traffic.records import NothingSent, Record, StreamLife, Summary, read
+from fixtures.traffic.records import NothingSent, Record, StreamSession, Summary, read
 from fixtures.traffic.streams import streams
 from fixtures.upgrade.judging.log_entries import app_entries, proxy_entries
 from fixtures.upgrade.judging.phases import OUTSIDE, Phase, PhasesOverlap, phase_of
 
 RECORD = Record("r-0-1", "north-south get new", 1700000000.25, 0.002, "200", "new", 0.0005)
-HELD = StreamLife("north-south events", "events", "north-south", 1700000000.0, None, "open", 4, 0.21, 0)
+HELD = StreamSession("north-south events", "events", "north-south", 1700000000.0, None, "open", 4, 0.21, 0)
 SUMMARY = Summary(1700000000.0, 1700000060.0, "SIGTERM", {"north-south get new": 1}, 0.0004, 0.002, 0.1, 9)
 ACCESS = {
     "path": "/echo?id=r-0-1&hold_ms=110",
@@ -49,8 +49,8 @@ def test_foreign_and_truncated_lines_are_counted_and_a_missing_summary_is_none()
     assert (len(result.records), result.ignored, result.summary) == (1, 3, None)
 
 
-def test_result_without_a_request_is_refused() -> None:
-    with pytest.raises(NothingSent, match=r"no request .* \(1 lines of something else\)"):
+def test_a_result_without_a_request_is_refused() -> None:
+    with pytest.raises(NothingSent, match=r"no request .* \(1 other lines\)"):
         read([HELD.line(), "nonsense"])
 
 
@@ -75,8 +75,8 @@ def test_time_belongs_to_the_phase_that_contains_it() -> None:
     ]  # fmt: skip
 
 
-def test_overlapping_phases_are_refused() -> None:
-    with pytest.raises(PhasesOverlap, match=r"gateway begins 1.000 s before before ends"):
+def test_phases_that_overlap_are_refused() -> None:
+    with pytest.raises(PhasesOverlap, match=r"phase gateway begins 1.000 s before phase before ends"):
         phase_of([Phase("before", "", 0, 10, 5), Phase("gateway", "", 9, 20, 5)])
 
 

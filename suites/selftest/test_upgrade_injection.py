@@ -7,7 +7,7 @@ import pytest
 
 from fixtures import waits
 from fixtures.clients.kube import Kube
-from fixtures.upgrade.injection import Injected, InjectionProbe
+from fixtures.upgrade.injection import InjectionAttempt, InjectionProbe
 from suites.selftest.fake_api_server import PODS, FakeApiServer, Json, fake_api_server, refusal
 
 POD: Json = {
@@ -26,12 +26,12 @@ def api(tmp_path: Path) -> Iterator[FakeApiServer]:
         yield api
 
 
-def first(api: FakeApiServer) -> Injected:
+def first(api: FakeApiServer) -> InjectionAttempt:
     probe = InjectionProbe(Kube(api.kubeconfig, timeout=5), POD)
 
-    def seen() -> Injected:
-        assert probe.seen
-        return probe.seen[0]
+    def seen() -> InjectionAttempt:
+        assert probe.attempts
+        return probe.attempts[0]
 
     probe.start()
     try:
@@ -50,7 +50,7 @@ def test_injected_pod_reports_its_sidecars_version(api: FakeApiServer) -> None:
 
 def test_pod_without_sidecar_is_missed(api: FakeApiServer) -> None:
     api.on(f"POST {PODS}", BARE)
-    assert first(api).missed == "made without a sidecar"
+    assert first(api).missed == "created without a sidecar"
 
 
 def test_rejected_pod_is_retried_as_a_controller_does(api: FakeApiServer) -> None:

@@ -7,14 +7,14 @@ import pytest
 
 from fixtures.traffic.records import NothingSent, Record, Result, Summary
 from fixtures.upgrade import summary
-from fixtures.upgrade.injection import Injected
-from fixtures.upgrade.judging.judgement import Judgement, outcome
+from fixtures.upgrade.injection import InjectionAttempt
+from fixtures.upgrade.judging.judgement import Judgement, judge_run
 from fixtures.upgrade.judging.log_entries import AppEntry
 from fixtures.upgrade.judging.phases import Phase
 from fixtures.upgrade.request import Upgrade
-from fixtures.upgrade.run import Death, Run, Strategy
+from fixtures.upgrade.run import Run, Strategy, UpgradeFailure
 from fixtures.upgrade.timeline import Timeline
-from fixtures.upgrade.traffic import Sent, Traffic, is_single, plan
+from fixtures.upgrade.traffic import Traffic, TrafficResult, is_single, plan
 
 UPGRADE = Upgrade(old="1.28.2", new="1.29.1")
 STREAMS = [each for way in ("north-south", "east-west") for each in plan(way, "http://any:80").streams]
@@ -32,7 +32,7 @@ def records(failed: str = "", outcome: str = "503") -> list[Record]:
     return made
 
 
-def sent(mine: list[Record], missed: str = "") -> Sent:
+def sent(mine: list[Record], missed: str = "") -> TrafficResult:
     count: dict[str, int] = {}
     for each in mine:
         count[each.stream] = count.get(each.stream, 0) + 1
@@ -40,39 +40,39 @@ def sent(mine: list[Record], missed: str = "") -> Sent:
     served = [
         AppEntry(each.id, "GET", "/echo", each.start, "app-1") for each in mine if each.outcome == "200"
     ]
-    return Sent(
+    return TrafficResult(
         results=[Result(tuple(mine), (), summary, 0)],
         gateway=[],
         client=[],
         sidecar=[],
         app=served,
-        injected=[Injected(100, 0.1, "" if missed else "proxyv2:1.28.2", missed)],
+        injections=[InjectionAttempt(100, 0.1, "" if missed else "proxyv2:1.28.2", missed)],
     )
 
 
-def run(what: Sent | None, death: Death | None = None) -> Run:
-    protocol = Timeline(minima={}, check_flowing=lambda: None, tell=lambda _: None)
-    protocol.phases.append(Phase("before", "nothing", 100, 102, 0))
-    protocol.phases.append(Phase("workloads", "restarts", 102, 104, 0))
+def run(what: TrafficResult | None, failure: UpgradeFailure | None = None) -> Run:
+    timeline = Timeline(minima={}, check_flowing=lambda: None, report=lambda _: None)
+    timeline.phases.append(Phase("before", "nothing", 100, 102, 0))
+    timeline.phases.append(Phase("workloads", "restarts", 102, 104, 0))
     return Run(
         upgrade=UPGRADE,
-        strategy="canary",
-        acting=cast("Strategy", None),
-        protocol=protocol,
+        strategy_name="canary",
+        strategy=cast("Strategy", None),
+        timeline=timeline,
         traffic=cast("Traffic", None),
-        look=lambda _: None,  # type: ignore[arg-type, return-value]
-        remains=lambda _: [],
-        sent=what,
-        death=death,
+        observe=lambda _: None,  # type: ignore[arg-type, return-value]
+        find_leftovers=lambda _: [],
+        traffic_result=what,
+        failure=failure,
     )
 
 
-def judged(what: Sent | None, death: Death | None = None) -> Judgement:
-    return outcome(run(what, death), upgrade=UPGRADE, stand_ins=["a stand-in"])
+def judged(what: TrafficResult | None, failure: UpgradeFailure | None = None) -> Judgement:
+    return judge_run(run(what, failure), upgrade=UPGRADE, stand_ins=["a stand-in"])
 
 
 def budget(found: Judgement, name: str) -> tuple[float | None, bool | None]:
-    (mine,) = (each for each in found.verdict.judged if each.budget.name == name)
+    (mine,) = (each for each in found.verdict.results if each.budget.name == name)
     return mine.value, mine.met
 
 
@@ -80,7 +80,7 @@ def test_short_run_without_failures_is_not_enough_evidence() -> None:
     found = judged(sent(records()))
     assert budget(found, "failed") == (0, True)
     assert found.verdict.word == "not enough evidence"
-    assert "are promised in mode quick" in found.verdict.gaps[0]
+    assert "mode quick requires" in found.verdict.gaps[0]
 
 
 def test_one_failed_request_is_unsafe_and_shown() -> None:
@@ -95,28 +95,29 @@ def test_failures_of_the_single_replica_count_for_no_budget() -> None:
     found = judged(sent(records("east-west single")))
     assert budget(found, "failed") == (0, True)
     (line,) = (each for each in summary.traffic_lines(found) if "one replica" in each)
-    assert line.endswith("lost of 80 requests: 1 in before")
+    assert line.endswith("1 of 80 requests failed: 1 in before")
 
 
-def test_missed_injection_is_unsafe() -> None:
-    found = judged(sent(records(), missed="made without a sidecar"))
+def test_a_missed_injection_is_unsafe() -> None:
+    found = judged(sent(records(), missed="created without a sidecar"))
     assert budget(found, "missed-injections") == (1, False)
 
 
-def test_upgrade_that_died_by_itself_is_unsafe() -> None:
-    death = Death("workloads", "NotReady: no pod", from_outside=False, taken_back=True)
-    found = judged(sent(records()), death)
+def test_an_upgrade_that_died_by_itself_is_unsafe() -> None:
+    failure = UpgradeFailure("workloads", "NotReady: no pod", external=False, rolled_back=True)
+    found = judged(sent(records()), failure)
     assert budget(found, "died") == (1, False)
     assert found.verdict.word == "unsafe"
-    assert "it died in the phase workloads, and was taken back" in "\n".join(summary.lines(found))
+    assert "failed in phase workloads; rolled back" in "\n".join(summary.lines(found))
 
 
 def test_upgrade_whose_istioctl_was_killed_is_not_enough_evidence() -> None:
     found = judged(
-        sent(records()), Death("control-plane", "CommandFailed: -9", from_outside=True, taken_back=False)
+        sent(records()),
+        UpgradeFailure("control-plane", "CommandFailed: -9", external=True, rolled_back=False),
     )
     assert found.verdict.word == "not enough evidence"
-    assert any("could NOT be taken back" in gap for gap in found.verdict.gaps)
+    assert any("NOT rolled back" in gap for gap in found.verdict.gaps)
 
 
 def test_no_traffic_is_an_error() -> None:
@@ -124,17 +125,17 @@ def test_no_traffic_is_an_error() -> None:
         judged(None)
 
 
-def test_every_budget_is_listed_met_or_not() -> None:
-    lines = [*summary.budget_lines(judged(sent(records("north-south get new"))).verdict.judged)]
+def test_every_budget_is_told_met_or_not() -> None:
+    lines = [*summary.budget_lines(judged(sent(records("north-south get new"))).verdict.results)]
     assert [line[:12].strip() for line in lines][:2] == ["MISSED", "met"]
-    assert "of 0 requests" in lines[0]
+    assert "(limit 0 requests)" in lines[0]
 
 
 def test_verdict_is_one_line_with_its_exit_code() -> None:
     found = judged(sent(records("north-south get new")))
     line = summary.verdict_line(UPGRADE, [found], code=10, broken=["test_a"], changed="2 removed")
     assert line.startswith("verdict: unsafe (exit 10): 1.28.2 to 1.29.1: canary unsafe: failed 1 (limit 0)")
-    assert "not kept: test_a; changed: 2 removed; not covered: " in line
+    assert "failed tests: test_a; behaviour changes: 2 removed; not covered: " in line
     assert "\n" not in line
 
 
@@ -142,7 +143,7 @@ def test_run_that_lacks_only_evidence_passes_if_allowed() -> None:
     lenient = replace(UPGRADE, unproven_passes=True)
     short = judged(sent(records()))
     killed = judged(
-        sent(records()), Death("control-plane", "CommandFailed: -9", from_outside=True, taken_back=True)
+        sent(records()), UpgradeFailure("control-plane", "CommandFailed: -9", external=True, rolled_back=True)
     )
     failed = judged(sent(records("north-south get new")))
     assert summary.exit_code(UPGRADE, [short], [], []) == 11

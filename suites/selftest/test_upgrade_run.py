@@ -10,10 +10,10 @@ from fixtures.upgrade.release import UpgradeVersion
 from fixtures.upgrade.request import Upgrade
 from fixtures.upgrade.run import Run, Strategy
 from fixtures.upgrade.timeline import Timeline
-from fixtures.upgrade.traffic import Sent, Traffic
+from fixtures.upgrade.traffic import Traffic, TrafficResult
 from fixtures.waits import NotReady
 
-SENT = cast("Sent", object())
+SENT = cast("TrafficResult", object())
 
 
 class FakeStrategy:
@@ -23,26 +23,26 @@ class FakeStrategy:
         self.fails: dict[str, Exception] = {}
         self.old, self.new = release("1.28.2", "1-28-2"), release("1.29.1", "1-29-1")
 
-    def _phase(self, protocol: Timeline, name: str) -> None:
-        with protocol.phase(name, ""), protocol.step(name):
+    def _phase(self, timeline: Timeline, name: str) -> None:
+        with timeline.phase(name, ""), timeline.step(name):
             if name in self.fails:
                 raise self.fails[name]
 
-    def rehearse(self, protocol: Timeline) -> None:
-        self._phase(protocol, "rehearsal-workloads")
+    def rehearse(self, timeline: Timeline) -> None:
+        self._phase(timeline, "rehearsal-workloads")
 
-    def forward(self, protocol: Timeline) -> None:
-        self._phase(protocol, "control-plane")
+    def forward(self, timeline: Timeline) -> None:
+        self._phase(timeline, "control-plane")
 
-    def back(self, protocol: Timeline) -> None:
-        self._phase(protocol, "rollback-control-plane")
+    def back(self, timeline: Timeline) -> None:
+        self._phase(timeline, "rollback-control-plane")
 
-    def clean_up(self, protocol: Timeline) -> None:
-        self._phase(protocol, "clean-up")
+    def clean_up(self, timeline: Timeline) -> None:
+        self._phase(timeline, "clean-up")
 
-    def look(self, moment: str) -> Any:
-        if f"look: {moment}" in self.fails:
-            raise self.fails[f"look: {moment}"]
+    def observe(self, moment: str) -> Any:
+        if f"observe: {moment}" in self.fails:
+            raise self.fails[f"observe: {moment}"]
         return moment
 
 
@@ -54,7 +54,7 @@ class FakeTraffic:
     def check_flowing(self) -> None:
         assert self.flows, "the generator has ended"
 
-    def stop(self) -> Sent:
+    def stop(self) -> TrafficResult:
         return SENT
 
 
@@ -79,12 +79,12 @@ def start_run(fake_strategy: FakeStrategy, fake_traffic: FakeTraffic) -> Callabl
     def begin(**options: Any) -> Run:
         run = Run(
             upgrade=Upgrade(old="1.28.2", new="1.29.1", **options),
-            strategy="canary",
-            acting=cast("Strategy", fake_strategy),
-            protocol=Timeline(minima={}, check_flowing=fake_traffic.check_flowing, tell=lambda _: None),
-            traffic=cast("Traffic", fake_traffic),
-            look=fake_strategy.look,
-            remains=lambda revision: [f"left of {revision}"],
+            strategy_name="canary",
+            strategy=cast("Strategy", acting),
+            timeline=Timeline(minima={}, check_flowing=flowing.check_flowing, report=lambda _: None),
+            traffic=cast("Traffic", flowing),
+            observe=acting.observe,
+            find_leftovers=lambda revision: [f"left of {revision}"],
         )
         run.carry_out()
         return run
@@ -93,7 +93,7 @@ def start_run(fake_strategy: FakeStrategy, fake_traffic: FakeTraffic) -> Callabl
 
 
 def phases(run: Run) -> list[str]:
-    return [phase.name for phase in run.protocol.phases]
+    return [phase.name for phase in run.timeline.phases]
 
 
 def test_run_goes_forward_and_back_with_a_probe_at_each_end(start_run: Callable[..., Run]) -> None:
@@ -107,22 +107,24 @@ def test_run_goes_forward_and_back_with_a_probe_at_each_end(start_run: Callable[
         "after-rollback",
         "clean-up",
     ]
-    assert list(run.seen) == ["before", "after", "after-rollback"]
-    assert run.left == {"1-29-1": ["left of 1-29-1"], "1-28-2": ["left of 1-28-2"]}
-    assert (run.death, run.sent) == (None, SENT)
+    assert list(run.observations) == ["before", "after", "after-rollback"]
+    assert run.leftovers == {"1-29-1": ["left of 1-29-1"], "1-28-2": ["left of 1-28-2"]}
+    assert (run.failure, run.traffic_result) == (None, SENT)
 
 
 def test_run_with_mesh_retries_goes_forward_only(start_run: Callable[..., Run]) -> None:
     assert phases(start_run(mesh_retries=True)) == ["before", "rehearsal-workloads", "control-plane", "after"]
 
 
-def test_upgrade_that_fails_by_itself_is_rolled_back(
-    fake_strategy: FakeStrategy, start_run: Callable[..., Run]
-) -> None:
-    fake_strategy.fails["control-plane"] = NotReady("istioctl ends", elapsed=180, tries=9, last="pod Pending")
-    run = start_run()
-    assert run.death is not None
-    assert (run.death.phase, run.death.from_outside, run.death.taken_back) == ("control-plane", False, True)
+def test_an_upgrade_that_fails_by_itself_is_taken_back(acting: Acting, begun: Callable[..., Run]) -> None:
+    acting.fails["control-plane"] = NotReady("istioctl ends", elapsed=180, tries=9, last="pod Pending")
+    run = begun()
+    assert run.failure is not None
+    assert (run.failure.phase, run.failure.external, run.failure.rolled_back) == (
+        "control-plane",
+        False,
+        True,
+    )
     assert phases(run) == [
         "before",
         "rehearsal-workloads",
@@ -130,45 +132,41 @@ def test_upgrade_that_fails_by_itself_is_rolled_back(
         "rollback-control-plane",
         "after-rollback",
     ]
-    assert "pod Pending" in str(run.death)
+    assert "pod Pending" in str(run.failure)
 
 
-def test_completed_rollback_is_not_repeated(
-    fake_strategy: FakeStrategy, start_run: Callable[..., Run]
-) -> None:
-    fake_strategy.fails["look: after-rollback"] = NotReady(
-        "it is logged", elapsed=30, tries=9, last="0 lines"
-    )
-    run = start_run()
-    assert run.death is not None
-    assert (run.death.phase, run.death.taken_back) == ("after-rollback", True)
+def test_what_has_been_taken_back_is_not_taken_back_again(acting: Acting, begun: Callable[..., Run]) -> None:
+    acting.fails["observe: after-rollback"] = NotReady("it is logged", elapsed=30, tries=9, last="0 lines")
+    run = begun()
+    assert run.failure is not None
+    assert (run.failure.phase, run.failure.rolled_back) == ("after-rollback", True)
     assert phases(run)[-2:] == ["rollback-control-plane", "after-rollback"]
 
 
 def test_upgrade_whose_istioctl_was_killed_counts_as_ended_from_outside(
     fake_strategy: FakeStrategy, start_run: Callable[..., Run]
 ) -> None:
-    fake_strategy.fails["control-plane"] = CommandFailed(["istioctl"], "ended with status -9", status=-9)
-    run = start_run()
-    assert run.death is not None
-    assert run.death.from_outside
-    assert run.sent is SENT
+    acting.fails["control-plane"] = CommandFailed(["istioctl"], "ended with status -9", status=-9)
+    run = begun()
+    assert run.failure is not None
+    assert run.failure.external
+    assert run.traffic_result is SENT
 
 
-def test_failed_rollback_is_reported(fake_strategy: FakeStrategy, start_run: Callable[..., Run]) -> None:
-    fake_strategy.fails |= {name: RuntimeError(name) for name in ("control-plane", "rollback-control-plane")}
-    run = start_run()
-    assert run.death is not None
-    assert "could NOT be taken back (rollback-control-plane)" in str(run.death)
+def test_one_that_can_not_be_taken_back_says_so(acting: Acting, begun: Callable[..., Run]) -> None:
+    acting.fails |= {name: RuntimeError(name) for name in ("control-plane", "rollback-control-plane")}
+    run = begun()
+    assert run.failure is not None
+    assert "NOT rolled back (rollback-control-plane)" in str(run.failure)
 
 
 def test_no_rollback_without_traffic(
     fake_strategy: FakeStrategy, fake_traffic: FakeTraffic, start_run: Callable[..., Run]
 ) -> None:
-    fake_traffic.flows = False
-    run = start_run()
-    assert run.death is not None
-    assert (run.death.phase, run.death.from_outside, run.death.taken_back) == ("before", True, True)
+    flowing.flows = False
+    run = begun()
+    assert run.failure is not None
+    assert (run.failure.phase, run.failure.external, run.failure.rolled_back) == ("before", True, True)
 
 
 def test_error_in_the_suite_is_raised(fake_strategy: FakeStrategy, start_run: Callable[..., Run]) -> None:

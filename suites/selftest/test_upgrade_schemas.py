@@ -44,21 +44,21 @@ def test_removed_field_is_named_with_its_path() -> None:
         "properties": {"mode": OLD["properties"]["mode"], "hosts": {"items": {"properties": {"name": TEXT}}}}
     }
     assert found({"hosts": [{"name": "x"}, {"port": "80"}]}, crd(new)) == [
-        "Thing n/one: spec.hosts[1].port: there is no such field"
+        "Thing n/one: spec.hosts[1].port: unknown field"
     ]
 
 
 def test_value_removed_from_its_enum_is_named() -> None:
     new = {"properties": {**OLD["properties"], "mode": {"enum": ["B"]}}}
-    assert found({"mode": "A"}, crd(new)) == ["Thing n/one: spec.mode: 'A' is none of ['B']"]
+    assert found({"mode": "A"}, crd(new)) == ["Thing n/one: spec.mode: 'A' is not one of ['B']"]
 
 
 def test_resource_invalid_in_the_old_version_too_is_no_finding() -> None:
     assert found({"unknown": 1}, crd(OLD)) == []
 
 
-def test_version_no_longer_served_is_named() -> None:
-    assert found({}, crd(OLD, served=False)) == ["Thing n/one: x.istio.io/v1/Thing is not served any more"]
+def test_a_version_that_is_not_served_any_more_is_named() -> None:
+    assert found({}, crd(OLD, served=False)) == ["Thing n/one: x.istio.io/v1/Thing is no longer served"]
 
 
 def test_field_that_preserves_unknown_fields_accepts_everything() -> None:

@@ -20,43 +20,43 @@ def told() -> list[str]:
 
 
 @pytest.fixture
-def protocol(told: list[str]) -> Timeline:
-    return Timeline(minima={"held": 0.2}, check_flowing=flows, tell=told.append)
+def timeline(told: list[str]) -> Timeline:
+    return Timeline(minima={"held": 0.2}, check_flowing=flows, report=told.append)
 
 
-def test_phase_begins_where_the_previous_one_ended(protocol: Timeline) -> None:
+def test_a_phase_begins_where_the_one_before_ended(timeline: Timeline) -> None:
     for name in ("one", "two"):
-        with protocol.phase(name, "a title", ("north-south",)):
+        with timeline.phase(name, "a title", ("north-south",)):
             pass
-    one, two = protocol.phases
+    one, two = timeline.phases
     assert (two.begun, two.replaces) == (one.ended, ("north-south",))
 
 
-def test_phase_is_held_for_its_minimum_and_reported(protocol: Timeline, told: list[str]) -> None:
-    with protocol.phase("held", "nothing is changed"):
+def test_a_phase_is_held_for_its_minimum_and_said(timeline: Timeline, told: list[str]) -> None:
+    with timeline.phase("held", "nothing is changed"):
         pass
-    assert protocol.phases[0].seconds >= 0.2
-    assert told == ["held: nothing is changed, for 0.2 s at least"]
+    assert timeline.phases[0].seconds >= 0.2
+    assert told == ["held: nothing is changed (at least 0.2 s)"]
 
 
-def test_phase_is_not_held_after_the_traffic_stops(protocol: Timeline) -> None:
-    protocol.check_flowing = stopped
-    with pytest.raises(NotReady, match="the generator has ended"), protocol.phase("held", ""):
+def test_a_phase_in_which_the_traffic_stops_is_not_held(timeline: Timeline) -> None:
+    timeline.check_flowing = stopped
+    with pytest.raises(NotReady, match="the generator has ended"), timeline.phase("held", ""):
         pass
-    assert protocol.phases[0].seconds < 0.2
+    assert timeline.phases[0].seconds < 0.2
 
 
-def test_failed_step_is_recorded_and_ends_the_phase(protocol: Timeline) -> None:
-    with pytest.raises(RuntimeError), protocol.phase("one", ""), protocol.step("install"):
+def test_a_step_that_fails_is_written_down_and_ends_the_phase(timeline: Timeline) -> None:
+    with pytest.raises(RuntimeError), timeline.phase("one", ""), timeline.step("install"):
         raise RuntimeError("no room")
-    (step,) = protocol.steps
+    (step,) = timeline.steps
     assert (step.phase, step.what, step.error) == ("one", "install", "RuntimeError: no room")
-    assert protocol.phase_now == protocol.phases[0].name == "one"
+    assert timeline.phase_now == timeline.phases[0].name == "one"
 
 
-def test_timeline_is_rendered_line_by_line(protocol: Timeline) -> None:
-    with protocol.phase("one", "first"), protocol.step("do it"):
+def test_the_protocol_is_told_line_by_line(timeline: Timeline) -> None:
+    with timeline.phase("one", "first"), timeline.step("do it"):
         pass
-    phase, step = protocol.lines()
+    phase, step = timeline.lines()
     assert phase.endswith("one: first (0.0 s, at least 0)")
     assert step.endswith("    do it (0.0 s)")

@@ -48,14 +48,14 @@ def test_passed_tests_without_traffic_are_not_enough_evidence(run: Run) -> None:
 def test_broken_promise_is_unsafe(run: Run) -> None:
     result = run("def test_it(strategy): assert strategy == 'canary'")
     assert result.ret == 10
-    assert result.outlines[-1].endswith("not kept: test_it[in-place]")
+    assert result.outlines[-1].endswith("failed tests: test_it[in-place]")
 
 
 def test_failed_environment_outranks_missing_evidence(run: Run) -> None:
     result = run("def test_it(strategy): raise RuntimeError('no cluster')")
     assert result.ret == 12
     assert result.outlines[-1].startswith("verdict: not enough evidence (exit 12): 1.28.2 to 1.29.1")
-    assert "not known: test_it[in-place], test_it[canary]" in result.outlines[-1]
+    assert "tests that could not run: test_it[in-place], test_it[canary]" in result.outlines[-1]
 
 
 def test_unsafe_outranks_a_failed_environment(run: Run) -> None:

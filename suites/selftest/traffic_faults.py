@@ -24,22 +24,22 @@ class Faulty(App):
         self._writers: set[asyncio.StreamWriter] = set()
         return await super().start(host, http_port, tcp_port)
 
-    async def served(self, request: Request) -> Reply:
+    async def serve(self, request: Request) -> Reply:
         if request.path == "/denied" and not self.allow_next:
             return Reply(403, b"RBAC: access denied")
         if request.path == "/denied":
             self.allow_next = False
         elif self.serve_again:
             self.serve_again = False
-            await super().served(request)
+            await super().serve(request)
         await asyncio.sleep(self.delay)
-        return await super().served(request)
+        return await super().serve(request)
 
-    async def answered(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+    async def respond(self, request: Request, writer: asyncio.StreamWriter) -> bool:
         if self.close_next and request.path != "/denied":
             self.close_next = False
             return False
-        return await super().answered(request, writer)
+        return await super().respond(request, writer)
 
     async def fail(self, port: int) -> None:
         """Drop every connection and stop listening for the duration of the outage."""

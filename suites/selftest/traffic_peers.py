@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from fixtures.traffic.app import App
 from fixtures.traffic.generator import Generator
-from fixtures.traffic.plan import HeldStream, Plan
+from fixtures.traffic.plan import LongStream, Plan
 from fixtures.traffic.records import Result, Stream, read
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ async def sent(
     seconds: float = 0.19,
     deadline: float = 2.0,
     silence: float = 2.0,
-    held: Sequence[HeldStream] = (),
+    held: Sequence[LongStream] = (),
     tcp: int = 1,
 ) -> Result:
     """The output of a generator that sends to this port for this many seconds."""

@@ -1,1 +1,1 @@
-"""One test for each promise of an upgrade, once for each strategy."""
+"""Upgrade tests: one for each promise, once for each strategy."""

@@ -1,4 +1,4 @@
-"""What the upgrade's tests look at."""
+"""Fixtures of the upgrade tests."""
 
 from collections.abc import Callable
 
@@ -8,24 +8,24 @@ from fixtures.upgrade.probe import Observation
 from fixtures.upgrade.release import UpgradeVersion
 from fixtures.upgrade.run import Moment, Run
 
-Seen = Callable[[Moment], Observation]
+ObservationAt = Callable[[Moment], Observation]
 
 
 @pytest.fixture
-def seen(upgrade_run: Run) -> Seen:
-    """The mesh as it was seen at a moment; skips a moment that the run did not come to."""
+def observation_at(upgrade_run: Run) -> ObservationAt:
+    """Return the observation at a moment; skip the test if the run did not reach that moment."""
 
     def at(moment: Moment) -> Observation:
-        if moment not in upgrade_run.seen:
-            why = upgrade_run.death or "the way back is left out with --mesh-retries"
+        if moment not in upgrade_run.observations:
+            why = upgrade_run.failure or "--mesh-retries leaves out the rollback"
             pytest.skip(f"not reached: {moment}: {why}")
-        return upgrade_run.seen[moment]
+        return upgrade_run.observations[moment]
 
     return at
 
 
 @pytest.fixture
 def release_at(upgrade_run: Run) -> Callable[[Moment], UpgradeVersion]:
-    """The release whose proxies there must be at a moment."""
-    acting = upgrade_run.acting
-    return lambda moment: acting.new if moment == "after" else acting.old
+    """Return the release that the proxies must run at a moment."""
+    strategy = upgrade_run.strategy
+    return lambda moment: strategy.new if moment == "after" else strategy.old

@@ -1,4 +1,4 @@
-"""Before anything is changed."""
+"""Preflight: the upgrade has no obstacles, checked before anything changes."""
 
 import allure
 import pytest
@@ -10,11 +10,9 @@ from fixtures.upgrade.preflight import Obstacle, describe
 pytestmark = pytest.mark.upgrade
 
 
-@allure.title("Nothing stands against the upgrade ({strategy})")
-def test_nothing_stands_against_the_upgrade(
-    strategy: str, preflight: list[Obstacle], observed: Observed
-) -> None:
-    """analyze, precheck, what the new version takes away, room for all at once, the revision's name."""
+@allure.title("The preflight checks find no obstacle to the upgrade ({strategy})")
+def test_preflight_finds_no_obstacle(strategy: str, preflight: list[Obstacle], observed: Observed) -> None:
+    """Covers analyze, precheck, removed fields, cluster capacity and the revision's name."""
     observed(describe(preflight))
-    stops = [str(each) for each in preflight if each.weight == "stops"]
-    check_none(stops, "things to mend before the upgrade")
+    blocking = [str(each) for each in preflight if each.severity == "blocks"]
+    check_none(blocking, "obstacles to fix before the upgrade")

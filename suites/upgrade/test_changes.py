@@ -1,4 +1,4 @@
-"""What the new version does otherwise, so that nobody is surprised by it."""
+"""Behaviour changes between the versions match the recorded baselines."""
 
 import allure
 import pytest
@@ -10,10 +10,14 @@ from fixtures.upgrade.request import Upgrade
 pytestmark = pytest.mark.upgrade
 
 
-@allure.title("What the new version does otherwise is known ({strategy})")
-def test_what_changes_is_known(strategy: str, upgrade: Upgrade, changed: Changes, observed: Observed) -> None:
-    """By the ledgers kept of both versions: two of the same version are the same, two others are not."""
-    allure.attach(changed.html(), "what changes", allure.attachment_type.HTML)
-    allure.attach(changed.noted or "no release notes", "release notes", allure.attachment_type.TEXT)
+@allure.title("Behaviour changes match the recorded baselines ({strategy})")
+def test_behaviour_changes_match_the_recorded_baselines(
+    strategy: str, upgrade: Upgrade, changed: Changes, observed: Observed
+) -> None:
+    """The recorded ledgers of two versions differ; those of the same version do not."""
+    allure.attach(changed.html(), "behaviour changes", allure.attachment_type.HTML)
+    allure.attach(
+        changed.release_notes_text or "no release notes", "release notes", allure.attachment_type.TEXT
+    )
     observed(changed.headline)
     assert bool(changed.found.changes) != upgrade.same, changed.text()

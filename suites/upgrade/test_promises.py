@@ -1,4 +1,4 @@
-"""The article's promises, on the new version and after the rollback, while the traffic goes on."""
+"""The article's promises hold on the new version and after the rollback, while the traffic goes on."""
 
 from collections.abc import Callable
 
@@ -17,40 +17,46 @@ from fixtures.upgrade.probe import MARKED
 from fixtures.upgrade.release import UpgradeVersion
 from fixtures.upgrade.request import Upgrade
 from fixtures.upgrade.run import Moment
-from suites.upgrade.conftest import Seen
+from suites.upgrade.conftest import ObservationAt
 
 pytestmark = [pytest.mark.upgrade, pytest.mark.parametrize("moment", ["after", "after-rollback"])]
 
 
 @allure.title("The app's pod has its sidecar, {moment} ({strategy})")
-def test_the_pod_has_its_sidecar(strategy: str, moment: Moment, seen: Seen) -> None:
-    """istio-proxy and istio-init beside the app, all ready."""
-    check_injected(seen(moment).pod, [APP])
-    check_all_ready(seen(moment).pod)
+def test_app_pod_has_its_sidecar(strategy: str, moment: Moment, observation_at: ObservationAt) -> None:
+    """The pod runs istio-proxy and istio-init beside the app, and all containers are ready."""
+    check_injected(observation_at(moment).pod, [APP])
+    check_all_ready(observation_at(moment).pod)
 
 
-@allure.title("Every port of the app is captured by iptables, {moment} ({strategy})")
-def test_every_port_is_captured(strategy: str, moment: Moment, seen: Seen) -> None:
-    """Istio's chains once, to its ports, with its own four excepted."""
-    nat = seen(moment).nat
+@allure.title("iptables captures every port of the app, {moment} ({strategy})")
+def test_iptables_captures_every_port(strategy: str, moment: Moment, observation_at: ObservationAt) -> None:
+    """Istio's chains exist once, redirect to Istio's ports, and exempt its own four ports."""
+    nat = observation_at(moment).nat
     check_one_injector(nat)
     check_redirects(nat)
     check_exempt_ports(nat)
-    check_captured(nat, seen(moment).listening)
+    check_captured(nat, observation_at(moment).listening)
 
 
-@allure.title("The gateway's route leads to the app, {moment} ({strategy})")
-def test_the_route_leads_to_the_app(strategy: str, moment: Moment, seen: Seen, upgrade: Upgrade) -> None:
-    """In the gateway's own configuration; without retries, unless they are to be counted."""
-    route = check_routed(seen(moment).routes, "http.8080", f"outbound|80||app.{NAMESPACE}.svc.cluster.local")
+@allure.title("The gateway routes to the app, {moment} ({strategy})")
+def test_gateway_routes_to_the_app(
+    strategy: str, moment: Moment, observation_at: ObservationAt, upgrade: Upgrade
+) -> None:
+    """The gateway's configuration has the route, without retries unless --mesh-retries is given."""
+    route = check_routed(
+        observation_at(moment).routes, "http.8080", f"outbound|80||app.{NAMESPACE}.svc.cluster.local"
+    )
     if not upgrade.mesh_retries:
         check_not_retried(route)
 
 
-@allure.title("A marked request goes by gateway, sidecar and app, {moment} ({strategy})")
-def test_a_marked_request_goes_its_way(strategy: str, moment: Moment, seen: Seen) -> None:
-    """Each of the marked requests is once in each of the three logs, with the gateway's request id."""
-    observation = seen(moment)
+@allure.title("A marked request passes gateway, sidecar and app, {moment} ({strategy})")
+def test_marked_request_passes_gateway_sidecar_and_app(
+    strategy: str, moment: Moment, observation_at: ObservationAt
+) -> None:
+    """Each marked request appears once in each of the three logs, with the gateway's request id."""
+    observation = observation_at(moment)
     check_status(observation.outcome, 404)
     assert len(observation.at_app) == len(observation.at_gateway) == MARKED
     for entry in observation.at_gateway:
@@ -59,24 +65,27 @@ def test_a_marked_request_goes_its_way(strategy: str, moment: Moment, seen: Seen
         check_same_request(check_one(mine, f"/{observation.mark}", "the sidecar's log"), request_id)
 
 
-@allure.title("Gateway to app is mutual TLS with the gateway's identity, {moment} ({strategy})")
-def test_the_gateway_is_known_by_its_identity(
-    strategy: str, moment: Moment, seen: Seen, names: Names
+@allure.title("Gateway to app uses mutual TLS with the gateway's identity, {moment} ({strategy})")
+def test_gateway_to_app_uses_mutual_tls(
+    strategy: str, moment: Moment, observation_at: ObservationAt, names: Names
 ) -> None:
     """The sidecar logs the gateway's service account for the marked requests."""
     account = f"{names.ingress_gateway}-service-account"
-    for entry in seen(moment).at_sidecar:
+    for entry in observation_at(moment).at_sidecar:
         check_peer(entry, f"spiffe://cluster.local/ns/{names.istio_namespace}/sa/{account}")
 
 
-@allure.title("Each marked request is counted once on both sides, {moment} ({strategy})")
-def test_marked_requests_are_counted_exactly(
-    strategy: str, moment: Moment, seen: Seen, release_at: Callable[[Moment], UpgradeVersion]
+@allure.title("Both sides count each marked request once, {moment} ({strategy})")
+def test_both_sides_count_each_marked_request_once(
+    strategy: str,
+    moment: Moment,
+    observation_at: ObservationAt,
+    release_at: Callable[[Moment], UpgradeVersion],
 ) -> None:
-    """istio_requests_total of code 404, which no other request is answered with."""
+    """istio_requests_total grows for code 404, which only marked requests get."""
     if why := release_at(moment).lacks.get(REQUEST_METRICS):
         pytest.skip(why)
-    counted = seen(moment).counted
+    counted = observation_at(moment).counted
     for reporter in ("source", "destination"):
         mine = {labels: count for labels, count in counted.items() if ("reporter", reporter) in labels}
-        assert sum(mine.values()) == MARKED, f"{reporter} counted {mine}, not {MARKED} in all"
+        assert sum(mine.values()) == MARKED, f"{reporter}: {MARKED} requests expected, counted {mine}"

@@ -1,5 +1,5 @@
-// Command runc-bounded hands over to runc after taking out of the container's process what the kernel cannot give it:
-// the capabilities that are missing from this machine's bounding set. Docker before 23 asks for all of them.
+// Command runc-bounded removes the capabilities that this machine's bounding set lacks from the container's
+// specification and then executes runc. Docker before 23 requests all capabilities for a privileged container.
 package main
 
 import (
@@ -13,14 +13,14 @@ import (
 	"syscall"
 )
 
-// names holds the capabilities in the kernel's own order (linux/capability.h): the index is the bit.
+// names lists the capabilities in the kernel's order (linux/capability.h): the index is the bit number.
 var names = strings.Fields(`CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP
 	LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO
 	SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE
 	AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON
 	BPF CHECKPOINT_RESTORE`)
 
-// valued are runc's global options that take a value as an argument of its own.
+// valued holds runc's global options that take their value as a separate argument.
 var valued = map[string]bool{"--root": true, "--log": true, "--log-format": true, "--criu": true, "--rootless": true}
 
 func main() {
@@ -37,7 +37,7 @@ func main() {
 	os.Exit(1)
 }
 
-// bound edits the file that the command names, if it is one that starts a process.
+// bound edits the specification file that the command refers to, if the command starts a process.
 func bound(args []string) error {
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
 		if valued[args[0]] && len(args) > 1 {
@@ -63,7 +63,7 @@ func bound(args []string) error {
 	return nil
 }
 
-// option returns the value of --name VALUE, --name=VALUE or the one-letter form.
+// option returns the value of an option given as --name VALUE, --name=VALUE or in the one-letter form.
 func option(args []string, name, fallback string) string {
 	for i, arg := range args {
 		for _, form := range []string{"--" + name, "-" + name, "-" + name[:1]} {
@@ -78,7 +78,7 @@ func option(args []string, name, fallback string) string {
 	return fallback
 }
 
-// missing reads the bounding set and returns the names of the capabilities that it lacks.
+// missing returns the names of the capabilities that the bounding set lacks.
 func missing() (map[string]bool, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -101,7 +101,8 @@ func missing() (map[string]bool, error) {
 	return lacking, nil
 }
 
-// edit removes the missing capabilities from every list of the object at path inside the JSON file, and nothing else.
+// edit removes the missing capabilities from every list in the object at path in the JSON file, and changes
+// nothing else.
 func edit(file string, missing map[string]bool, path ...string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -132,7 +133,7 @@ func edit(file string, missing map[string]bool, path ...string) error {
 	return os.Rename(fresh, file)
 }
 
-// within applies change to the object at path and leaves every other value as it was written.
+// within applies change to the object at path and leaves all other values as written.
 func within(text []byte, path []string, change func(map[string][]string)) ([]byte, error) {
 	if len(path) == 0 {
 		lists := map[string][]string{}

@@ -1,5 +1,5 @@
-// Command pause is the sandbox container of a pod: it holds the pod's namespaces,
-// reaps what is orphaned to it, and ends on a signal.
+// Command pause is a pod's sandbox container: it holds the pod's namespaces, reaps
+// orphaned processes and exits on SIGINT or SIGTERM.
 package main
 
 import (

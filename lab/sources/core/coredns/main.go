@@ -1,7 +1,7 @@
-// Command coredns is CoreDNS with only the plugins that the lab's Corefile names.
+// Command coredns is CoreDNS with only the plugins that the lab's Corefile uses.
 //
-// CoreDNS documents this form as "build with external golang source code": a main of
-// one's own that imports the plugins and sets dnsserver.Directives.
+// CoreDNS documents this as "build with external golang source code": a custom main
+// package imports the plugins and sets dnsserver.Directives.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/ready"
 )
 
-// Order is that of CoreDNS's own plugin.cfg: it decides the order of execution.
+// The order is that of CoreDNS's plugin.cfg. It determines the order of execution.
 func init() {
 	dnsserver.Directives = []string{"ready", "health", "errors", "cache", "loadbalance", "kubernetes"}
 }

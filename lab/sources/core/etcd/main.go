@@ -1,5 +1,5 @@
-// Command etcd is etcd's own entry point under its own name: the main package of the
-// server module would be built under the name "server".
+// Command etcd wraps etcd's entry point to build a program named etcd. The main package
+// of the server module would be built as "server".
 package main
 
 import (

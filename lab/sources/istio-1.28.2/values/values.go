@@ -1,10 +1,10 @@
-// Package values stands in for Kubernetes' types in the installation values of Istio 1.28: since 0.35 those are no protobuf
-// messages any more, and istioctl would panic. Istio 1.29 has put the same struct in their place.
+// Package values replaces Kubernetes' types in the installation values of Istio 1.28. Since Kubernetes' modules
+// 0.35 those types are no longer protobuf messages, and istioctl would panic. Istio 1.29 uses the same replacement.
 package values
 
 import "google.golang.org/protobuf/types/known/structpb"
 
-// Of k8s.io/api/core/v1.
+// Types of k8s.io/api/core/v1.
 type (
 	Affinity                 = structpb.Struct
 	Lifecycle                = structpb.Struct
@@ -16,5 +16,5 @@ type (
 	VolumeMount              = structpb.Struct
 )
 
-// LabelSelector is of k8s.io/apimachinery/pkg/apis/meta/v1.
+// LabelSelector replaces the type of k8s.io/apimachinery/pkg/apis/meta/v1.
 type LabelSelector = structpb.Struct
