@@ -61,7 +61,7 @@ def test_published_port_answers_only_on_loopback(served: int) -> None:
 
 def test_engine_changes_nothing_on_the_machine(own_engine: engine.Engine) -> None:
     """The engine alone creates no firewall rule, route or bridge, except its own bridge beside docker0."""
-    assert remaining_on_machine(with_engine=not firewall.has_interface("docker0")) == ""
+    assert left_on_machine(with_engine=not firewall.has_interface("docker0")) == ""
 
 
 @pytest.fixture
@@ -112,14 +112,14 @@ def test_stopped_engine_leaves_nothing(
     """Stopped with a running container, it leaves no process, mount, control group, rule, bridge or file."""
     members = daemon.members(where)
     assert members
-    assert remaining_on_machine()
+    assert left_on_machine()
     engine.stop_own(print)
     try:
         assert not [pid for pid in members if _is_running(pid)]
         assert daemon.running(where) == []
         assert str(where.root) not in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
         assert not list(Path("/sys/fs/cgroup").glob(f"**/{where.cgroup}"))
-        assert remaining_on_machine(with_engine=True) == ""
+        assert left_on_machine(with_engine=True) == ""
         assert not where.root.exists()
     finally:
         engine.start_own(print)

@@ -42,7 +42,7 @@ def started(running: engine.Engine, event: str, *options: str) -> Iterator[subpr
 
 def remaining(running: engine.Engine) -> list[str]:
     """The remaining containers and networks of the run."""
-    return remaining_of(running, NAME)
+    return left_of(running, NAME)
 
 
 def test_interrupt_during_cluster_creation_leaves_nothing(running: engine.Engine) -> None:
@@ -77,5 +77,5 @@ def test_clean_removes_the_remains_of_a_killed_run(running: engine.Engine) -> No
         run.communicate(timeout=60)
     assert remaining(running) != []
     subprocess.run([sys.executable, "-m", "lab", "clean"], cwd=PROJECT, check=True)
-    assert remaining_on_machine() == ""
+    assert left_on_machine() == ""
     assert not Path(os.environ["ISTIO_LAB_STATE"]).exists()

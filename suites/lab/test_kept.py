@@ -39,7 +39,7 @@ def kept(running: engine.Engine) -> Iterator[str]:
     assert f"runs/{NAME}/kubeconfig" in ran.stdout
     yield NAME
     remove_leftovers(running, print)
-    assert remaining_of(running, NAME) == []
+    assert left_of(running, NAME) == []
 
 
 def pods(running: engine.Engine) -> dict[str, str]:

@@ -69,9 +69,9 @@ def test_killed_run_leaves_nothing_after_a_clean(
         told += run.communicate(timeout=ENDING)[0]
     if sign is not signal.SIGKILL:
         assert run.returncode == pytest.ExitCode.INTERRUPTED, told.decode()[-3000:]
-        assert remaining_of(running, NAME) == []
+        assert left_of(running, NAME) == []
     subprocess.run([sys.executable, "-m", "lab", "clean"], cwd=PROJECT, check=True)
-    assert remaining_on_machine() == ""
+    assert left_on_machine() == ""
     assert not Path(os.environ["ISTIO_LAB_STATE"]).exists()
     assert names(Path(tempfile.gettempdir())) <= temporary
     assert users.read_text() == "users: own"

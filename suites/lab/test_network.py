@@ -119,31 +119,31 @@ def test_removed_network_leaves_nothing(own_engine: engine.Engine) -> None:
     """Removing a network removes its container, bridge, rules and routes; doing so twice is no error."""
     made = network.create_network(own_engine, "gone")
     network.guard(own_engine, made, PODS, SERVICES)
-    assert remaining_on_machine()
+    assert left_on_machine()
     network.remove_network(own_engine, made)
     network.remove_network(own_engine, made)
-    assert remaining_on_machine() == ""
+    assert left_on_machine() == ""
 
 
 def test_shared_routes_stay_until_the_last_run_ends(
     own_engine: engine.Engine, guarded: network.Network
 ) -> None:
     """A run that ends removes the rules of its own network and leaves the other run's intact."""
-    before = remaining_on_machine()
+    before = left_on_machine()
     second = network.create_network(own_engine, "second")
     assert network.guard(own_engine, second, PODS, SERVICES) == ()
     network.remove_network(own_engine, second)
-    assert sorted(remaining_on_machine().splitlines()) == sorted(before.splitlines())
+    assert sorted(left_on_machine().splitlines()) == sorted(before.splitlines())
 
 
 def test_existing_network_of_a_kept_cluster_is_found(
     own_engine: engine.Engine, guarded: network.Network
 ) -> None:
     """A run on a kept cluster finds the existing network, and can create its rules again."""
-    before = remaining_on_machine()
+    before = left_on_machine()
     assert network.find_network(own_engine, "probe") == guarded
     assert network.guard(own_engine, guarded, PODS, SERVICES) == ()
-    assert remaining_on_machine() == before
+    assert left_on_machine() == before
 
 
 def test_network_of_a_killed_run_is_replaced(

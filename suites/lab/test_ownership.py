@@ -76,12 +76,12 @@ def test_clean_by_another_checkout_keeps_the_cluster_and_its_rules(
     own_engine: engine.Engine, mine: network.Network, other_checkout: Path
 ) -> None:
     """A clean by another checkout with the same state folder keeps container, network, rules and engine."""
-    before, guarded = inventory(own_engine), remaining_on_machine()
+    before, guarded = inventory(own_engine), left_on_machine()
     cleaned = lab("clean", checkout=other_checkout)
     assert cleaned.returncode == 0, cleaned.stderr
     assert f"kept the lab's own engine: it may still be in use by {mine.name}" in cleaned.stderr
     assert inventory(own_engine) == before
-    assert remaining_on_machine() == guarded
+    assert left_on_machine() == guarded
 
 
 def test_cluster_name_of_another_checkout_is_refused(
@@ -181,4 +181,4 @@ def test_clean_keeps_foreign_resources_in_an_existing_engine(
     their_engine.docker("network", "rm", "istio-lab-x")
     their_engine.docker("image", "rm", "istio-conformance-lab/node:0123456789abcdef-0000-other")
     assert after == before
-    assert remaining_on_machine() == ""
+    assert left_on_machine() == ""

@@ -47,7 +47,7 @@ def test_command_runs_in_the_nodes_container(tmp_path: Path) -> None:
     assert recorded_arguments(tmp_path) == "exec lab-control-plane cat /kind/version"
 
 
-def test_a_command_that_fails_is_an_error(tmp_path: Path) -> None:
+def test_failed_command_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="status 1:"):
         node(tmp_path, "no such file", status=1).run("cat", "/nothing")
 

@@ -37,7 +37,7 @@ def test_folder_left_by_an_earlier_run_is_reused(tmp_path: Path) -> None:
         assert (folder / "kubeconfig").exists()
 
 
-def test_a_killed_runs_cluster_is_not_refused(tmp_path: Path) -> None:
+def test_cluster_of_a_killed_run_is_accepted(tmp_path: Path) -> None:
     refuse_others("mine", [OURS], tmp_path, OURS.network)
 
 
@@ -57,7 +57,7 @@ def test_kept_cluster_with_the_name_is_refused(tmp_path: Path) -> None:
         refuse_others("mine", [OURS], tmp_path, OURS.network)
 
 
-def test_a_kept_clusters_running_node_can_be_used() -> None:
+def test_running_node_of_a_kept_cluster_is_accepted() -> None:
     check_usable("mine", [OURS], IMAGE, OURS.network)
 
 

@@ -179,6 +179,6 @@ def test_two_requests_with_the_same_id_are_refused() -> None:
         account([record(), record()])
 
 
-def test_a_request_of_an_unknown_stream_is_refused() -> None:
+def test_request_of_an_unknown_stream_is_refused() -> None:
     with pytest.raises(UnknownStream, match="'put', which is not in the plan"):
         account([record(name="put")])

@@ -135,7 +135,7 @@ def test_pod_rejected_at_first_is_reported() -> None:
     ],
     ids=["with-its-pod", "before-that", "in-the-other-direction", "lost-messages"],
 )
-def test_a_held_stream_may_only_end_with_the_pod_that_carries_it(held: StreamSession, broken: int) -> None:
+def test_long_stream_may_end_only_with_the_pod_that_carries_it(held: StreamSession, broken: int) -> None:
     (found,) = (
         each
         for each in judge(account(records()), PHASES, streams=STREAMS, held=[HELD, held])
@@ -252,7 +252,7 @@ def test_requests_found_only_in_logs_are_reported() -> None:
     )
 
 
-def test_no_phase_at_all_is_told() -> None:
+def test_absence_of_phases_is_reported() -> None:
     assert found_gaps(records(), phases=()) == ("no phase was recorded",)
 
 

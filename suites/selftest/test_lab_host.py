@@ -50,7 +50,7 @@ def test_low_disk_space_shows_the_place_and_how_to_change_it(tmp_path: Path) -> 
     assert not (tmp_path / "not").exists()
 
 
-def test_too_little_memory_says_how_much(tmp_path: Path) -> None:
+def test_low_memory_shows_how_much_is_needed(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"the lab needs 1000000\.0 GiB: stop other programs"):
         host.check_room(0, 1e6, [tmp_path])
 

@@ -128,7 +128,7 @@ def test_second_archive_does_not_write_through_the_first_ones_link(site: Path) -
 def test_file_that_differs_from_the_build_is_refused(site: Path) -> None:
     members = complete_archive(site / "cache")
     name = next(name for name in members if name.endswith("node.tar"))
-    written(site / "lab.tar", members | {name: b"other"})
+    write_archive(site / "lab.tar", members | {name: b"other"})
     with pytest.raises(LabError, match=r"node\.tar differs from what was built; nothing was imported"):
         import_from(site / "lab.tar", print)
     assert remaining_files(site) == {"mine", "cache"}
@@ -137,7 +137,7 @@ def test_file_that_differs_from_the_build_is_refused(site: Path) -> None:
 def test_file_missing_from_the_manifest_is_refused(site: Path) -> None:
     members = complete_archive(site / "cache")
     place = next(iter(members)).rpartition("/")[0]
-    written(site / "lab.tar", members | {f"{place}/more": b"more"})
+    write_archive(site / "lab.tar", members | {f"{place}/more": b"more"})
     with pytest.raises(LabError, match="more differs from what was built"):
         import_from(site / "lab.tar", print)
 
@@ -180,7 +180,7 @@ def test_debian_package_without_a_signed_index_is_refused(site: Path) -> None:
 def test_duplicate_member_is_refused(site: Path, name: str) -> None:
     members = complete_archive(site / "cache")
     twice = next(iter(members))
-    written(site / "lab.tar", members, special(twice))
+    write_archive(site / "lab.tar", members, special(twice))
     with pytest.raises(LabError, match="occurs twice"):
         import_from(site / "lab.tar", print)
 

@@ -35,7 +35,7 @@ def test_analytics_call_in_another_form_is_refused() -> None:
         page.without_analytics('<img src="https://www.googletagmanager.com/pixel">')
 
 
-def test_a_folder_without_results_is_an_error_that_says_so(tmp_path: Path) -> None:
+def test_folder_without_results_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(page.ReportError, match="contains no results"):
         page.build(tmp_path)
 

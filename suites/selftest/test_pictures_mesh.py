@@ -60,7 +60,7 @@ def test_edge_shows_missing_responses_and_a_share_of_mutual_tls() -> None:
     assert edge.in_words() == "2 x no answer, 1 x 503, 67% over mutual TLS"
 
 
-def test_a_workload_that_no_one_asks_is_named_below() -> None:
+def test_workload_without_requests_is_listed_below() -> None:
     assert "no request seen from or to: istiod" in drawing(mesh(BEFORE, AFTER)).text
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from fixtures.traffic.app import App
 from fixtures.traffic.connection import Address, Connection, connect
-from suites.selftest.traffic_peers import LOOPBACK, hurried, serving
+from suites.selftest.traffic_peers import LOOPBACK, run_accelerated, serving
 
 
 def request(path: str, *headers: str, method: str = "GET", body: str = "") -> bytes:

@@ -290,7 +290,7 @@ def test_plan_is_read_back_as_written() -> None:
 
 
 @pytest.mark.parametrize("text", ["nonsense", "[]", '{"address": "http://x:1", "strems": []}'])
-def test_what_is_no_plan_is_refused(text: str) -> None:
+def test_invalid_plan_is_refused(text: str) -> None:
     with pytest.raises(BadPlan, match="not a valid plan"):
         Plan.from_text(text)
 
@@ -302,7 +302,7 @@ def started(folder: Path, plan: Plan) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_sigterm_ends_it_with_what_is_in_flight_and_a_summary(tmp_path: Path) -> None:
+def test_sigterm_finishes_requests_in_flight_and_writes_a_summary(tmp_path: Path) -> None:
     held = LongStream(name="events", kind="events", direction="north-south", path="/events")
 
     async def run() -> tuple[int, str]:

@@ -8,7 +8,16 @@ from fixtures.traffic import websocket
 from fixtures.traffic.app import App
 from fixtures.traffic.plan import LongStream
 from fixtures.traffic.records import LongStreamKind, StreamSession
-from suites.selftest.traffic_peers import Peer, asked, hurried, listening, resets, sent, serving, stream
+from suites.selftest.traffic_peers import (
+    Peer,
+    listening,
+    read_request,
+    resets,
+    run_accelerated,
+    sent,
+    serving,
+    stream,
+)
 
 PATHS: dict[LongStreamKind, str] = {"events": "/events", "websocket": "/socket", "tcp": ""}
 GET = stream(rate=1)
@@ -19,8 +28,8 @@ def stream_of(kind: LongStreamKind) -> LongStream:
     return LongStream(name=kind, kind=kind, direction="north-south", path=PATHS[kind])
 
 
-def lives(kind: LongStreamKind, peer: Peer, *, silence: float = 2.0) -> list[StreamSession]:
-    """The lives of a stream that is held against a peer."""
+def sessions_of(kind: LongStreamKind, peer: Peer, *, silence: float = 2.0) -> list[StreamSession]:
+    """The successive sessions of a long stream with a peer."""
 
     async def run() -> list[StreamSession]:
         async with listening(peer) as port:
@@ -36,7 +45,7 @@ def chunk(text: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", PATHS)
-def test_a_stream_that_lives_to_the_end_is_open_and_lost_nothing(kind: LongStreamKind) -> None:
+def test_stream_open_to_the_end_lost_nothing(kind: LongStreamKind) -> None:
     async def run() -> list[StreamSession]:
         async with serving(App(lambda _: None)) as (http, tcp):
             return list((await sent(http, [GET], held=[stream_of(kind)], tcp=tcp, seconds=4)).held)
@@ -48,7 +57,7 @@ def test_a_stream_that_lives_to_the_end_is_open_and_lost_nothing(kind: LongStrea
 
 
 @pytest.mark.parametrize("kind", PATHS)
-def test_the_app_ends_its_streams_in_order_and_the_next_life_is_another(kind: LongStreamKind) -> None:
+def test_app_closes_streams_cleanly_and_they_are_reopened(kind: LongStreamKind) -> None:
     async def run() -> list[StreamSession]:
         app = App(lambda _: None)
         async with serving(app) as (http, tcp):
@@ -89,7 +98,7 @@ EVENTS = SSE + chunk("data: 0\n\n") + chunk("data: 1\n\nda") + chunk("ta: 4\n\n"
     ],
 )
 def test_missing_numbers_are_lost_and_an_end_has_its_cause(peer: Peer, end: str) -> None:
-    first = connections_of("events", peer, silence=1)[0]
+    first = sessions_of("events", peer, silence=1)[0]
     assert (first.end, first.messages, first.lost) == (end, 3, 2)
 
 
@@ -103,15 +112,15 @@ def test_missing_numbers_are_lost_and_an_end_has_its_cause(peer: Peer, end: str)
     ids=["503", "nothing", "smtp"],
 )
 @pytest.mark.parametrize("kind", ["events", "websocket"])
-def test_a_stream_that_does_not_begin_is_told_by_its_cause(
+def test_stream_that_never_starts_is_reported_with_its_cause(
     kind: LongStreamKind, answer: bytes, end: str
 ) -> None:
-    assert {(life.end, life.messages) for life in lives(kind, says(answer))[:-1]} == {(end, 0)}
+    assert {(life.end, life.messages) for life in sessions_of(kind, sends(answer))[:-1]} == {(end, 0)}
 
 
 def test_websocket_accepted_with_another_key_is_malformed() -> None:
     answer = b"HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: x\r\n\r\n"
-    assert connections_of("websocket", sends(answer))[0].end == "malformed"
+    assert sessions_of("websocket", sends(answer))[0].end == "malformed"
 
 
 def upgraded(*frames: bytes) -> Peer:
@@ -129,7 +138,7 @@ def upgraded(*frames: bytes) -> Peer:
 
 
 def test_websocket_without_a_close_frame_is_cut_off_and_its_missing_echoes_are_lost() -> None:
-    first = connections_of("websocket", upgraded())[0]
+    first = sessions_of("websocket", upgraded())[0]
     assert (first.end, first.messages) == ("cut off", 0)
     assert first.lost >= 1
 
@@ -137,7 +146,7 @@ def test_websocket_without_a_close_frame_is_cut_off_and_its_missing_echoes_are_l
 def test_ping_is_no_message_and_a_close_frame_is_a_clean_end() -> None:
     ping = websocket.frame(websocket.PING, b"x", masked=False)
     goodbye = websocket.frame(websocket.CLOSE, websocket.GOING_AWAY, masked=False)
-    first = connections_of("websocket", upgraded(ping, goodbye))[0]
+    first = sessions_of("websocket", upgraded(ping, goodbye))[0]
     assert (first.end, first.messages) == ("closed", 0)
 
 
@@ -148,7 +157,7 @@ async def stops_echoing(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
 
 
 def test_numbers_no_longer_echoed_are_lost_by_time_out() -> None:
-    first = connections_of("tcp", stops_echoing, silence=1)[0]
+    first = sessions_of("tcp", stops_echoing, silence=1)[0]
     assert (first.end, first.messages) == ("time-out", 1)
     assert first.lost in (4, 5)
     assert first.longest_gap == pytest.approx(1, abs=0.01)

@@ -49,7 +49,7 @@ def test_foreign_and_truncated_lines_are_counted_and_a_missing_summary_is_none()
     assert (len(result.records), result.ignored, result.summary) == (1, 3, None)
 
 
-def test_a_result_without_a_request_is_refused() -> None:
+def test_result_without_a_request_is_refused() -> None:
     with pytest.raises(NothingSent, match=r"no request .* \(1 other lines\)"):
         read([HELD.line(), "nonsense"])
 
@@ -75,7 +75,7 @@ def test_time_belongs_to_the_phase_that_contains_it() -> None:
     ]  # fmt: skip
 
 
-def test_phases_that_overlap_are_refused() -> None:
+def test_overlapping_phases_are_refused() -> None:
     with pytest.raises(PhasesOverlap, match=r"phase gateway begins 1.000 s before phase before ends"):
         phase_of([Phase("before", "", 0, 10, 5), Phase("gateway", "", 9, 20, 5)])
 

@@ -48,7 +48,7 @@ def test_limit_without_a_request_is_the_request() -> None:
     assert demand("p", {"containers": [{"name": "c", "resources": {"limits": {"cpu": "300m"}}}]}).cpu == 300
 
 
-def test_pods_that_have_ended_and_those_of_other_nodes_take_no_room() -> None:
+def test_ended_pods_and_pods_of_other_nodes_use_no_capacity() -> None:
     (room,) = free_capacity([node()], [pod("500m"), pod("1", phase="Succeeded"), pod("1", where="two")])
     assert (room.cpu, room.pods) == (1500, 109)
 
@@ -58,18 +58,18 @@ def test_unschedulable_node_has_no_capacity() -> None:
     assert free_capacity([node(unschedulable=True), node(**tainted)], []) == []
 
 
-def test_there_is_room_for_what_fits() -> None:
+def test_pods_that_fit_have_capacity() -> None:
     assert shortage([FreeCapacity("one", 500, 512 * MI, 10)], [Demand("istiod", 500, 128 * MI)]) is None
 
 
-def test_what_is_lacking_is_said_in_numbers() -> None:
+def test_missing_capacity_is_reported_in_numbers() -> None:
     there = [FreeCapacity("one", 150, 512 * MI, 10)]
     told = shortage(there, [Demand("istiod-1-29-1", 500, 128 * MI)])
     assert told is not None
     assert told.startswith("needs 350m CPU more: no node fits istiod-1-29-1 (500m, 128Mi); free: one 150m")
 
 
-def test_a_sum_that_fits_on_no_single_node_is_no_room() -> None:
+def test_pod_that_fits_on_no_single_node_has_no_capacity() -> None:
     there = [FreeCapacity("one", 300, 512 * MI, 10), FreeCapacity("two", 300, 512 * MI, 10)]
     told = shortage(there, [Demand("istiod", 500, 0)])
     assert told is not None

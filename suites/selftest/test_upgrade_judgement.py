@@ -98,12 +98,12 @@ def test_failures_of_the_single_replica_count_for_no_budget() -> None:
     assert line.endswith("1 of 80 requests failed: 1 in before")
 
 
-def test_a_missed_injection_is_unsafe() -> None:
+def test_missed_injection_is_unsafe() -> None:
     found = judged(sent(records(), missed="created without a sidecar"))
     assert budget(found, "missed-injections") == (1, False)
 
 
-def test_an_upgrade_that_died_by_itself_is_unsafe() -> None:
+def test_upgrade_that_died_by_itself_is_unsafe() -> None:
     failure = UpgradeFailure("workloads", "NotReady: no pod", external=False, rolled_back=True)
     found = judged(sent(records()), failure)
     assert budget(found, "died") == (1, False)
@@ -125,7 +125,7 @@ def test_no_traffic_is_an_error() -> None:
         judged(None)
 
 
-def test_every_budget_is_told_met_or_not() -> None:
+def test_every_budget_is_listed_met_or_not() -> None:
     lines = [*summary.budget_lines(judged(sent(records("north-south get new"))).verdict.results)]
     assert [line[:12].strip() for line in lines][:2] == ["MISSED", "met"]
     assert "(limit 0 requests)" in lines[0]

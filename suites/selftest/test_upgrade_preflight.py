@@ -53,7 +53,7 @@ def test_planned_workloads_have_a_sidecar_and_a_surge_pod() -> None:
     ]
 
 
-def test_findings_are_told_one_a_line() -> None:
+def test_findings_are_listed_one_per_line() -> None:
     assert describe([]) == "no obstacles to the upgrade"
     assert describe([Obstacle("cluster capacity", "blocks", "needs 350m CPU more")]) == (
         "cluster capacity: needs 350m CPU more"

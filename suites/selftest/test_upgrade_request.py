@@ -34,7 +34,7 @@ def test_two_minor_versions_are_supported_only_by_canary() -> None:
         check_versions("1.27.1", "1.29.1", KNOWN, STRATEGIES)
 
 
-def test_three_minor_versions_are_for_none() -> None:
+def test_three_minor_versions_are_refused() -> None:
     with pytest.raises(
         UpgradeRefused, match=r"Istio supports 2 with canary: upgrade to a 1\.28 release first"
     ):

@@ -80,10 +80,10 @@ def start_run(fake_strategy: FakeStrategy, fake_traffic: FakeTraffic) -> Callabl
         run = Run(
             upgrade=Upgrade(old="1.28.2", new="1.29.1", **options),
             strategy_name="canary",
-            strategy=cast("Strategy", acting),
-            timeline=Timeline(minima={}, check_flowing=flowing.check_flowing, report=lambda _: None),
-            traffic=cast("Traffic", flowing),
-            observe=acting.observe,
+            strategy=cast("Strategy", fake_strategy),
+            timeline=Timeline(minima={}, check_flowing=fake_traffic.check_flowing, report=lambda _: None),
+            traffic=cast("Traffic", fake_traffic),
+            observe=fake_strategy.observe,
             find_leftovers=lambda revision: [f"left of {revision}"],
         )
         run.carry_out()
@@ -116,9 +116,11 @@ def test_run_with_mesh_retries_goes_forward_only(start_run: Callable[..., Run]) 
     assert phases(start_run(mesh_retries=True)) == ["before", "rehearsal-workloads", "control-plane", "after"]
 
 
-def test_an_upgrade_that_fails_by_itself_is_taken_back(acting: Acting, begun: Callable[..., Run]) -> None:
-    acting.fails["control-plane"] = NotReady("istioctl ends", elapsed=180, tries=9, last="pod Pending")
-    run = begun()
+def test_upgrade_that_fails_by_itself_is_rolled_back(
+    fake_strategy: FakeStrategy, start_run: Callable[..., Run]
+) -> None:
+    fake_strategy.fails["control-plane"] = NotReady("istioctl ends", elapsed=180, tries=9, last="pod Pending")
+    run = start_run()
     assert run.failure is not None
     assert (run.failure.phase, run.failure.external, run.failure.rolled_back) == (
         "control-plane",
@@ -135,9 +137,13 @@ def test_an_upgrade_that_fails_by_itself_is_taken_back(acting: Acting, begun: Ca
     assert "pod Pending" in str(run.failure)
 
 
-def test_what_has_been_taken_back_is_not_taken_back_again(acting: Acting, begun: Callable[..., Run]) -> None:
-    acting.fails["observe: after-rollback"] = NotReady("it is logged", elapsed=30, tries=9, last="0 lines")
-    run = begun()
+def test_completed_rollback_is_not_repeated(
+    fake_strategy: FakeStrategy, start_run: Callable[..., Run]
+) -> None:
+    fake_strategy.fails["observe: after-rollback"] = NotReady(
+        "it is logged", elapsed=30, tries=9, last="0 lines"
+    )
+    run = start_run()
     assert run.failure is not None
     assert (run.failure.phase, run.failure.rolled_back) == ("after-rollback", True)
     assert phases(run)[-2:] == ["rollback-control-plane", "after-rollback"]
@@ -146,16 +152,16 @@ def test_what_has_been_taken_back_is_not_taken_back_again(acting: Acting, begun:
 def test_upgrade_whose_istioctl_was_killed_counts_as_ended_from_outside(
     fake_strategy: FakeStrategy, start_run: Callable[..., Run]
 ) -> None:
-    acting.fails["control-plane"] = CommandFailed(["istioctl"], "ended with status -9", status=-9)
-    run = begun()
+    fake_strategy.fails["control-plane"] = CommandFailed(["istioctl"], "ended with status -9", status=-9)
+    run = start_run()
     assert run.failure is not None
     assert run.failure.external
     assert run.traffic_result is SENT
 
 
-def test_one_that_can_not_be_taken_back_says_so(acting: Acting, begun: Callable[..., Run]) -> None:
-    acting.fails |= {name: RuntimeError(name) for name in ("control-plane", "rollback-control-plane")}
-    run = begun()
+def test_failed_rollback_is_reported(fake_strategy: FakeStrategy, start_run: Callable[..., Run]) -> None:
+    fake_strategy.fails |= {name: RuntimeError(name) for name in ("control-plane", "rollback-control-plane")}
+    run = start_run()
     assert run.failure is not None
     assert "NOT rolled back (rollback-control-plane)" in str(run.failure)
 
@@ -163,8 +169,8 @@ def test_one_that_can_not_be_taken_back_says_so(acting: Acting, begun: Callable[
 def test_no_rollback_without_traffic(
     fake_strategy: FakeStrategy, fake_traffic: FakeTraffic, start_run: Callable[..., Run]
 ) -> None:
-    flowing.flows = False
-    run = begun()
+    fake_traffic.flows = False
+    run = start_run()
     assert run.failure is not None
     assert (run.failure.phase, run.failure.external, run.failure.rolled_back) == ("before", True, True)
 

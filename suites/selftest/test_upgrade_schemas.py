@@ -57,7 +57,7 @@ def test_resource_invalid_in_the_old_version_too_is_no_finding() -> None:
     assert found({"unknown": 1}, crd(OLD)) == []
 
 
-def test_a_version_that_is_not_served_any_more_is_named() -> None:
+def test_version_no_longer_served_is_named() -> None:
     assert found({}, crd(OLD, served=False)) == ["Thing n/one: x.istio.io/v1/Thing is no longer served"]
 
 
