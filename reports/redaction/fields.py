@@ -83,7 +83,7 @@ _PROGRAMS = re.compile(
     r"|--from-literal[= ]\\*[\"']?[\w.-]+=|\b(?:docker|podman|nerdctl|helm|oras|crane"
     r"|skopeo|az|oc|argocd)\b[^\n]{0,100}?\slogin\b[^\n]{0,100}?\s-p\s*"
     r"|\bcurl\b[^\n]{0,300}?\s-b\s*|\bvault\s+login\s+|\baws\s+configure\s+set\s+\S{0,40}(?:secret"
-    r"|token)\S{0,40}\s+|\brequirepass\s+|\bIDENTIFIED BY\s+"
+    r"|token)\S{0,40}\s+|\brequirepass\s+|\bIDENTIFIED BY\s+(?=\\*[\"'])"
     r"|\bopenssl\b[^\n]{0,100}?\s-pass(?:in|out)?\s+pass:)"
     r"(?P<value>\\*[\"'][^\"'\n]+|[^\s\"'-]\S*)",
     re.IGNORECASE,

@@ -1,1 +1,1 @@
-"""The article's stages, in the order of the ladder."""
+"""The tests of the article's stages."""

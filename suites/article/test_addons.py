@@ -1,4 +1,4 @@
-"""The add-ons run before the first sidecar: they see the gateway, and nothing of the app's own."""
+"""The add-ons before the first sidecar: they show the gateway's data and none from the app."""
 
 import allure
 import pytest
@@ -21,24 +21,26 @@ from fixtures.workloads.request_counters import CountedRequests
 pytestmark = pytest.mark.stage("add-ons")
 
 
-@allure.title("Prometheus scrapes every pod that asks for it")
+@allure.title("Prometheus scrapes every annotated pod")
 def test_every_scrape_target_is_up(
     prometheus: Prometheus, kube: Kube, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
-    """Prometheus runs: each pod annotated for scraping is one target, up, and there is no other."""
+    """Prometheus is deployed: each pod annotated for scraping is one target that is up; no other exists."""
     cluster_waits.counted(
         lambda: check_scraped(prometheus.targets(), kube.get_all("v1/Pod")),
-        "every pod that asks for it is scraped",
+        "Prometheus scrapes every annotated pod",
     )
     observed(f"{len(prometheus.targets())} scrape targets, all up")
 
 
-@allure.title("Kiali calls the workload out of mesh")
-def test_kiali_calls_the_workload_out_of_mesh(kiali: Kiali, app: App, cluster_waits: ClusterWaits) -> None:
-    """The app's pod has no sidecar yet: Kiali lists the workload without one."""
+@allure.title("Kiali lists the workload out of mesh")
+def test_kiali_lists_the_workload_out_of_mesh_without_sidecar(
+    kiali: Kiali, app: App, cluster_waits: ClusterWaits
+) -> None:
+    """The app's pod has no sidecar yet: Kiali lists the workload without a sidecar."""
     cluster_waits.counted(
         lambda: check_out_of_mesh(kiali.workloads(app.names.namespace), app.names.deployment),
-        "Kiali calls the workload out of mesh",
+        "Kiali lists the workload out of mesh",
     )
 
 
@@ -50,7 +52,7 @@ def test_gateway_counts_requests_to_an_app_without_sidecar(
     observed: Observed,
     mesh_snapshots: MeshSnapshots,
 ) -> None:
-    """N requests went through the ingress to the app without sidecar: the gateway's counter grew by N."""
+    """N requests reached the app without a sidecar through the ingress: the gateway counted exactly N."""
     requests = requests_before_injection
     cluster_waits.counted(
         lambda: check_growth(
@@ -58,25 +60,25 @@ def test_gateway_counts_requests_to_an_app_without_sidecar(
         ),
         "the gateway has counted each request once",
     )
-    observed(f"{sum(requests.sent.values())} requests, counted by the gateway alone")
+    observed(f"{sum(requests.sent.values())} requests, counted only by the gateway")
     mesh_snapshots.look(BEFORE, lambda: requests)
 
 
-@allure.title("Nothing is counted on the app's side")
-def test_nothing_is_counted_on_the_side_of_an_app_without_sidecar(
+@allure.title("No counter reports the app as the destination")
+def test_no_destination_counter_exists_for_an_app_without_sidecar(
     requests_before_injection: CountedRequests,
 ) -> None:
-    """Requests have reached the app without sidecar: no proxy reports them as their destination."""
+    """Requests reached the app without a sidecar: no proxy reports them with reporter=destination."""
     check_no_counter(requests_before_injection.counters.scraped(), reporter="destination")
 
 
 @allure.title("Jaeger has no trace yet")
-def test_nothing_is_traced_before_it_is_asked_for(
+def test_no_span_is_sent_before_telemetry_is_applied(
     virtual_service: list[Resource], ingress: Ingress, jaeger: Jaeger, app: App, cluster_waits: ClusterWaits
 ) -> None:
-    """Requests go through the gateway, and no Telemetry asks for traces: no proxy has sent a span."""
+    """Requests passed the gateway without a Telemetry for tracing: no proxy has sent a span."""
     cluster_waits.served(lambda: check_status(ingress.get(), 200), "the app is served")
     for _ in range(cluster_waits.thresholds.traced_requests):
         check_status(ingress.get(), 200)
     senders = [name for name in jaeger.services() if name in app.senders_of_spans()]
-    assert not senders, f"spans were sent by {senders}"
+    assert not senders, f"unexpected spans from {senders}"

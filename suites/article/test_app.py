@@ -1,4 +1,4 @@
-"""The article's app in a namespace that the mesh has nothing to do with."""
+"""The article's app in a namespace without injection."""
 
 import allure
 import pytest
@@ -18,15 +18,15 @@ from fixtures.workloads.probe_pod import ProbePod
 pytestmark = pytest.mark.stage("test-app")
 
 
-@allure.title("The app's pod has its own container and no other")
+@allure.title("The app's pod has only its own container")
 def test_pod_has_only_its_own_container(app: App, names: Names) -> None:
-    """The namespace has no label: the pod's containers are exactly [web], with no init container."""
+    """The namespace has no injection label: the pod has exactly the container [web] and no init container."""
     check_containers(app.pod(), [names.container])
 
 
-@allure.title("The client's pod has no sidecar")
+@allure.title("The client pod has no sidecar")
 def test_client_has_no_sidecar(app: App, probe_pod: ProbePod) -> None:
-    """The client stands outside the mesh: its pod's containers are exactly [curl]."""
+    """The client is outside the mesh: its pod has exactly the container [curl]."""
     check_containers(probe_pod.pod(), ["curl"])
 
 
@@ -44,7 +44,7 @@ def test_app_is_served_through_its_service(
     observed(f"{served.status}, {names.page!r} through the cluster IP; containers [{names.container}]")
 
 
-@allure.title("The pod's network has no chain of Istio's")
+@allure.title("The pod's nat table has no Istio chain")
 def test_pods_nat_table_has_no_istio_chain(plain_network: PodNetwork) -> None:
-    """The namespace has no label: the nat table of the pod's network has no chain of Istio's."""
+    """The namespace has no injection label: the nat table of the pod has no Istio chain."""
     check_no_istio_chains(plain_network.nat())

@@ -1,4 +1,4 @@
-"""The ingress gateway without any Gateway: silent by configuration, and not for a broken path."""
+"""The ingress gateway without a Gateway: silent by configuration, not because of a broken path."""
 
 import allure
 import pytest
@@ -16,7 +16,7 @@ from fixtures.workloads.app import App
 pytestmark = pytest.mark.stage("before-gateway")
 
 
-@allure.title("The published port is silent")
+@allure.title("The published port gives no HTTP response")
 def test_published_port_is_silent_before_the_gateway(
     app: App, ingress: Ingress, thresholds: Thresholds, observed: Observed
 ) -> None:
@@ -25,20 +25,20 @@ def test_published_port_is_silent_before_the_gateway(
     observed(f"no answer ({', '.join(sorted(set(kinds)))}), readiness 200, no listener on the port")
 
 
-@allure.title("The node port refuses")
+@allure.title("The node port refuses connections")
 def test_node_port_refuses_before_the_gateway(app: App, ingress: Ingress, node: Node) -> None:
-    """There is no Gateway: the node port, dialled inside the node, refuses the connection."""
+    """There is no Gateway: the node port, dialled on the node, refuses the connection."""
     check_silence(ingress.get_at_node_port(node), ["refused"])
 
 
-@allure.title("A port-forward gives no answer")
+@allure.title("A port-forward gives no HTTP response")
 def test_port_forward_gives_no_answer_before_the_gateway(app: App, ingress: Ingress) -> None:
-    """There is no Gateway: a request through a fresh port-forward gets an empty reply, or a reset."""
-    # kubectl accepts, dials, then closes: an empty reply if it had read the request, a reset if not.
+    """There is no Gateway: a request through a new port-forward gets an empty reply or a reset."""
+    # kubectl accepts, dials and closes: an empty reply if it has read the request, otherwise a reset.
     check_silence(ingress.get_through_port_forward(), ["empty reply", "reset"])
 
 
-@allure.title("The gateway's readiness port answers on the same path")
+@allure.title("The gateway's readiness port answers")
 def test_readiness_answers_before_the_gateway(app: App, ingress: Ingress) -> None:
     """There is no Gateway: the gateway's readiness port, on the same Service and node, answers 200."""
     check_status(ingress.readiness(), 200)
@@ -50,7 +50,7 @@ def test_endpoints_are_ready_before_the_gateway(app: App, ingress: Ingress) -> N
     check_endpoints(ingress.endpoints(), ingress.target_port())
 
 
-@allure.title("The gateway's Envoy has no listener for the port")
+@allure.title("The gateway's Envoy has no listener on the port")
 def test_no_listener_before_the_gateway(app: App, istio: Mesh, ingress: Ingress) -> None:
     """There is no Gateway: the gateway's Envoy listens, but not on the Service's target port."""
     check_no_listener(istio.listeners(), ingress.target_port())

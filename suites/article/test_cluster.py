@@ -1,4 +1,4 @@
-"""A Kubernetes cluster, and nothing of Istio's on it."""
+"""A Kubernetes cluster without Istio."""
 
 import allure
 import pytest
@@ -12,9 +12,9 @@ from fixtures.stages import Observed
 pytestmark = pytest.mark.stage("cluster")
 
 
-@allure.title("The node is Ready and may take the app's pods")
+@allure.title("The node is Ready and labelled for the app's pods")
 def test_node_of_a_new_cluster_is_ready_and_labelled(kube: Kube, names: Names, observed: Observed) -> None:
-    """A cluster was made: its node is Ready and has the label role=common-workers, which the app asks for."""
+    """A new cluster exists: its node is Ready and has the label role=common-workers that the app requires."""
     node, *_ = kube.get_all("v1/Node")
     check_node(node, {"role": names.node_role})
     observed(f"Kubernetes {node['status']['nodeInfo']['kubeletVersion']}, node Ready, role={names.node_role}")
@@ -22,14 +22,14 @@ def test_node_of_a_new_cluster_is_ready_and_labelled(kube: Kube, names: Names, o
 
 @allure.title("istioctl finds no running Istio")
 def test_istioctl_finds_no_istio_before_the_installation(istioctl: Istioctl) -> None:
-    """Nothing was installed: istioctl version says that no Istio pod runs in istio-system."""
-    ended = istioctl.run("version")
-    check_no_istio_pods(f"{ended.stdout}{ended.stderr}")
+    """Istio is not installed: istioctl version reports no running Istio pods in istio-system."""
+    completed = istioctl.run("version")
+    check_no_istio_pods(f"{completed.stdout}{completed.stderr}")
 
 
-@allure.title("Nothing of Istio is in the cluster")
-def test_nothing_of_istio_is_there_before_the_installation(kube: Kube) -> None:
-    """Nothing was installed: there is no CRD, webhook configuration or namespace of Istio's."""
+@allure.title("The cluster has no Istio resources")
+def test_no_istio_resource_exists_before_the_installation(kube: Kube) -> None:
+    """Istio is not installed: there is no Istio CRD, webhook configuration or namespace."""
     webhooks = "admissionregistration.k8s.io/v1"
     traces = mesh_traces(
         crds=kube.get_all("apiextensions.k8s.io/v1/CustomResourceDefinition"),

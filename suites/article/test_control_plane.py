@@ -1,4 +1,4 @@
-"""istioctl install, profile default: control plane and ingress gateway, of one version and in sync."""
+"""istioctl install with profile default: control plane and ingress gateway of one version and in sync."""
 
 import allure
 import pytest
@@ -26,18 +26,18 @@ WEBHOOKS = (
 @allure.title("istiod and the ingress gateway are Available")
 @pytest.mark.parametrize("workload", ["istiod", "istio-ingressgateway"])
 def test_workload_is_available_after_install(istio: Mesh, kube: Kube, names: Names, workload: str) -> None:
-    """istioctl install has ended: the Deployment is Available."""
+    """istioctl install has finished: the Deployment is Available."""
     check_available(kube.get("apps/v1/Deployment", workload, names.istio_namespace))
 
 
-@allure.title("Client, control plane and data plane are of the version asked for")
-def test_all_parts_are_of_the_version_asked_for(
+@allure.title("Client, control plane and data plane have the requested version")
+def test_all_components_have_the_requested_version(
     istio: Mesh, istioctl: Istioctl, distribution: Edition, observed: Observed
 ) -> None:
-    """istioctl install has ended: client, istiod and the one proxy report the version that was asked for."""
+    """istioctl install has finished: client, istiod and the only proxy report the requested version."""
     proxies = istio.proxies()
     check_versions(istioctl.version(), distribution.istio_version, proxies)
-    assert len(proxies) == 1, f"one proxy expected, the gateway's: {proxies}"
+    assert len(proxies) == 1, f"expected only the gateway's proxy: {proxies}"
     observed(f"Istio {distribution.istio_version}: client, istiod and {len(proxies)} proxy")
 
 
@@ -45,7 +45,7 @@ def test_all_parts_are_of_the_version_asked_for(
 def test_proxies_are_in_sync_after_install(
     istio: Mesh, istioctl: Istioctl, cluster_waits: ClusterWaits
 ) -> None:
-    """istioctl install has ended: every proxy has acknowledged all that istiod sent it last."""
+    """istioctl install has finished: every proxy has acknowledged the last updates from istiod."""
     cluster_waits.configured(
         lambda: check_in_sync(istioctl.sync_status(), istio.proxies()),
         "every proxy is in sync",
@@ -53,16 +53,16 @@ def test_proxies_are_in_sync_after_install(
     )
 
 
-@allure.title("Istio's CRDs are in place")
+@allure.title("Istio's CRDs exist")
 def test_crds_are_in_place_after_install(istio: Mesh, kube: Kube) -> None:
-    """istioctl install has ended: the API server knows Istio's kinds of resources."""
+    """istioctl install has finished: the API server has all Istio CRDs."""
     check_present(kube.get_all("apiextensions.k8s.io/v1/CustomResourceDefinition"), "CRD", ISTIO_CRDS)
 
 
-@allure.title("The webhook is in place, and istiod serves the certificate that it trusts")
+@allure.title("The webhook exists and trusts istiod's certificate")
 @pytest.mark.parametrize(("kind", "name"), WEBHOOKS, ids=[name for _, name in WEBHOOKS])
-def test_webhook_trusts_what_istiod_serves(istio: Mesh, kube: Kube, kind: str, name: str) -> None:
-    """istioctl install has ended: the webhook's CA bundle vouches for the certificate that istiod serves."""
+def test_webhook_trusts_istiods_certificate(istio: Mesh, kube: Kube, kind: str, name: str) -> None:
+    """istioctl install has finished: the webhook's CA bundle verifies the certificate that istiod serves."""
     configuration = check_named(kube.get_all(f"admissionregistration.k8s.io/v1/{kind}"), kind, name)
     assert configuration["webhooks"], f"{name} has no webhook"
     for bundle in {hook["clientConfig"]["caBundle"] for hook in configuration["webhooks"]}:
@@ -71,6 +71,6 @@ def test_webhook_trusts_what_istiod_serves(istio: Mesh, kube: Kube, kind: str, n
 
 @allure.title("There is no egress gateway")
 def test_no_egress_gateway_after_install(istio: Mesh, kube: Kube, names: Names) -> None:
-    """Profile default was installed: it has no istio-egressgateway."""
+    """Profile default is installed: it does not include istio-egressgateway."""
     deployments = kube.get_all("apps/v1/Deployment", names.istio_namespace)
     check_absent(deployments, "Deployment", names.egress_gateway)

@@ -1,4 +1,4 @@
-"""A Gateway, and no route for it."""
+"""A Gateway without a route."""
 
 import allure
 import pytest
@@ -27,14 +27,14 @@ def test_listener_appears_after_gateway(
     )
 
 
-@allure.title("The gateway answers 404 while no VirtualService routes it")
+@allure.title("The gateway answers 404 without a VirtualService")
 def test_gateway_answers_404_without_a_route(
     gateway: list[Resource], ingress: Ingress, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
-    """The Gateway is applied, no route yet: GET / is answered 404 by istio-envoy, with an empty body."""
+    """The Gateway has no route yet: istio-envoy answers GET / with 404 and an empty body."""
     answer = cluster_waits.served(
         lambda: check_no_route(ingress.get()),
-        "the gateway answers that it has no route",
+        "the gateway answers 404",
         reproduce=ingress.command(),
     )
     observed(f"{answer.status}, server: {answer.headers['server']}, empty body")

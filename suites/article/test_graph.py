@@ -1,4 +1,4 @@
-"""Kiali draws who asked whom, Jaeger shows each request on its way, the dashboards show data."""
+"""Kiali shows the traffic graph, Jaeger shows a trace for each request, and the dashboards show data."""
 
 import allure
 import pytest
@@ -20,11 +20,11 @@ from fixtures.workloads.traces import TracedRequests
 pytestmark = pytest.mark.stage("graph")
 
 
-@allure.title("One trace holds the spans of gateway and sidecar")
-def test_one_trace_holds_the_spans_of_gateway_and_sidecar(
+@allure.title("Each request has one trace with spans of gateway and sidecar")
+def test_each_trace_has_spans_of_gateway_and_sidecar(
     traced_requests: TracedRequests, app: App, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
-    """N requests went through the ingress: N traces, each with spans of the gateway and of the sidecar."""
+    """N requests passed the ingress: Jaeger has N traces, each with spans of gateway and sidecar."""
     gateway, sidecar = app.senders_of_spans()
     traces = cluster_waits.eventually(
         lambda: check_traces(
@@ -36,14 +36,14 @@ def test_one_trace_holds_the_spans_of_gateway_and_sidecar(
     observed(f"{len(traces)} requests traced; {describe(traces[0])}")
 
 
-@allure.title("Kiali draws the edge from the gateway to the app, and no other")
-def test_kiali_draws_only_the_edge_that_was_sent(
+@allure.title("Kiali shows only the edge from the gateway to the app")
+def test_kiali_shows_only_the_edge_from_gateway_to_app(
     drawing: Drawing, app: App, cluster_waits: ClusterWaits, observed: Observed, mesh_snapshots: MeshSnapshots
 ) -> None:
-    """Requests go through the ingress and nowhere else: the graph's one edge leads from gateway to app."""
+    """All requests pass the ingress: the only edge of the graph leads from gateway to app."""
     (edge,) = cluster_waits.eventually(
         lambda: check_only_edges(drawing.graph(), [app.edge_from_gateway()]),
-        "Kiali draws the edge from the gateway to the app, and no other",
+        "Kiali shows only the edge from the gateway to the app",
         cluster_waits.timeouts.traces_visible,
     )
     observed(f"{edge.source.name} to {edge.target.name}, {edge.mutual_tls:g}% mutual TLS")
@@ -51,46 +51,46 @@ def test_kiali_draws_only_the_edge_that_was_sent(
     allure.attach(mesh_snapshots.picture(), "the mesh before and after injection", allure.attachment_type.SVG)
 
 
-@allure.title("Kiali calls the workload in the mesh")
-def test_kiali_calls_the_workload_in_the_mesh(
+@allure.title("Kiali lists the workload in the mesh")
+def test_kiali_lists_the_workload_in_mesh_after_injection(
     injected_app: Resource, kiali: Kiali, app: App, cluster_waits: ClusterWaits
 ) -> None:
-    """The app's pod has its sidecar: Kiali lists the workload with one."""
+    """The app is injected: Kiali lists the workload with a sidecar."""
     cluster_waits.counted(
         lambda: check_in_mesh(kiali.workloads(app.names.namespace), app.names.deployment),
-        "Kiali calls the workload in the mesh",
+        "Kiali lists the workload in the mesh",
     )
 
 
-@allure.title("Kiali draws gateway and workload in the mesh")
-def test_kiali_draws_the_workload_in_the_mesh(
+@allure.title("Kiali's graph shows gateway and workload in the mesh")
+def test_kiali_graph_shows_gateway_and_app_in_mesh(
     drawing: Drawing, app: App, cluster_waits: ClusterWaits
 ) -> None:
-    """Requests go from the gateway to the app's sidecar: Kiali draws both in the mesh."""
+    """Requests go from the gateway to the app's sidecar: Kiali's graph shows both in the mesh."""
     gateway, name = app.edge_from_gateway()
     graph = cluster_waits.eventually(
         lambda: check_drawn_in_mesh(drawing.graph(), name),
-        "Kiali draws the workload in the mesh",
+        "Kiali's graph shows the workload in the mesh",
         cluster_waits.timeouts.traces_visible,
     )
     check_drawn_in_mesh(graph, gateway)
 
 
-@allure.title("Prometheus understands every query of Istio's dashboards")
-def test_every_query_of_the_dashboards_is_understood(dashboards: Dashboards, observed: Observed) -> None:
-    """Each query of Istio's dashboards for Grafana, its variables substituted, is answered."""
+@allure.title("Prometheus accepts every query of Istio's dashboards")
+def test_prometheus_accepts_every_dashboard_query(dashboards: Dashboards, observed: Observed) -> None:
+    """The variables of Istio's Grafana dashboards are substituted: Prometheus accepts each query."""
     answers = dashboards.answers()
     check_understood(answers)
     observed(f"{len(answers)} queries of {len({each.query.dashboard for each in answers})} dashboards")
 
 
-@allure.title("Every panel of the dashboards shows data, save those named")
+@allure.title("Every dashboard panel shows data, with listed exceptions")
 def test_panels_of_the_dashboards_show_data(
     filled_dashboards: Dashboards, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
-    """Requests were sent: each panel shows data, those for HTTP among them, save what is named as empty."""
+    """Requests were sent: every panel shows data, including HTTP, except the listed empty ones."""
     shown = cluster_waits.counted(
-        lambda: check_panels_show_data(filled_dashboards.answers()), "the panels of the dashboards show data"
+        lambda: check_panels_show_data(filled_dashboards.answers()), "the dashboard panels show data"
     )
     observed(f"{len(shown)} panels show data")
 
@@ -99,7 +99,7 @@ def test_panels_of_the_dashboards_show_data(
 def test_grafana_serves_the_dashboards_of_istio(
     grafana: Grafana, dashboards: Dashboards, cluster_waits: ClusterWaits
 ) -> None:
-    """The add-ons run: each dashboard that Istio ships is one of Grafana's."""
+    """The add-ons are deployed: Grafana has every dashboard that Istio ships."""
     cluster_waits.counted(
         lambda: check_served(grafana.dashboards(), dashboards.titles()), "Grafana has Istio's dashboards"
     )

@@ -20,9 +20,9 @@ from fixtures.workloads.app import App
 pytestmark = pytest.mark.stage("injection")
 
 
-@allure.title("The new pod has the proxy and its init container, all ready")
+@allure.title("The new pod has a ready proxy and its init container")
 def test_new_pod_has_a_ready_sidecar(injected_app: Resource, names: Names, observed: Observed) -> None:
-    """The app was scaled to 0 and to 1: its pod has istio-proxy and istio-init, and all in it is ready."""
+    """The app was scaled to 0 and to 1: its pod has istio-proxy and istio-init, and is fully ready."""
     check_injected(injected_app, [names.container])
     check_all_ready(injected_app)
     native = names.proxy_container in init_containers(injected_app)
@@ -30,10 +30,10 @@ def test_new_pod_has_a_ready_sidecar(injected_app: Resource, names: Names, obser
 
 
 @allure.title("Envoy runs as user 1337")
-def test_envoy_runs_as_the_user_that_iptables_excepts(
+def test_envoy_runs_as_the_user_that_iptables_exempts(
     injected_app: Resource, node: Node, names: Names, thresholds: Thresholds
 ) -> None:
-    """The app is injected: the node says that Envoy in its pod runs as user and group 1337."""
+    """The app is injected: on the node, Envoy in its pod runs as user and group 1337."""
     proxy = node.pid(container_id(injected_app, names.proxy_container))
     check_runs_as(node.processes(proxy), "envoy", uid=thresholds.proxy_uid, gid=thresholds.proxy_uid)
 
@@ -42,7 +42,7 @@ def test_envoy_runs_as_the_user_that_iptables_excepts(
 def test_sidecar_is_in_sync(
     injected_app: Resource, istio: Mesh, istioctl: Istioctl, cluster_waits: ClusterWaits
 ) -> None:
-    """The app is injected: its proxy and the gateway's have acknowledged what istiod sent them last."""
+    """The app is injected: its proxy and the gateway's have acknowledged istiod's last updates."""
     cluster_waits.configured(
         lambda: check_in_sync(istioctl.sync_status(), istio.proxies()),
         "the gateway and the sidecar are in sync",
@@ -68,5 +68,5 @@ def test_app_is_served_after_injection(
 
 @allure.title("The old pod is gone")
 def test_old_pod_is_gone(injected_app: Resource, injection_label: Resource, app: App) -> None:
-    """The app was scaled to 0 and to 1: the pod without a sidecar is no longer there."""
+    """The app was scaled to 0 and to 1: the pod without a sidecar no longer exists."""
     check_gone(app.pods(), injection_label)

@@ -14,18 +14,18 @@ pytestmark = pytest.mark.stage("label")
 
 @allure.title("The namespace is labelled for injection")
 def test_namespace_is_labelled(injection_label: Resource, app: App) -> None:
-    """The namespace was labelled: it says istio-injection=enabled."""
+    """The namespace was labelled: it has istio-injection=enabled."""
     labels = app.namespace()["metadata"]["labels"]
     assert labels.get(INJECTION) == "enabled", f"the namespace's labels are {labels}"
 
 
-@allure.title("The running pod stays as it is")
+@allure.title("The running pod is unchanged")
 def test_label_alone_changes_no_pod(
     injection_label: Resource, app: App, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
-    """The namespace was labelled and nothing restarted: for 5 s the pod keeps its uid and its containers."""
+    """The namespace was labelled without a restart: for 5 s the pod keeps its uid and its containers."""
     cluster_waits.quiet(
         lambda: check_unchanged(app.pod(), before=injection_label),
-        "the running pod stays as it is",
+        "the running pod is unchanged",
     )
-    observed(f"label set, the pod unchanged for {cluster_waits.timeouts.quiet_period:g} s")
+    observed(f"label set, pod unchanged for {cluster_waits.timeouts.quiet_period:g} s")

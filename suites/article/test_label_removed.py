@@ -1,4 +1,4 @@
-"""Without the label a new pod is as it was before the mesh."""
+"""After the label is removed, a new pod has no sidecar."""
 
 import allure
 import pytest
@@ -18,31 +18,31 @@ from fixtures.workloads.app import INJECTION, App
 pytestmark = pytest.mark.stage("label-removed")
 
 
-@allure.title("The namespace has no label for injection")
+@allure.title("The namespace has no injection label")
 def test_namespace_is_not_labelled(plain_app_again: Resource, app: App) -> None:
-    """The label was removed: the namespace says nothing of istio-injection."""
+    """The label was removed: the namespace has no label istio-injection."""
     labels = app.namespace()["metadata"]["labels"]
     assert INJECTION not in labels, f"the namespace's labels are {labels}"
 
 
-@allure.title("The new pod has its own container and no other")
+@allure.title("The new pod has only its own container")
 def test_new_pod_has_only_its_own_container(
     plain_app_again: Resource, names: Names, observed: Observed
 ) -> None:
-    """The label was removed and the app scaled to 0 and to 1: its containers are exactly [web] again."""
+    """The label was removed and the app scaled to 0 and to 1: the pod has exactly the container [web]."""
     check_containers(plain_app_again, [names.container])
-    observed(f"containers [{names.container}] again, no chain of Istio's, served through the gateway")
+    observed(f"containers [{names.container}] again, no Istio chain, served through the gateway")
 
 
-@allure.title("The new pod's network has no chain of Istio's")
+@allure.title("The new pod's nat table has no Istio chain")
 def test_new_pods_nat_table_has_no_istio_chain(plain_network_again: PodNetwork) -> None:
-    """The label was removed and the app scaled to 0 and to 1: no chain of Istio's is in its nat table."""
+    """The label was removed and the app scaled to 0 and to 1: the pod's nat table has no Istio chain."""
     check_no_istio_chains(plain_network_again.nat())
 
 
 @allure.title("The injected pod is gone")
 def test_injected_pod_is_gone(plain_app_again: Resource, injected_app: Resource, app: App) -> None:
-    """The app was scaled to 0 and to 1: the pod with the sidecar is no longer there."""
+    """The app was scaled to 0 and to 1: the pod with the sidecar no longer exists."""
     check_gone(app.pods(), injected_app)
 
 
@@ -54,7 +54,7 @@ def test_app_is_served_without_its_sidecar(
     names: Names,
     cluster_waits: ClusterWaits,
 ) -> None:
-    """No sidecar in a STRICT namespace: the gateway speaks plain text to the app, and GET / is served."""
+    """The app has no sidecar in a STRICT namespace: the gateway sends it plain text and serves GET /."""
     cluster_waits.served(
         lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
         "the app is served through the gateway without a sidecar",

@@ -1,4 +1,4 @@
-"""Every request is counted once on each side, with its labels, and nothing else is counted."""
+"""Gateway and sidecar count each request once, with the standard labels, and nothing else."""
 
 import allure
 import pytest
@@ -16,11 +16,11 @@ from fixtures.workloads.request_counters import CountedRequests
 pytestmark = pytest.mark.stage("metrics")
 
 
-@allure.title("The gateway retries nothing on the measured route")
+@allure.title("The measured route has no retries")
 def test_measured_route_is_not_retried(
     counted_requests: CountedRequests, istio: Mesh, ingress: Ingress, app: App
 ) -> None:
-    """The VirtualService has no attempts: the gateway's Envoy has no retries on the route."""
+    """The VirtualService sets attempts to 0: the gateway's Envoy has no retries on the route."""
     check_not_retried(check_routed(istio.routes(), f"http.{ingress.target_port()}", app.upstream))
 
 
@@ -28,7 +28,7 @@ def test_measured_route_is_not_retried(
 def test_gateway_counts_each_request_once(
     counted_requests: CountedRequests, istio: Mesh, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
-    """N answers of each response code came: the gateway's counters grew by exactly N for each code."""
+    """N responses of each code came: the gateway's counters grew by exactly N per code."""
     gateway = istio.gateway()["metadata"]["name"]
     cluster_waits.counted(
         lambda: check_growth(
@@ -37,14 +37,14 @@ def test_gateway_counts_each_request_once(
         "the gateway has counted each request once",
     )
     sent = ", ".join(f"{count} x {code}" for code, count in counted_requests.sent.items())
-    observed(f"{sent} sent, and counted exactly so on both sides")
+    observed(f"{sent} sent, same counts on both sides")
 
 
 @allure.title("The app's sidecar counts each request once")
 def test_sidecar_counts_each_request_once(
     counted_requests: CountedRequests, injected_app: Resource, cluster_waits: ClusterWaits
 ) -> None:
-    """N answers of each response code came: the sidecar's counters grew by exactly N for each code."""
+    """N responses of each code came: the sidecar's counters grew by exactly N per code."""
     pod = injected_app["metadata"]["name"]
     cluster_waits.counted(
         lambda: check_growth(
@@ -54,24 +54,24 @@ def test_sidecar_counts_each_request_once(
     )
 
 
-@allure.title("Both sides name the workloads, the Service and the principals")
+@allure.title("Counters of both sides name workloads, Service and principals")
 @pytest.mark.parametrize(
     ("reporter", "policy"), [("source", "unknown"), ("destination", "mutual_tls")], ids=["gateway", "sidecar"]
 )
 def test_counters_carry_the_standard_labels(
     counted_requests: CountedRequests, app: App, reporter: str, policy: str
 ) -> None:
-    """The requests are counted: workloads, Service and principals are named, mutual TLS where it is known."""
+    """The requests are counted: labels name workloads, Service and principals, and mTLS at the sidecar."""
     expected = {**app.labels_as_destination(), "connection_security_policy": policy}
     check_labels(counted_requests.growth(), expected, reporter=reporter)
 
 
-@allure.title("Durations and sizes are measured once for each request, under the same labels")
+@allure.title("Durations and sizes are measured once per request, with the same labels")
 @pytest.mark.parametrize("histogram", HISTOGRAMS, ids=["duration", "request size", "response size"])
 def test_each_counted_request_is_measured(
     counted_requests: CountedRequests, cluster_waits: ClusterWaits, histogram: str
 ) -> None:
-    """Requests are counted on both sides: each histogram has as many, with the same labels, a fair mean."""
+    """Both sides counted the requests: each histogram has equal counts and labels and a plausible mean."""
     counters = counted_requests.counters
     cluster_waits.counted(
         lambda: check_histogram(
@@ -81,8 +81,8 @@ def test_each_counted_request_is_measured(
     )
 
 
-@allure.title("Nothing else was counted")
+@allure.title("No other traffic was counted")
 def test_no_other_workload_was_counted(counted_requests: CountedRequests, app: App) -> None:
-    """Only the gateway asked, and only the app: no counter of any other pair of workloads grew."""
+    """Only the gateway sent requests, only to the app: no counter of another pair of workloads grew."""
     pair = f"istio-ingressgateway {app.names.deployment}"
     check_only(counted_requests.growth(), {"source": pair, "destination": pair})

@@ -1,4 +1,4 @@
-"""Mutual TLS between the proxies: by Istio's default beside plain text, by STRICT alone."""
+"""Mutual TLS between the proxies: by default next to plain text, under STRICT exclusively."""
 
 from collections.abc import Callable
 
@@ -29,17 +29,17 @@ def test_plain_text_is_served_without_policy(
     names: Names,
     cluster_waits: ClusterWaits,
 ) -> None:
-    """No PeerAuthentication is there: a pod without a sidecar gets the page from the injected app."""
+    """There is no PeerAuthentication: a pod without a sidecar gets the page from the injected app."""
     check_no_policy(kube.get_all("security.istio.io/v1/PeerAuthentication"))
     url = app.url()
     cluster_waits.served(lambda: check_page(probe_pod.get(url), names.page), "plain text is served")
 
 
-@allure.title("The gateway speaks to the app as its own service account")
-def test_gateway_speaks_mutual_tls_without_policy(
+@allure.title("The gateway identifies itself to the app by its service account")
+def test_gateway_uses_mutual_tls_without_policy(
     mark_request: Callable[[], MarkedRequest], app: App, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
-    """No PeerAuthentication is there: the sidecar sees the gateway's SPIFFE id, by mutual TLS."""
+    """There is no PeerAuthentication: the sidecar receives the gateway's SPIFFE id by mutual TLS."""
     marked, principal = mark_request(), app.labels_as_destination()["source_principal"]
     cluster_waits.configured(
         lambda: check_peer(marked.at_sidecar(), principal),
@@ -48,22 +48,23 @@ def test_gateway_speaks_mutual_tls_without_policy(
     observed(f"plain text served by default and refused under STRICT; the gateway is {principal}")
 
 
-@allure.title("Under STRICT plain text is reset or empty")
+@allure.title("Under STRICT plain text gets a reset or an empty reply")
 def test_plain_text_is_refused_under_strict(
     strict_mtls: list[Resource], app: App, probe_pod: ProbePod, cluster_waits: ClusterWaits
 ) -> None:
-    """STRICT is applied: a pod without a sidecar gets no HTTP answer, by a reset or an empty reply."""
+    """STRICT is applied: a pod without a sidecar gets a reset or an empty reply, not an HTTP response."""
     url = app.url()
     cluster_waits.served(
-        lambda: check_silence(probe_pod.get(url), SILENT_BEHIND_A_PROXY), "plain text is reset or empty"
+        lambda: check_silence(probe_pod.get(url), SILENT_BEHIND_A_PROXY),
+        "plain text gets a reset or an empty reply",
     )
 
 
-@allure.title("Under STRICT the sidecar counts what no filter chain takes")
+@allure.title("Under STRICT the sidecar counts connections without a filter chain")
 def test_sidecar_counts_refused_connections(
     strict_mtls: list[Resource], sidecar: Proxy, app: App, probe_pod: ProbePod, cluster_waits: ClusterWaits
 ) -> None:
-    """STRICT is applied and acts: no_filter_chain_match grows by exactly the one request sent."""
+    """STRICT is in effect: no_filter_chain_match grows by exactly the one request sent."""
     url = app.url()
     cluster_waits.served(
         lambda: check_silence(probe_pod.get(url), SILENT_BEHIND_A_PROXY), "plain text is refused"
@@ -73,7 +74,7 @@ def test_sidecar_counts_refused_connections(
     check_refused(before, refused_connections(sidecar.stats()), sent=1)
 
 
-@allure.title("Under STRICT the gateway is still served")
+@allure.title("Under STRICT the app is still served through the gateway")
 def test_gateway_is_served_under_strict(
     strict_mtls: list[Resource],
     virtual_service: list[Resource],

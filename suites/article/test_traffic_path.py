@@ -1,4 +1,4 @@
-"""One request, found again in each log on its way, and only it."""
+"""One marked request, found once in each access log on its path."""
 
 import allure
 import pytest
@@ -13,24 +13,24 @@ from fixtures.workloads.access_logs import MarkedRequest
 pytestmark = pytest.mark.stage("traffic-path")
 
 
-@allure.title("The marked request is answered by the app, through the mesh")
+@allure.title("The app answers the marked request through the mesh")
 def test_marked_request_is_answered(marked_request: MarkedRequest, names: Names) -> None:
-    """One request with a path and a User-Agent of its own was sent: it returns the app's page."""
+    """One request with a unique path and User-Agent was sent: it returns the app's page."""
     check_page(check_served_by_mesh(marked_request.outcome), names.page)
 
 
-@allure.title("The gateway logs it once, with a request id of its own making")
+@allure.title("The gateway logs it once, with a new request id")
 def test_gateway_logs_marked_request(
     marked_request: MarkedRequest, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
-    """The request had no id: the gateway's access log has its path, and no other, with a new UUID."""
+    """The request had no id: the gateway's access log has exactly one entry, with a new UUID."""
     entry = cluster_waits.configured(marked_request.at_gateway, "the gateway has logged the request")
     observed(f"request id {check_request_id(entry)}, one entry each: gateway, sidecar, app")
 
 
 @allure.title("The sidecar logs it once, with the gateway's request id")
 def test_sidecar_logs_marked_request(marked_request: MarkedRequest, cluster_waits: ClusterWaits) -> None:
-    """The gateway gave the request an id: the sidecar's access log has its path, and no other, with it."""
+    """The gateway set a request id: the sidecar's access log has exactly one entry, with this id."""
     at_gateway = cluster_waits.configured(marked_request.at_gateway, "the gateway has logged the request")
     at_sidecar = cluster_waits.configured(marked_request.at_sidecar, "the sidecar has logged the request")
     check_same_request(at_sidecar, check_request_id(at_gateway))
@@ -38,5 +38,5 @@ def test_sidecar_logs_marked_request(marked_request: MarkedRequest, cluster_wait
 
 @allure.title("The app logs it once")
 def test_app_logs_marked_request(marked_request: MarkedRequest, cluster_waits: ClusterWaits) -> None:
-    """The request went through gateway and sidecar: the app's own log has its path, and no other."""
+    """The request passed gateway and sidecar: the app's own log has exactly one entry for it."""
     cluster_waits.configured(marked_request.at_app, "the app has logged the request")

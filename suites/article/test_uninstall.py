@@ -1,4 +1,4 @@
-"""istioctl uninstall --purge: nothing of Istio's acts any more, and what it leaves is known."""
+"""istioctl uninstall --purge: Istio is inactive, and only known resources remain."""
 
 import allure
 import pytest
@@ -24,21 +24,21 @@ from fixtures.workloads.probe_pod import ProbePod
 pytestmark = pytest.mark.stage("uninstall")
 
 
-@allure.title("No workload of Istio's is left")
+@allure.title("No Istio workload is left")
 def test_no_workload_is_left_after_purge(
     purged_mesh: Mesh, addons: list[Resource], kube: Kube, names: Names, cluster_waits: ClusterWaits
 ) -> None:
-    """Istio was purged: its namespace has no Deployment but the add-ons."""
+    """Istio was purged: its namespace has no Deployment except the add-ons."""
     others = [each["metadata"]["name"] for each in addons if each["kind"] == "Deployment"]
     cluster_waits.configured(
         lambda: check_no_workload(kube.get_all("apps/v1/Deployment"), names.istio_namespace, others),
-        "no workload of Istio's is left",
+        "no Istio workload is left",
     )
 
 
 @allure.title("No proxy is left")
 def test_no_proxy_is_left_after_purge(purged_mesh: Mesh, kube: Kube, cluster_waits: ClusterWaits) -> None:
-    """Istio was purged: no pod of any namespace has a proxy, once the gateway's has ended."""
+    """Istio was purged: after the gateway's pod is gone, no pod in any namespace has a proxy."""
     timeout = cluster_waits.timeouts.pod_gone
     cluster_waits.eventually(lambda: check_no_proxy(kube.get_all("v1/Pod")), "no proxy is left", timeout)
 
@@ -47,7 +47,7 @@ def test_no_proxy_is_left_after_purge(purged_mesh: Mesh, kube: Kube, cluster_wai
 def test_no_crd_or_webhook_is_left_after_purge(
     purged_mesh: Mesh, kube: Kube, names: Names, cluster_waits: ClusterWaits
 ) -> None:
-    """Istio was purged: of CRDs, webhooks and namespaces of Istio's there is only the namespace."""
+    """Istio was purged: its namespace is left, but no CRD or webhook configuration."""
     webhooks = [f"admissionregistration.k8s.io/v1/{kind}WebhookConfiguration" for kind in _WEBHOOKS]
     cluster_waits.configured(
         lambda: check_purged(
@@ -58,18 +58,18 @@ def test_no_crd_or_webhook_is_left_after_purge(
             ),
             names.istio_namespace,
         ),
-        "no CRD or webhook of Istio's is left",
+        "no Istio CRD or webhook is left",
     )
 
 
-@allure.title("What the purge leaves is what it leaves by design")
-def test_purge_leaves_what_it_leaves_by_design(
+@allure.title("Only the known resources remain")
+def test_only_known_resources_remain_after_purge(
     purged_mesh: Mesh, expected_remains: list[str], kube: Kube, names: Names, observed: Observed
 ) -> None:
-    """Istio was purged: CA secret, root-cert and CRL ConfigMaps and elections are left, and nothing else."""
+    """Istio was purged: only the CA secret, the root-cert and CRL ConfigMaps and the elections remain."""
     found = remains({kind.rpartition("/")[2]: kube.get_all(kind) for kind in KINDS}, names.istio_namespace)
     check_remains(found, expected_remains)
-    observed(f"no workload, webhook, CRD or proxy; {len(found)} resources left by design")
+    observed(f"no workload, webhook, CRD or proxy; {len(found)} resources remain by design")
 
 
 @allure.title("The app is served through its Service")
@@ -79,7 +79,7 @@ def test_app_is_served_through_its_service_after_purge(
     """Istio was purged: a pod without a sidecar gets the app's page from the Service's cluster IP."""
     url = app.url()
     cluster_waits.served(
-        lambda: check_page(probe_pod.get(url), names.page), "the app is served by its Service"
+        lambda: check_page(probe_pod.get(url), names.page), "the app is served through its Service"
     )
 
 

@@ -1,4 +1,4 @@
-"""A VirtualService brings the app out through the gateway, without any sidecar."""
+"""A VirtualService exposes the app through the gateway, without a sidecar."""
 
 import allure
 import pytest
@@ -17,7 +17,7 @@ from fixtures.workloads.app import App
 pytestmark = pytest.mark.stage("virtual-service")
 
 
-@allure.title("The app is served once a VirtualService routes the Gateway")
+@allure.title("The app is served after the VirtualService is applied")
 def test_app_is_served_after_virtual_service(
     virtual_service: list[Resource],
     ingress: Ingress,
@@ -25,7 +25,7 @@ def test_app_is_served_after_virtual_service(
     cluster_waits: ClusterWaits,
     observed: Observed,
 ) -> None:
-    """Gateway and VirtualService are applied: GET / returns the app's page, and istio-envoy served it."""
+    """Gateway and VirtualService are applied: GET / returns the app's page from istio-envoy."""
     served = cluster_waits.served(
         lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
         "the app is served through the ingress gateway",
@@ -34,7 +34,7 @@ def test_app_is_served_after_virtual_service(
     observed(f"{served.status}, {names.page!r}, server: {served.headers['server']}")
 
 
-@allure.title("The gateway's route points at the Service")
+@allure.title("The gateway routes to the Service")
 def test_route_points_at_the_service(
     virtual_service: list[Resource], istio: Mesh, ingress: Ingress, app: App
 ) -> None:
@@ -46,5 +46,5 @@ def test_route_points_at_the_service(
 def test_pod_has_no_sidecar_after_virtual_service(
     virtual_service: list[Resource], app: App, names: Names
 ) -> None:
-    """Gateway and VirtualService are applied: the app's containers are still exactly [web]."""
+    """Gateway and VirtualService are applied: the app's pod still has exactly the container [web]."""
     check_containers(app.pod(), [names.container])

@@ -95,12 +95,12 @@ def test_removed_label_that_reappears_is_reported(
     cluster.kubectl.read("label", "namespace", names.namespace, "istio-injection=enabled")
     told = str(healthy.likely())
     kube.patch("v1/Namespace", names.namespace, {"metadata": {"labels": {"istio-injection": "enabled"}}})
-    assert told.startswith("changed since it was asked for: Namespace test-namespace"), told
-    assert "istio-injection is 'enabled' and was taken off" in told
+    assert told.startswith("changed since it was applied: Namespace test-namespace"), told
+    assert "istio-injection is 'enabled' and was removed" in told
 
 
-def test_mesh_that_should_be_purged_is_reported(healthy: Diagnosis) -> None:
-    """Istio that should have been purged is reported with its parts."""
-    told = str(replace(healthy, mesh_expected=False).likely())
-    assert told.startswith("Istio is there: none of Istio's parts is to be there now"), told
+def test_a_mesh_that_was_to_be_purged_is_named(whole: Diagnosis) -> None:
+    """Istio is there, and it was to be gone: its parts are told."""
+    told = str(replace(whole, mesh_expected=False).likely())
+    assert told.startswith("Istio is installed: Istio must not be installed now"), told
     assert "Deployments istio-system/istio-ingressgateway, istio-system/istiod" in told

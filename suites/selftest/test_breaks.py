@@ -11,8 +11,8 @@ from fixtures.clients.kubectl import Kubectl
 from suites.lab.breaks import Break, breaks, broken
 
 BREAKS, CIRCUMSTANCES = breaks()
-#: One can't be provoked on a single node without losing the cluster, the other needs no break.
-NOT_BROKEN = {"node not ready", "Istio is there"}
+#: Causes that one node can't show without losing the cluster, and one that needs no break.
+NOT_BROKEN = {"node not ready", "Istio is installed"}
 
 
 class RecordingKubectl:

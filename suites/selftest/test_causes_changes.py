@@ -24,20 +24,20 @@ def reported_cause(wanted: Any, now: Any, *, whole: bool = False, expected: bool
 def test_deleted_resource_is_named() -> None:
     told = reported_cause({"spec": ROUTE}, None)
     assert told == (
-        "changed since it was asked for: VirtualService test-namespace/route was asked for and is gone"
+        "changed since it was applied: VirtualService test-namespace/route was applied and is gone"
     )
 
 
 def test_changed_field_is_named_with_both_values() -> None:
     other = {"http": [{"route": [{"destination": {"host": "other-svc"}}]}]}
-    told = reported_cause({"spec": ROUTE}, resource("route", spec=other))
-    assert "spec.http[0].route[0].destination.host is 'other-svc', asked for was 'test-svc'" in told
+    told = told_of({"spec": ROUTE}, resource("route", spec=other))
+    assert "spec.http[0].route[0].destination.host is 'other-svc' instead of 'test-svc'" in told
 
 
 def test_removed_field_that_reappears_is_named() -> None:
     wanted = {"metadata": {"labels": {"istio-injection": None}}}
     now = {"metadata": {"name": "test-namespace", "labels": {"istio-injection": "enabled"}}}
-    assert "metadata.labels.istio-injection is 'enabled' and was taken off" in reported_cause(wanted, now)
+    assert "metadata.labels.istio-injection is 'enabled' and was removed" in told_of(wanted, now)
 
 
 def test_last_writer_is_named_unless_it_is_the_suite_or_wrote_only_status() -> None:
@@ -48,15 +48,15 @@ def test_last_writer_is_named_unless_it_is_the_suite_or_wrote_only_status() -> N
         {"manager": "istiod", "time": "2026-11-24T10:00:02Z", "subresource": "status"},
     ]
     now = {"metadata": {"name": "route", "managedFields": fields}, "spec": {}}
-    told = reported_cause({"spec": ROUTE}, now)
-    assert "last written to by kubectl-patch at 2026-11-24T10:00:01Z: spec.http is absent" in told
+    told = told_of({"spec": ROUTE}, now)
+    assert "last changed by kubectl-patch at 2026-11-24T10:00:01Z: spec.http is absent" in told
 
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_field_added_to_a_completely_specified_spec_is_named(whole: bool) -> None:
     mirrored = {"http": [{**ROUTE["http"][0], "mirror": {"host": "other-svc"}}]}
-    told = reported_cause({"spec": ROUTE}, resource("route", spec=mirrored), whole=whole)
-    assert ("spec.http[0].mirror is {'host': 'other-svc'} and was not asked for" in told) is whole
+    told = told_of({"spec": ROUTE}, resource("route", spec=mirrored), whole=whole)
+    assert ("spec.http[0].mirror is {'host': 'other-svc'} and was not applied" in told) is whole
 
 
 def test_server_defaults_and_status_are_no_cause() -> None:
@@ -91,7 +91,7 @@ def test_unexpected_istio_is_named_with_its_parts() -> None:
         "Pod": [recorded("pods.json")["injected"], pod("client", "client-namespace")],
     }
     assert likely(Recorded(kinds, expected=False)) == (
-        "Istio is there: none of Istio's parts is to be there now, and there are "
+        "Istio is installed: Istio must not be installed now, but the cluster has "
         "Deployments istio-system/istiod; "
         "pods with a proxy test-namespace/test-deployment-56fbdccbf9-wfq9j; "
         "webhooks istio-sidecar-injector; CRDs authorizationpolicies.security.istio.io"
@@ -101,7 +101,7 @@ def test_unexpected_istio_is_named_with_its_parts() -> None:
 @pytest.mark.parametrize("expected", [True, None])
 def test_istio_is_no_cause_where_it_is_allowed(expected: bool | None) -> None:
     kinds = {"Deployment": [deployment("istiod", "istio-system")]}
-    assert "Istio is there" not in str(likely(Recorded(kinds, expected=expected)))
+    assert "Istio is installed" not in str(likely(Recorded(kinds, expected=expected)))
 
 
 def test_expected_remains_of_a_purge_are_no_cause() -> None:

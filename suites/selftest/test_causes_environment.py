@@ -36,7 +36,7 @@ def test_pod_waiting_for_a_volume_is_named_with_the_last_warning() -> None:
         warning("FailedMount", "of another", 59, "other"),
     ]
     assert likely(Recorded({"Pod": [not_started()], "Event": events})) == (
-        "pod not started: pod test-namespace/app is Pending on its node: "
+        "pod not started: pod test-namespace/app is scheduled but Pending: "
         'FailedMount: configmap "missing" not found'
     )
 
@@ -48,14 +48,15 @@ def test_pod_that_is_starting_or_was_just_scheduled_is_no_cause() -> None:
 
 def test_pod_ignored_by_every_scheduler_is_named() -> None:
     told = likely(Recorded({"Pod": [not_started(scheduled=False)]}))
-    assert "is Pending, and no scheduler default-scheduler has looked at it" in str(told)
+    assert "is Pending, and scheduler default-scheduler has not processed it" in str(told)
 
 
 def test_pod_held_by_a_finalizer_is_named() -> None:
     held = pod("app", "test-namespace")
     held["metadata"] |= HELD
     assert likely(Recorded({"Pod": [held]})) == (
-        "pod held by a finalizer: pod test-namespace/app is to end and is held by finalizers example/held"
+        "pod blocked by a finalizer: pod test-namespace/app is being deleted, "
+        "waits for finalizers example/held"
     )
 
 
@@ -70,7 +71,7 @@ def test_unready_pod_is_named() -> None:
     unready = pod("app", "test-namespace")
     unready["status"]["containerStatuses"][0]["ready"] = False
     assert likely(Recorded({"Pod": [unready]})) == (
-        "pod not ready: pod test-namespace/app runs, and web in it is not ready"
+        "pod not ready: pod test-namespace/app is running, but web is not ready"
     )
 
 
@@ -82,7 +83,7 @@ def test_webhook_without_pods_is_named_as_lasting() -> None:
             "Service": [service("istiod", "istio-system", [443], app="istiod")],
         }
     )
-    assert "asks Service istio-system/istiod, which has no endpoint; 0 pods are wanted behind it" in str(
+    assert "calls Service istio-system/istiod, which has no endpoint; its Deployments request 0 pods" in str(
         lasting(cluster)
     )
 
@@ -107,13 +108,13 @@ def test_webhook_with_endpoints_is_no_cause() -> None:
 
 def test_image_that_cannot_be_pulled_is_named() -> None:
     told = lasting(Recorded({"Pod": [recorded("pods.json")["no-image"]]}))
-    assert "the image registry.lab/nothing:1 can't be pulled (ErrImagePull)" in str(told)
+    assert "cannot pull image registry.lab/nothing:1 (ErrImagePull)" in str(told)
 
 
 def test_unschedulable_pod_is_named() -> None:
     told = lasting(Recorded({"Pod": [recorded("pods.json")["not-scheduled"]]}))
     assert (
-        "client-namespace/toobig is Pending, no node takes it: 0/1 nodes are available: 1 Insufficient cpu"
+        "client-namespace/toobig is Pending and fits no node: 0/1 nodes are available: 1 Insufficient cpu"
         in str(told)
     )
 
@@ -129,7 +130,7 @@ def test_rejected_pod_is_named_with_the_reason() -> None:
     told = lasting(Recorded({"ReplicaSet": [resource("app-1", status={"conditions": [condition]})]}))
     assert (
         told
-        == 'pod not created: ReplicaSet test-namespace/app-1 can\'t create its pod: exceeded quota: "small"'
+        == 'pod not created: ReplicaSet test-namespace/app-1 cannot create its pod: exceeded quota: "small"'
     )
 
 

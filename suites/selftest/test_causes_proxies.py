@@ -37,8 +37,8 @@ def test_accepted_updates_are_no_cause() -> None:
 
 def test_unready_sidecar_is_named_once_and_first() -> None:
     assert likely(Recorded({"Pod": [waiting()]})) == (
-        "sidecar not ready: istio-proxy of pod test-namespace/test-deployment-56fbdccbf9-wfq9j runs "
-        "and is not ready; istiod doesn't know of it"
+        "sidecar not ready: istio-proxy of pod test-namespace/test-deployment-56fbdccbf9-wfq9j "
+        "is not ready and not connected to istiod"
     )
 
 
@@ -46,7 +46,7 @@ def test_unready_sidecar_that_istiod_serves_is_distinguished() -> None:
     name = "test-deployment-56fbdccbf9-wfq9j.test-namespace"
     report = {"istiod": [{"proxy": name, "cluster_id": "Kubernetes"}]}
     told = str(likely(Recorded({"Pod": [waiting()]}, report)))
-    assert told.endswith("istiod sends it its configuration")
+    assert told.endswith(" but connected to istiod")
 
 
 def test_terminating_or_unstarted_sidecar_is_no_cause() -> None:
@@ -59,7 +59,8 @@ def test_terminating_or_unstarted_sidecar_is_no_cause() -> None:
 def test_proxy_version_that_no_istiod_has_is_a_circumstance() -> None:
     pods = [of_version("discovery", "1.29.1"), of_version("istio-proxy", "1.28.2")]
     assert likely(Recorded({"Pod": pods})) == (
-        "perhaps versions differ: the proxy of pod istio-system/istio-proxy is 1.28.2, istiod is 1.29.1"
+        "perhaps proxy and istiod versions differ: the proxy of pod istio-system/istio-proxy "
+        "has version 1.28.2, istiod has 1.29.1"
     )
 
 

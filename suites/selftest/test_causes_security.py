@@ -42,19 +42,19 @@ def reported(**kinds: list[Any]) -> str:
     ("spec", "words"),
     [
         ({}, "allows nothing"),
-        ({"action": "DENY", "rules": [{}]}, "denies what its rules match"),
+        ({"action": "DENY", "rules": [{}]}, "denies requests that match its rules"),
         ({"selector": {"matchLabels": {"app": "test"}}}, "allows nothing"),
     ],
     ids=["allow nothing", "deny", "on the app alone"],
 )
-def test_denying_policy_is_named(spec: Any, words: str) -> None:
-    assert reported(AuthorizationPolicy=[policy(spec)]).startswith(
-        f"policy that denies: AuthorizationPolicy test-namespace/p {words}"
+def test_a_policy_that_turns_away_is_named(spec: Any, words: str) -> None:
+    assert told(AuthorizationPolicy=[policy(spec)]).startswith(
+        f"requests denied by a policy: AuthorizationPolicy test-namespace/p {words}"
     )
 
 
-def test_mesh_wide_policy_is_named() -> None:
-    assert reported(AuthorizationPolicy=[policy({}, "istio-system")]).startswith("policy that denies")
+def test_a_policy_of_the_whole_mesh_is_named() -> None:
+    assert told(AuthorizationPolicy=[policy({}, "istio-system")]).startswith("requests denied by a policy")
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_unenforced_policy_is_no_cause() -> None:
 
 def test_policy_that_allows_some_is_a_circumstance() -> None:
     some = {"rules": [{"from": [{"source": {"namespaces": ["istio-system"]}}]}]}
-    assert reported(AuthorizationPolicy=[policy(some)]).startswith(
-        "perhaps policy that allows some: AuthorizationPolicy"
+    assert told(AuthorizationPolicy=[policy(some)]).startswith(
+        "perhaps requests restricted by a policy: AuthorizationPolicy"
     )
 
 
@@ -106,9 +106,9 @@ def test_plain_text_to_a_strict_service_is_named(host: str, spec: Any) -> None:
     assert "DISABLE for Service test-namespace/test-svc, whose namespace is STRICT" in found
 
 
-def test_plain_text_to_a_permissive_service_is_a_circumstance() -> None:
-    assert reported(DestinationRule=[rule(**MTLS)]).startswith(
-        "perhaps mutual TLS is off for a Service: DestinationRule"
+def test_plain_text_to_a_service_that_takes_it_is_a_circumstance() -> None:
+    assert told(DestinationRule=[rule(**MTLS)]).startswith(
+        "perhaps mutual TLS disabled for a Service: DestinationRule"
     )
 
 
@@ -122,8 +122,10 @@ def test_mutual_tls_to_a_pod_without_a_sidecar_is_named() -> None:
     plain = routed()
     plain.kinds["DestinationRule"] = [rule(trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})]
     found = str(likely(plain))
-    assert found.startswith("mutual TLS to a pod without sidecar: DestinationRule test-namespace/rule asks")
-    assert "and pod test-namespace/app behind it has no sidecar" in found
+    assert found.startswith(
+        "mutual TLS to a pod without a sidecar: DestinationRule test-namespace/rule requires"
+    )
+    assert "but its pod test-namespace/app has no sidecar" in found
 
 
 def test_mutual_tls_to_a_sidecar_is_no_cause() -> None:
@@ -137,8 +139,8 @@ def test_strict_mtls_is_named_with_pods_without_sidecar() -> None:
     cluster.kinds["Pod"].append(pod("client", "client-namespace"))
     cluster.kinds["PeerAuthentication"] = [peers("STRICT")]
     assert likely(cluster) == (
-        "perhaps STRICT mTLS: PeerAuthentication test-namespace/default is STRICT: plain text is turned "
-        "away, such as that of pods without a sidecar: client-namespace/client"
+        "perhaps STRICT mTLS: PeerAuthentication test-namespace/default is STRICT: "
+        "sidecars reject plain text, for example from pods without a sidecar: client-namespace/client"
     )
 
 
@@ -151,11 +153,11 @@ def test_unenforced_strict_mtls_is_no_cause() -> None:
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
-        (peers("PERMISSIVE"), "has mode PERMISSIVE: plain text is served"),
-        (resource("default", spec={}), "has mode UNSET: plain text is served"),
+        (peers("PERMISSIVE"), "has mode PERMISSIVE, which accepts plain text"),
+        (resource("default", spec={}), "has mode UNSET, which accepts plain text"),
         (
             peers("STRICT", portLevelMtls={80: {"mode": "DISABLE"}}),
-            "mode DISABLE on port 80: plain text is served",
+            "mode DISABLE on port 80, which accepts plain text",
         ),
     ],
     ids=["permissive", "unset", "port"],

@@ -43,8 +43,8 @@ def kiali(url: str) -> Any:
 def test_provider_that_mesh_config_lacks_is_named() -> None:
     told = str(likely(with_mesh_config(Telemetry=[telemetry("zipkin")])))
     assert told == (
-        "provider that MeshConfig lacks: Telemetry istio-system/tracing names zipkin for tracing, "
-        "which MeshConfig does not declare: it has jaeger"
+        "provider missing in MeshConfig: Telemetry istio-system/tracing names zipkin for tracing, "
+        "which MeshConfig does not declare (declared: jaeger)"
     )
 
 
@@ -53,15 +53,17 @@ def test_declared_or_built_in_provider_is_no_cause(provider: str, signal: str) -
     assert likely(with_mesh_config(Telemetry=[telemetry(provider, signal)])) is None
 
 
-def test_collector_without_endpoints_is_named() -> None:
-    told = str(likely(with_mesh_config(Telemetry=[telemetry("jaeger")], EndpointSlice=[])))
-    assert told.startswith("collector without endpoints: spans go to jaeger-collector.istio-system")
-    assert "by provider jaeger, and Service istio-system/jaeger-collector has no ready endpoint" in told
+def test_a_collector_with_nothing_behind_it_is_named() -> None:
+    told = str(likely(meshed(Telemetry=[telemetry("jaeger")], EndpointSlice=[])))
+    assert told.startswith(
+        "collector without endpoints: provider jaeger sends spans to jaeger-collector.istio-system"
+    )
+    assert "but Service istio-system/jaeger-collector has no ready endpoint" in told
 
 
-def test_collector_without_service_is_named() -> None:
-    told = str(likely(with_mesh_config(Telemetry=[telemetry("jaeger")], Service=[])))
-    assert "and Service istio-system/jaeger-collector does not exist" in told
+def test_a_collector_whose_service_is_missing_is_named() -> None:
+    told = str(likely(meshed(Telemetry=[telemetry("jaeger")], Service=[])))
+    assert "but Service istio-system/jaeger-collector does not exist" in told
 
 
 def test_unused_collector_is_no_cause() -> None:
@@ -77,8 +79,8 @@ def test_kiali_with_a_missing_prometheus_service_is_named() -> None:
     mesh = with_mesh_config()
     mesh.kinds["ConfigMap"].append(kiali("http://promtheus.istio-system:9090"))
     assert likely(mesh) == (
-        "Kiali asks elsewhere: Kiali asks for metrics at http://promtheus.istio-system:9090, "
-        "and Service istio-system/promtheus does not exist"
+        "Kiali queries the wrong Prometheus: Kiali queries metrics at http://promtheus.istio-system:9090, "
+        "but Service istio-system/promtheus does not exist"
     )
 
 
@@ -103,7 +105,7 @@ def test_kiali_with_an_existing_service_is_a_cause_only_by_its_port(url: str, ca
 def test_scrape_target_that_is_down_is_named() -> None:
     down = target("http://10.244.0.9:15020/stats", health="down", lastError="connection refused")
     assert likely(Recorded(scraped=[down])) == (
-        "scrape target down: Prometheus can't scrape http://10.244.0.9:15020/stats: connection refused"
+        "scrape target down: Prometheus cannot scrape http://10.244.0.9:15020/stats: connection refused"
     )
 
 
@@ -129,10 +131,10 @@ def test_another_pod_or_the_apps_own_port_is_not_a_second_scrape() -> None:
     assert likely(Recorded(scraped=apart)) is None
 
 
-def test_disabled_access_logs_are_named() -> None:
-    assert likely(with_mesh_config("enableTracing: true")) == (
-        "perhaps access logs are off: MeshConfig in ConfigMap istio-system/istio has no accessLogFile: "
-        "nothing is logged"
+def test_access_logs_that_are_off_are_named() -> None:
+    assert likely(meshed("enableTracing: true")) == (
+        "perhaps access logs are off: MeshConfig in ConfigMap istio-system/istio has no accessLogFile, "
+        "so proxies log no requests"
     )
 
 

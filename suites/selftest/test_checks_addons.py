@@ -56,13 +56,13 @@ def test_annotated_pods_that_are_scraped_pass() -> None:
     check_scraped([target("istiod"), target("gateway")], [pod("gateway"), pod("istiod"), pod("x", "false")])
 
 
-def test_unscraped_pod_fails() -> None:
-    with pytest.raises(AssertionError, match=r"\['istiod'\] are scraped, not \['gateway', 'istiod'\]"):
+def test_a_pod_that_is_not_scraped_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"Prometheus scrapes \['istiod'\], not \['gateway', 'istiod'\]"):
         check_scraped([target("istiod")], [pod("gateway"), pod("istiod")])
 
 
-def test_pod_scraped_twice_fails() -> None:
-    with pytest.raises(AssertionError, match=r"\['istiod', 'istiod'\] are scraped, not"):
+def test_a_pod_that_is_scraped_twice_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"Prometheus scrapes \['istiod', 'istiod'\], not"):
         check_scraped([target("istiod"), target("istiod")], [pod("istiod")])
 
 
@@ -97,13 +97,15 @@ def test_expected_edge_passes() -> None:
     assert len(check_only_edges(graph(), [(GATEWAY, APP)])) == 1
 
 
-def test_unexpected_edge_fails() -> None:
-    with pytest.raises(AssertionError, match=r"Kiali draws .*istio-ingressgateway.* not .*2 http a second"):
+def test_an_edge_that_no_one_sent_is_told() -> None:
+    with pytest.raises(
+        AssertionError, match=r"Kiali shows edges .*istio-ingressgateway.* not .*2 http a second"
+    ):
         check_only_edges(graph(), [])
 
 
-def test_missing_edge_fails() -> None:
-    with pytest.raises(AssertionError, match=r"Kiali draws \[\], not"):
+def test_an_edge_that_is_missing_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"Kiali shows edges \[\], not"):
         check_only_edges(Graph((), ()), [(GATEWAY, APP)])
 
 
@@ -113,8 +115,8 @@ def test_node_marked_as_out_of_the_mesh_fails() -> None:
         check_drawn_in_mesh(graph(out_of_mesh=True), APP)
 
 
-def test_missing_node_fails() -> None:
-    with pytest.raises(AssertionError, match="0 nodes are nobody"):
+def test_a_node_that_is_not_drawn_is_told() -> None:
+    with pytest.raises(AssertionError, match="0 nodes are named nobody"):
         check_drawn_in_mesh(graph(), "nobody")
 
 
@@ -127,7 +129,7 @@ def test_proxy_that_sends_all_traces_to_the_collector_passes() -> None:
     [
         ([listener(8080, "elsewhere")], "spans go to elsewhere"),
         ([listener(8080, percent=1)], "1% of the requests are traced"),
-        ([listener(9999)], "nothing serves HTTP on port 8080"),
+        ([listener(9999)], "no listener serves HTTP on port 8080"),
     ],
     ids=["another collector", "a sample", "no listener"],
 )
@@ -141,7 +143,7 @@ def test_trace_with_spans_of_both_proxies_passes() -> None:
 
 
 def test_traces_of_other_requests_do_not_count() -> None:
-    with pytest.raises(AssertionError, match="0 traces of mark=two, not 1, among 1"):
+    with pytest.raises(AssertionError, match="0 of 1 traces contain mark=two, not 1"):
         check_traces(traces(), "mark=two", (GATEWAY, SIDECAR), 1)
 
 

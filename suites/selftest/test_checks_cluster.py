@@ -99,10 +99,10 @@ def test_available_deployment_passes() -> None:
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        ({"observedGeneration": 1}, "an older generation is reported"),
+        ({"observedGeneration": 1}, "the status is of an older generation"),
         ({"conditions": [{"type": "Available", "status": "False"}]}, "not Available"),
-        ({"replicas": 2}, "not 1 replicas, all of them current and ready"),
-        ({"readyReplicas": 0}, "not 1 replicas, all of them current and ready"),
+        ({"replicas": 2}, "expected 1 replicas, all up to date and ready"),
+        ({"readyReplicas": 0}, "expected 1 replicas, all up to date and ready"),
     ],
     ids=["old generation", "not available", "an old replica", "not ready"],
 )
@@ -114,12 +114,12 @@ def test_missing_deployment_fails(status: Any, message: str) -> None:
 def test_deployment_scaled_to_zero_is_not_available() -> None:
     scaled = deployment(replicas=0, updatedReplicas=0, readyReplicas=0)
     scaled["spec"] = {"replicas": 0}
-    with pytest.raises(AssertionError, match="no replica is asked for"):
+    with pytest.raises(AssertionError, match="requests no replica"):
         check_available(scaled)
 
 
-def test_deployment_without_status_is_not_available() -> None:
-    with pytest.raises(AssertionError, match="an older generation is reported"):
+def test_a_deployment_without_status_is_not_available() -> None:
+    with pytest.raises(AssertionError, match="the status is of an older generation"):
         check_available({**DEPLOYMENT, "status": {}})
 
 
@@ -136,7 +136,7 @@ def test_unready_endpoint_fails() -> None:
     slices = recorded("endpointslices.json")["all-up"]
     for each in slices:
         each["endpoints"][0]["conditions"]["ready"] = False
-    with pytest.raises(AssertionError, match=r"not ready: .*False"):
+    with pytest.raises(AssertionError, match=r"not all endpoints on port 8080 are ready: .*False"):
         check_endpoints(slices, 8080)
 
 
@@ -145,6 +145,6 @@ def test_remaining_resource_fails_by_name() -> None:
         check_absent(named("istiod", "istio-egressgateway"), "Deployment", "istio-egressgateway")
 
 
-def test_missing_resource_fails_by_name() -> None:
-    with pytest.raises(AssertionError, match=r"CRD \['b'\] missing, there are \['a'\]"):
+def test_what_must_be_there_is_told_by_name() -> None:
+    with pytest.raises(AssertionError, match=r"CRD \['b'\] missing; existing: \['a'\]"):
         check_present(named("a"), "CRD", ["a", "b"])

@@ -61,8 +61,8 @@ def test_series_of_only_nan_count_as_no_data() -> None:
     assert series_with_values(result) == 1
 
 
-def test_rejected_query_fails() -> None:
-    with pytest.raises(AssertionError, match=r"refuses 1 of 2 queries: .*TCP.*: parse error"):
+def test_a_query_that_prometheus_refuses_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"rejects 1 of 2 queries: .*TCP.*: parse error"):
         check_understood([Answer(SHOWN, 1), Answer(EMPTY, 0, "parse error")])
 
 
@@ -122,7 +122,7 @@ def test_served_dashboards_pass_among_others() -> None:
 
 @pytest.mark.parametrize(
     ("titles", "expected", "told"),
-    [(["Node"], ["Mesh"], r"not \['Mesh'\]"), (["Node"], [], "no dashboard to look for")],
+    [(["Node"], ["Mesh"], r"not \['Mesh'\]"), (["Node"], [], "no dashboard is expected")],
     ids=["missing", "none expected"],
 )
 def test_dashboards_that_grafana_does_not_serve_fail(

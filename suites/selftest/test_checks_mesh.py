@@ -79,7 +79,7 @@ def test_unsubscribed_routes_are_exempt_but_listeners_are_not() -> None:
     del row["resources"]["type.googleapis.com/envoy.config.route.v3.RouteConfiguration"]
     check_in_sync(report, [GATEWAY, APP])
     del row["resources"][LISTENERS]
-    with pytest.raises(AssertionError, match=r"has not asked for .*Listener"):
+    with pytest.raises(AssertionError, match=r"has not subscribed to .*Listener"):
         check_in_sync(report, [GATEWAY, APP])
 
 
@@ -94,8 +94,8 @@ def test_missing_listener_fails_with_the_existing_ones() -> None:
         check_listener(recorded("listeners.json")["before-gateway"], 8080)
 
 
-def test_unexpected_listener_fails() -> None:
-    with pytest.raises(AssertionError, match="a listener on port 8080"):
+def test_a_listener_that_must_not_be_is_told() -> None:
+    with pytest.raises(AssertionError, match="expected no listener on port 8080"):
         check_no_listener(recorded("listeners.json")["with-gateway"], 8080)
 
 
@@ -109,8 +109,8 @@ def test_route_to_the_service_passes() -> None:
     assert route["match"]["prefix"] == "/"
 
 
-def test_route_to_another_service_fails() -> None:
-    with pytest.raises(AssertionError, match=r"no route of http\.8080 leads to outbound\|80\|\|other"):
+def test_a_route_to_another_service_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"http\.8080 has no route to outbound\|80\|\|other"):
         check_routed(recorded("routes.json"), "http.8080", "outbound|80||other")
 
 

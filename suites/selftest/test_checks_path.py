@@ -50,7 +50,7 @@ def test_nginx_log_format_is_parsed() -> None:
 
 def test_request_id_that_is_no_uuid_fails() -> None:
     assert check_request_id(ENTRY) == ID
-    with pytest.raises(AssertionError, match="the request id '' is no UUID"):
+    with pytest.raises(AssertionError, match="the request id '' is not a UUID"):
         check_request_id({**ENTRY, "request_id": ""})
 
 
@@ -82,7 +82,7 @@ def test_additional_refused_connection_fails() -> None:
 
 def test_existing_policy_fails() -> None:
     check_no_policy([])
-    with pytest.raises(AssertionError, match=r"there are PeerAuthentications: .*a/b"):
+    with pytest.raises(AssertionError, match=r"PeerAuthentications exist: .*a/b"):
         check_no_policy([{"metadata": {"namespace": "a", "name": "b"}}])
 
 
@@ -104,7 +104,7 @@ def test_remaining_workload_fails_but_addon_passes() -> None:
 def test_remaining_proxy_fails() -> None:
     pods = recorded("pods.json")
     check_no_proxy([pods["plain"]])
-    with pytest.raises(AssertionError, match="pods with a proxy are left"):
+    with pytest.raises(AssertionError, match="the purge leaves pods with a proxy"):
         check_no_proxy([pods["plain"], pods["injected"]])
 
 
@@ -112,7 +112,9 @@ def test_unexpected_and_missing_remains_are_listed() -> None:
     left = [{"metadata": {"namespace": "istio-system", "name": name}} for name in ("a", "kube-root-ca.crt")]
     found = remains({"ConfigMap": left}, "istio-system")
     check_remains(found, ["ConfigMap/istio-system/a"])
-    with pytest.raises(AssertionError, match=r"besides \['ConfigMap/istio-system/a'\], and lacks \['x'\]"):
+    with pytest.raises(
+        AssertionError, match=r"unexpected after the purge: \['ConfigMap/istio-system/a'\]; missing: \['x'\]"
+    ):
         check_remains(found, ["x"])
 
 

@@ -51,22 +51,22 @@ def test_native_and_ordinary_sidecars_are_accepted(pod: Any) -> None:
     check_all_ready(pod)
 
 
-def test_pod_without_proxy_fails() -> None:
-    with pytest.raises(AssertionError, match="istio-proxy is not the one sidecar"):
+def test_a_pod_without_proxy_is_told() -> None:
+    with pytest.raises(AssertionError, match="istio-proxy is not the only sidecar"):
         check_injected(PLAIN, ["web"])
 
 
 def test_proxy_without_its_init_container_fails() -> None:
     pod = deepcopy(INJECTED)
     del pod["spec"]["initContainers"][0]
-    with pytest.raises(AssertionError, match="istio-init is not the one init container"):
+    with pytest.raises(AssertionError, match="istio-init is not the only init container"):
         check_injected(pod, ["web"])
 
 
 def test_two_sidecars_fail() -> None:
     pod = deepcopy(INJECTED)
     pod["spec"]["containers"].append({"name": "linkerd-proxy"})
-    with pytest.raises(AssertionError, match="not the one sidecar"):
+    with pytest.raises(AssertionError, match="not the only sidecar"):
         check_injected(pod, ["web"])
 
 

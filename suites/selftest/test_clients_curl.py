@@ -80,8 +80,8 @@ def test_cause_is_curls_last_note() -> None:
     assert curl.outcome(ended(52, notes)).cause == "curl ended with status 52: Empty reply from server"
 
 
-def test_missing_curl_is_an_error_and_not_an_outcome() -> None:
-    with pytest.raises(CommandFailed, match="status 127, which says nothing about the peer:\nno curl here"):
+def test_a_missing_curl_is_an_error_and_no_outcome() -> None:
+    with pytest.raises(CommandFailed, match="status 127, which does not describe the peer:\nno curl here"):
         curl.outcome(ended(127, "no curl here"))
 
 
@@ -97,5 +97,5 @@ def test_missing_curl_is_an_error_and_not_an_outcome() -> None:
 )
 def test_a_failure_of_the_program_that_runs_curl_is_an_error_and_no_outcome(status: int, stderr: str) -> None:
     """The environment failed, so nothing is known of the app that was to answer."""
-    with pytest.raises(CommandFailed, match=f"status {status}, which says nothing about the peer"):
+    with pytest.raises(CommandFailed, match=f"status {status}, which does not describe the peer"):
         curl.outcome(ended(status, stderr))

@@ -58,7 +58,7 @@ def test_cluster_without_istio_has_no_causes() -> None:
 
 def test_broken_pod_of_ours_ends_a_wait() -> None:
     told = looking(Api(Pod=[broken_pod("test-namespace")])).lasting()
-    assert str(told).startswith("image can't be pulled: pod test-namespace/badimage")
+    assert str(told).startswith("image cannot be pulled: pod test-namespace/badimage")
 
 
 def test_broken_pod_of_others_does_not_end_a_wait() -> None:
@@ -94,7 +94,7 @@ def test_absent_prometheus_hides_no_other_cause() -> None:
         raise ApiError("GET targets", 503, "ServiceUnavailable", "no endpoints")
 
     diagnosis.targets = gone
-    assert "can't be pulled" in str(diagnosis.likely())
+    assert "cannot pull image" in str(diagnosis.likely())
 
 
 def test_unreachable_cluster_is_an_error_and_not_no_cause() -> None:
@@ -109,8 +109,8 @@ def test_unreachable_cluster_is_an_error_and_not_no_cause() -> None:
 def test_failed_cause_hides_no_other_and_is_reported_last() -> None:
     odd = {"metadata": {"name": "odd", "namespace": "test-namespace"}}
     told = str(looking(Api(Pod=[broken_pod("test-namespace")], Gateway=[odd])).likely())
-    assert told.startswith("image can't be pulled: pod test-namespace/badimage")
-    assert "; the look for selector matches no gateway pod failed: KeyError: 'spec'" in told
+    assert told.startswith("image cannot be pulled: pod test-namespace/badimage")
+    assert "; the search for 'selector matches no gateway pod' failed: KeyError: 'spec'" in told
 
 
 def test_resources_are_reported_in_the_order_of_the_namespaces() -> None:
@@ -126,4 +126,4 @@ def test_desired_state_is_compared_with_the_cluster() -> None:
     api = Api(Gateway=[], Namespace=[])
     api.asked.patched(("v1/Namespace", None, "shop"), {"metadata": {"labels": {"a": "b"}}})
     api.asked.patched(("other.example/v1/Gone", "shop", "a"), {"spec": {}})
-    assert looking(api).likely() == "changed since it was asked for: Namespace shop was asked for and is gone"
+    assert looking(api).likely() == "changed since it was applied: Namespace shop was applied and is gone"

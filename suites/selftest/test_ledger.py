@@ -45,11 +45,11 @@ def test_file_is_sorted_versioned_and_plain() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("- a list", "is no ledger"),
-        ("observed: {}", "is no ledger"),
-        ("format: 2\nkey: {}\nobserved: {}", "format 2: this program reads 1"),
-        ("format: 1\nkey: {istio: 1.29.1}\nobserved: {}", "is no whole ledger"),
-        ("format: 1\nobserved: {}", "is no whole ledger"),
+        ("- a list", "is not a ledger"),
+        ("observed: {}", "is not a ledger"),
+        ("format: 2\nkey: {}\nobserved: {}", "format 2, but this version reads format 1"),
+        ("format: 1\nkey: {istio: 1.29.1}\nobserved: {}", "is an incomplete ledger"),
+        ("format: 1\nobserved: {}", "is an incomplete ledger"),
         ("format: [", "while parsing"),
     ],
 )
@@ -77,7 +77,7 @@ def test_same_observation_matches_the_recorded_ledger() -> None:
 
 def test_departure_from_the_recorded_ledger_is_reported_as_a_diff() -> None:
     before = {**OBSERVED, "crds": {"gateways": "v1"}}
-    with pytest.raises(AssertionError, match=r"kept ledger says(?s:.*)- crds/gateways: v1"):
+    with pytest.raises(AssertionError, match=r"differs from its baseline ledger(?s:.*)- crds/gateways: v1"):
         check_as_kept(Ledger(KEY, OBSERVED), Ledger(KEY, before))
 
 

@@ -30,4 +30,4 @@ def test_log_lines_are_sorted_and_messages_keep_their_order(tmp_path: Path) -> N
     program.write_text(f"#!/bin/sh\nprintf '%s\\n' '{sooner}' '{later}' z\necho y >&2\necho x >&2\n")
     program.chmod(0o755)
     istioctl = Istioctl(program=program, kubeconfig=Path("kc"), environment={}, timeout=5)
-    assert cli_output.said(istioctl, "analyze") == [later, sooner, "z", "y", "x"]
+    assert cli_output.printed_lines(istioctl, "analyze") == [later, sooner, "z", "y", "x"]

@@ -114,10 +114,10 @@ def test_differences_are_grouped_by_category() -> None:
     ]
     assert lines[2:] == [
         "",
-        "What runs in your pods (1 changed)",
+        "Pods: containers, iptables and the Envoy version (1 changed)",
         "  ~ pods/istiod/image: a -> b",
         "",
-        "What your manifests may say: CRDs (1 removed)",
+        "Manifests: CRDs (1 removed)",
         "  - crds/one",
     ]
 
@@ -153,7 +153,7 @@ def test_no_difference_is_stated() -> None:
 def test_ledgers_that_differ_in_more_than_the_version_are_flagged() -> None:
     old, new = ledgers({}, {})
     found = diff(Ledger(replace(old.key, kubernetes="1.34.4"), {}), new)
-    assert "Not only the version differs: kubernetes 1.34.4 and 1.35.4" in text(found)
+    assert "The ledgers also differ in: kubernetes 1.34.4 and 1.35.4" in text(found)
 
 
 def test_html_is_escaped_and_the_rest_is_collapsed() -> None:
@@ -168,18 +168,18 @@ def test_html_is_escaped_and_the_rest_is_collapsed() -> None:
 @pytest.mark.parametrize(
     ("place", "title"),
     [
-        ("configuration", "Not of the version"),
-        ("pods/istiod/containers", "What runs in your pods"),
-        ("proxies/sidecar/envoy", "What runs in your pods"),
-        ("proxies/sidecar/listeners/virtualInbound", "What your traffic meets"),
-        ("resources/istiod/discovery/requests/cpu", "What it costs"),
-        ("objects/HorizontalPodAutoscaler/istiod", "What it costs"),
-        ("objects/Service/istiod", "What Istio itself may do"),
-        ("metrics/istiod/pilot_xds", "What your dashboards"),
-        ("webhooks/mutating istio/a/timeout", "What admission does"),
-        ("settings/PILOT_HTTP10", "What holds where you say nothing"),
-        ("istioctl/commands/istioctl tag", "What tools print"),
-        ("something/new", "Elsewhere"),
+        ("configuration", "Not caused by the version"),
+        ("pods/istiod/containers", "Pods: containers, iptables and the Envoy version"),
+        ("proxies/sidecar/envoy", "Pods: containers, iptables and the Envoy version"),
+        ("proxies/sidecar/listeners/virtualInbound", "Traffic"),
+        ("resources/istiod/discovery/requests/cpu", "Cost"),
+        ("objects/HorizontalPodAutoscaler/istiod", "Cost"),
+        ("objects/Service/istiod", "Istio's permissions"),
+        ("metrics/istiod/pilot_xds", "Dashboards"),
+        ("webhooks/mutating istio/a/timeout", "Admission"),
+        ("settings/PILOT_HTTP10", "Defaults"),
+        ("istioctl/commands/istioctl tag", "Tools"),
+        ("something/new", "Other"),
     ],
 )
 def test_path_has_the_category_of_its_meaning(place: str, title: str) -> None:

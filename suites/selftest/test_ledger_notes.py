@@ -127,7 +127,7 @@ def test_text_lists_matched_unmatched_and_unexplained(folder: Path) -> None:
         text.index(part) for part in ("Seen in the diff (1)", "Not visible", "in no note (1)")
     )
     assert seen < text.index("! Circuit breaker") < text.index("[2 places]  (TrackRemaining)") < unseen
-    assert unseen < text.index("[names no word of code]") < untold < text.index("+ settings/PILOT_NEW")
+    assert unseen < text.index("[contains no code word]") < untold < text.index("+ settings/PILOT_NEW")
 
 
 def test_notes_command_compares_two_ledgers_with_a_folder(

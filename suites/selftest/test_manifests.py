@@ -68,10 +68,10 @@ def test_loading_an_unknown_manifest_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("kind: [", r"gateway\.yaml can't be read: (?s:.*)line 1"),
-        ("", "holds no resource"),
-        ("---\n", "holds no resource"),
-        ("- kind: Gateway", "document 1: a mapping is expected, not list"),
+        ("kind: [", r"cannot read \S+gateway\.yaml: (?s:.*)line 1"),
+        ("", "contains no resource"),
+        ("---\n", "contains no resource"),
+        ("- kind: Gateway", "document 1: expected a mapping, not list"),
         ("kind: Gateway", "document 1: lacks apiVersion"),
         ("apiVersion: v1\nkind: Pod\n---\na: 1", "document 2: lacks apiVersion and kind"),
     ],
@@ -85,7 +85,7 @@ def test_invalid_manifest_is_named(text: str, message: str, overlay: Overlay) ->
 def test_file_in_another_encoding_is_named(overlay: Overlay) -> None:
     folder = overlay(GATEWAY, "")
     (folder / GATEWAY).write_bytes("kind: Gäteway".encode("latin-1"))
-    with pytest.raises(ManifestError, match=r"gateway\.yaml can't be read"):
+    with pytest.raises(ManifestError, match=r"cannot read \S+gateway\.yaml"):
         Manifests.checked(folder)
 
 
@@ -94,27 +94,27 @@ def test_hidden_files_are_ignored(overlay: Overlay) -> None:
     Manifests.checked(overlay(GATEWAY, (MANIFESTS / GATEWAY).read_text()))
 
 
-def test_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match="nowhere is not a folder"):
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="nowhere is not a directory"):
         Manifests.checked(tmp_path / "nowhere")
 
 
-def test_empty_overlay_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match="holds no manifest; known: addons/"):
+def test_an_overlay_with_nothing_in_it_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="contains no manifest; known: addons/"):
         Manifests.checked(tmp_path)
 
 
 def test_app_without_a_service_is_refused(overlay: Overlay) -> None:
     parts = [each for each in Manifests().load(APP) if each["kind"] != "Service"]
     manifests = Manifests.checked(overlay(APP, yaml.safe_dump_all(parts)))
-    with pytest.raises(ManifestError, match=r"app/test-app\.yaml must hold one Service, not 0"):
+    with pytest.raises(ManifestError, match=r"app/test-app\.yaml must contain one Service, not 0"):
         names_in(manifests)
 
 
 @pytest.mark.parametrize("metadata", ["", "metadata:", "metadata: {name: 5}", "metadata: [a]"])
 def test_resource_without_a_name_is_reported_with_its_file(metadata: str, overlay: Overlay) -> None:
     text = f"apiVersion: networking.istio.io/v1\nkind: Gateway\n{metadata}\n"
-    with pytest.raises(ManifestError, match=r"article/gateway\.yaml: its Gateway lacks metadata\.name"):
+    with pytest.raises(ManifestError, match=r"article/gateway\.yaml: the Gateway has no metadata\.name"):
         names_in(Manifests.checked(overlay(GATEWAY, text)))
 
 
@@ -123,5 +123,5 @@ def test_app_resource_without_spec_is_refused(kind: str, overlay: Overlay) -> No
     parts = Manifests().load(APP)
     next(each for each in parts if each["kind"] == kind)["spec"] = None
     manifests = Manifests.checked(overlay(APP, yaml.safe_dump_all(parts)))
-    with pytest.raises(ManifestError, match=r"test-app\.yaml lacks what the stages look for"):
+    with pytest.raises(ManifestError, match=r"test-app\.yaml lacks a field that the stages require"):
         names_in(manifests)

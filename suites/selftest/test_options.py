@@ -110,7 +110,7 @@ def test_manifests_folder_reaches_the_fixtures(run: Run, tmp_path: Path) -> None
         (["--time-out", "injection=0"], "*injection must be above 0 seconds, not 0"),
         (["--timeout-factor", "-1"], "*must be above 0, not -1"),
         (["--timeout-factor", "nan"], "*must be above 0, not nan"),
-        (["--manifests", "nowhere"], "*--manifests: nowhere is not a folder"),
+        (["--manifests", "nowhere"], "*--manifests: nowhere is not a directory"),
         (["--cluster-name", "Mine!"], "*--cluster-name Mine!: at most 40 of a-z, 0-9 and -*"),
         (["--use-cluster", "Kept!"], "*--use-cluster Kept!: at most 40 of a-z, 0-9 and -*"),
         (["--cluster-name", "a", "--use-cluster", "b"], "*--use-cluster names one that is there"),

@@ -231,10 +231,10 @@ def test_run_without_a_mesh_has_no_picture_of_it(run: Path) -> None:
     "line",
     [
         r"pass  Cluster +\d+\.\d s  node Ready",
-        r"ENV   Test app +\d+\.\d s  the app is Available: not so after 2.0 s and 3 tries",
+        r"ENV   Test app +\d+\.\d s  timed out after 2.0 s \(3 attempts\): the app is Available",
         r" +likely cause: Insufficient cpu",
-        r"FAIL  Gateway +\d+\.\d s  404 at the ingress: not so after 2.0 s and 3 tries",
-        r"ENV   VirtualService +\d+\.\d s  the app is gone: not so after 2.0 s and 3 tries",
+        r"FAIL  Gateway +\d+\.\d s  timed out after 2.0 s \(3 attempts\): 404 at the ingress",
+        r"ENV   VirtualService +\d+\.\d s  timed out after 2.0 s \(3 attempts\): the app is gone",
         r"ERR   Before the Gateway +0.0 s  OffTheLadder: rung passed: the cluster has been .*",
         r" --   Label +0.0 s  not reached because of Gateway",
         r" --   Injection +0.0 s  not reached: the run ended first",
