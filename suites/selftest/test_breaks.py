@@ -11,7 +11,7 @@ from fixtures.clients.kubectl import Kubectl
 from suites.lab.breaks import Break, breaks, broken
 
 BREAKS, CIRCUMSTANCES = breaks()
-#: Causes that one node can't show without losing the cluster, and one that needs no break.
+#: A cause that can't be provoked on a single node without losing the cluster, and ones that need no break.
 NOT_BROKEN = {"node not ready", "Istio is installed"}
 
 

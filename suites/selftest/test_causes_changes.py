@@ -30,14 +30,14 @@ def test_deleted_resource_is_named() -> None:
 
 def test_changed_field_is_named_with_both_values() -> None:
     other = {"http": [{"route": [{"destination": {"host": "other-svc"}}]}]}
-    told = told_of({"spec": ROUTE}, resource("route", spec=other))
+    told = reported_cause({"spec": ROUTE}, resource("route", spec=other))
     assert "spec.http[0].route[0].destination.host is 'other-svc' instead of 'test-svc'" in told
 
 
 def test_removed_field_that_reappears_is_named() -> None:
     wanted = {"metadata": {"labels": {"istio-injection": None}}}
     now = {"metadata": {"name": "test-namespace", "labels": {"istio-injection": "enabled"}}}
-    assert "metadata.labels.istio-injection is 'enabled' and was removed" in told_of(wanted, now)
+    assert "metadata.labels.istio-injection is 'enabled' and was removed" in reported_cause(wanted, now)
 
 
 def test_last_writer_is_named_unless_it_is_the_suite_or_wrote_only_status() -> None:
@@ -48,14 +48,14 @@ def test_last_writer_is_named_unless_it_is_the_suite_or_wrote_only_status() -> N
         {"manager": "istiod", "time": "2026-11-24T10:00:02Z", "subresource": "status"},
     ]
     now = {"metadata": {"name": "route", "managedFields": fields}, "spec": {}}
-    told = told_of({"spec": ROUTE}, now)
+    told = reported_cause({"spec": ROUTE}, now)
     assert "last changed by kubectl-patch at 2026-11-24T10:00:01Z: spec.http is absent" in told
 
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_field_added_to_a_completely_specified_spec_is_named(whole: bool) -> None:
     mirrored = {"http": [{**ROUTE["http"][0], "mirror": {"host": "other-svc"}}]}
-    told = told_of({"spec": ROUTE}, resource("route", spec=mirrored), whole=whole)
+    told = reported_cause({"spec": ROUTE}, resource("route", spec=mirrored), whole=whole)
     assert ("spec.http[0].mirror is {'host': 'other-svc'} and was not applied" in told) is whole
 
 

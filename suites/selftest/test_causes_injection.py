@@ -65,7 +65,7 @@ def test_pod_that_opts_out_is_named(kind: str) -> None:
 def test_host_network_pod_is_named() -> None:
     on_node = plain()
     on_node["spec"]["hostNetwork"] = True
-    assert "uses the host network and gets no sidecar" in str(likely(asking(on_node)))
+    assert "uses the host network and gets no sidecar" in str(likely(with_injection(on_node)))
 
 
 def test_opt_out_is_no_cause_without_injection() -> None:
@@ -75,7 +75,7 @@ def test_opt_out_is_no_cause_without_injection() -> None:
 
 def test_namespace_with_an_unknown_revision_is_named_with_the_existing_ones() -> None:
     asked = namespace("test-namespace", **{"istio.io/rev": "nosuch"})
-    assert likely(asking(plain(), Namespace=[asked])).split("; ")[0] == (  # type: ignore[union-attr]
+    assert likely(with_injection(plain(), Namespace=[asked])).split("; ")[0] == (  # type: ignore[union-attr]
         "unknown revision: namespace test-namespace is labelled istio.io/rev=nosuch, "
         "but no webhook injects it (known: default)"
     )
@@ -125,15 +125,15 @@ def test_webhooks_whose_selectors_match_nothing_are_named() -> None:
 
 def test_pod_label_requests_injection_in_an_unlabelled_namespace() -> None:
     by_itself = plain(**{"sidecar.istio.io/inject": "true"})
-    told = str(likely(asking(by_itself, Namespace=[namespace("test-namespace")])))
+    told = str(likely(with_injection(by_itself, Namespace=[namespace("test-namespace")])))
     assert told.startswith(
         "perhaps pod older than the injection label: pod test-namespace/app has no istio-proxy"
     )
 
 
-def test_a_pod_that_a_webhook_takes_is_older_than_the_label() -> None:
-    assert found(asking(plain())) == []
-    assert likely(asking(plain())) == (
+def test_uninjected_pod_that_a_webhook_matches_predates_the_label() -> None:
+    assert found(with_injection(plain())) == []
+    assert likely(with_injection(plain())) == (
         "perhaps pod older than the injection label: pod test-namespace/app has no istio-proxy although "
         "its namespace is labelled: it is older than the label and was not restarted"
     )
@@ -143,7 +143,7 @@ def test_terminating_pod_is_no_cause() -> None:
     ending = plain()
     ending["metadata"]["deletionTimestamp"] = "2026-11-24T15:50:33Z"
     assert (
-        likely(asking(ending))
+        likely(with_injection(ending))
         == "none was found; applied so far: istio-injection=enabled on namespace test-namespace"
     )
 
@@ -201,8 +201,8 @@ def test_foreign_webhook_without_ca_bundle_is_no_cause() -> None:
         (("-o", "5432"), "excludes outbound ports 5432"),
     ],
 )
-def test_what_istio_init_leaves_out_is_named(arguments: tuple[str, ...], told: str) -> None:
-    assert likely(asking(injected(*arguments))) == (
+def test_port_excluded_by_istio_init_is_named(arguments: tuple[str, ...], told: str) -> None:
+    assert likely(with_injection(injected(*arguments))) == (
         "traffic excluded from capture: istio-init of pod test-namespace/test-deployment-56fbdccbf9-wfq9j "
         f"{told}, set by the values of the Istio installation"
     )
@@ -211,7 +211,7 @@ def test_what_istio_init_leaves_out_is_named(arguments: tuple[str, ...], told: s
 def test_annotation_that_excludes_a_port_is_named() -> None:
     excluding = injected("-d", "15090,15021,15020,80", **{f"{OPTIONS}excludeInboundPorts": "80"})
     assert "set by annotation traffic.sidecar.istio.io/excludeInboundPorts=80" in str(
-        likely(asking(excluding))
+        likely(with_injection(excluding))
     )
 
 

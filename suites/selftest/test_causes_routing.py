@@ -14,7 +14,7 @@ def test_healthy_cluster_names_no_cause() -> None:
     assert likely(Recorded()) is None
 
 
-def test_what_is_in_place_is_told_where_nothing_is_wrong_in_itself() -> None:
+def test_existing_configuration_is_listed_when_no_cause_is_found() -> None:
     told = "none was found; applied so far: Gateway test-namespace/test-gateway, VirtualService"
     assert str(likely(routed(), INGRESS)).startswith(told)
 

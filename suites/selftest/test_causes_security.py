@@ -47,14 +47,16 @@ def reported(**kinds: list[Any]) -> str:
     ],
     ids=["allow nothing", "deny", "on the app alone"],
 )
-def test_a_policy_that_turns_away_is_named(spec: Any, words: str) -> None:
-    assert told(AuthorizationPolicy=[policy(spec)]).startswith(
+def test_denying_policy_is_named(spec: Any, words: str) -> None:
+    assert reported(AuthorizationPolicy=[policy(spec)]).startswith(
         f"requests denied by a policy: AuthorizationPolicy test-namespace/p {words}"
     )
 
 
-def test_a_policy_of_the_whole_mesh_is_named() -> None:
-    assert told(AuthorizationPolicy=[policy({}, "istio-system")]).startswith("requests denied by a policy")
+def test_mesh_wide_policy_is_named() -> None:
+    assert reported(AuthorizationPolicy=[policy({}, "istio-system")]).startswith(
+        "requests denied by a policy"
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_unenforced_policy_is_no_cause() -> None:
 
 def test_policy_that_allows_some_is_a_circumstance() -> None:
     some = {"rules": [{"from": [{"source": {"namespaces": ["istio-system"]}}]}]}
-    assert told(AuthorizationPolicy=[policy(some)]).startswith(
+    assert reported(AuthorizationPolicy=[policy(some)]).startswith(
         "perhaps requests restricted by a policy: AuthorizationPolicy"
     )
 
@@ -106,8 +108,8 @@ def test_plain_text_to_a_strict_service_is_named(host: str, spec: Any) -> None:
     assert "DISABLE for Service test-namespace/test-svc, whose namespace is STRICT" in found
 
 
-def test_plain_text_to_a_service_that_takes_it_is_a_circumstance() -> None:
-    assert told(DestinationRule=[rule(**MTLS)]).startswith(
+def test_plain_text_to_a_permissive_service_is_a_circumstance() -> None:
+    assert reported(DestinationRule=[rule(**MTLS)]).startswith(
         "perhaps mutual TLS disabled for a Service: DestinationRule"
     )
 

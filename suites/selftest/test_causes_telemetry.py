@@ -53,16 +53,16 @@ def test_declared_or_built_in_provider_is_no_cause(provider: str, signal: str) -
     assert likely(with_mesh_config(Telemetry=[telemetry(provider, signal)])) is None
 
 
-def test_a_collector_with_nothing_behind_it_is_named() -> None:
-    told = str(likely(meshed(Telemetry=[telemetry("jaeger")], EndpointSlice=[])))
+def test_collector_without_endpoints_is_named() -> None:
+    told = str(likely(with_mesh_config(Telemetry=[telemetry("jaeger")], EndpointSlice=[])))
     assert told.startswith(
         "collector without endpoints: provider jaeger sends spans to jaeger-collector.istio-system"
     )
     assert "but Service istio-system/jaeger-collector has no ready endpoint" in told
 
 
-def test_a_collector_whose_service_is_missing_is_named() -> None:
-    told = str(likely(meshed(Telemetry=[telemetry("jaeger")], Service=[])))
+def test_collector_without_service_is_named() -> None:
+    told = str(likely(with_mesh_config(Telemetry=[telemetry("jaeger")], Service=[])))
     assert "but Service istio-system/jaeger-collector does not exist" in told
 
 
@@ -131,8 +131,8 @@ def test_another_pod_or_the_apps_own_port_is_not_a_second_scrape() -> None:
     assert likely(Recorded(scraped=apart)) is None
 
 
-def test_access_logs_that_are_off_are_named() -> None:
-    assert likely(meshed("enableTracing: true")) == (
+def test_disabled_access_logs_are_named() -> None:
+    assert likely(with_mesh_config("enableTracing: true")) == (
         "perhaps access logs are off: MeshConfig in ConfigMap istio-system/istio has no accessLogFile, "
         "so proxies log no requests"
     )

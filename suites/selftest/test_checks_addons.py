@@ -56,12 +56,12 @@ def test_annotated_pods_that_are_scraped_pass() -> None:
     check_scraped([target("istiod"), target("gateway")], [pod("gateway"), pod("istiod"), pod("x", "false")])
 
 
-def test_a_pod_that_is_not_scraped_is_told() -> None:
+def test_unscraped_pod_fails() -> None:
     with pytest.raises(AssertionError, match=r"Prometheus scrapes \['istiod'\], not \['gateway', 'istiod'\]"):
         check_scraped([target("istiod")], [pod("gateway"), pod("istiod")])
 
 
-def test_a_pod_that_is_scraped_twice_is_told() -> None:
+def test_pod_scraped_twice_fails() -> None:
     with pytest.raises(AssertionError, match=r"Prometheus scrapes \['istiod', 'istiod'\], not"):
         check_scraped([target("istiod"), target("istiod")], [pod("istiod")])
 
@@ -97,14 +97,14 @@ def test_expected_edge_passes() -> None:
     assert len(check_only_edges(graph(), [(GATEWAY, APP)])) == 1
 
 
-def test_an_edge_that_no_one_sent_is_told() -> None:
+def test_unexpected_edge_fails() -> None:
     with pytest.raises(
         AssertionError, match=r"Kiali shows edges .*istio-ingressgateway.* not .*2 http a second"
     ):
         check_only_edges(graph(), [])
 
 
-def test_an_edge_that_is_missing_is_told() -> None:
+def test_missing_edge_fails() -> None:
     with pytest.raises(AssertionError, match=r"Kiali shows edges \[\], not"):
         check_only_edges(Graph((), ()), [(GATEWAY, APP)])
 
@@ -115,7 +115,7 @@ def test_node_marked_as_out_of_the_mesh_fails() -> None:
         check_drawn_in_mesh(graph(out_of_mesh=True), APP)
 
 
-def test_a_node_that_is_not_drawn_is_told() -> None:
+def test_missing_node_fails() -> None:
     with pytest.raises(AssertionError, match="0 nodes are named nobody"):
         check_drawn_in_mesh(graph(), "nobody")
 

@@ -118,7 +118,7 @@ def test_deployment_scaled_to_zero_is_not_available() -> None:
         check_available(scaled)
 
 
-def test_a_deployment_without_status_is_not_available() -> None:
+def test_deployment_without_status_is_not_available() -> None:
     with pytest.raises(AssertionError, match="the status is of an older generation"):
         check_available({**DEPLOYMENT, "status": {}})
 
@@ -145,6 +145,6 @@ def test_remaining_resource_fails_by_name() -> None:
         check_absent(named("istiod", "istio-egressgateway"), "Deployment", "istio-egressgateway")
 
 
-def test_what_must_be_there_is_told_by_name() -> None:
+def test_missing_resource_fails_by_name() -> None:
     with pytest.raises(AssertionError, match=r"CRD \['b'\] missing; existing: \['a'\]"):
         check_present(named("a"), "CRD", ["a", "b"])

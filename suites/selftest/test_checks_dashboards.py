@@ -61,7 +61,7 @@ def test_series_of_only_nan_count_as_no_data() -> None:
     assert series_with_values(result) == 1
 
 
-def test_a_query_that_prometheus_refuses_is_told() -> None:
+def test_rejected_query_fails() -> None:
     with pytest.raises(AssertionError, match=r"rejects 1 of 2 queries: .*TCP.*: parse error"):
         check_understood([Answer(SHOWN, 1), Answer(EMPTY, 0, "parse error")])
 

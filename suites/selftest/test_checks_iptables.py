@@ -112,7 +112,7 @@ def test_ports_not_named_in_an_inclusion_list_are_not_captured() -> None:
         check_captured(nat, [80, 8080])
 
 
-def test_a_pod_in_which_nothing_listens_proves_nothing() -> None:
+def test_pod_without_listening_ports_fails() -> None:
     with pytest.raises(AssertionError, match="no process listens"):
         check_captured(INJECTED, [15020, 15021])
 

@@ -94,7 +94,7 @@ def test_missing_listener_fails_with_the_existing_ones() -> None:
         check_listener(recorded("listeners.json")["before-gateway"], 8080)
 
 
-def test_a_listener_that_must_not_be_is_told() -> None:
+def test_unexpected_listener_fails() -> None:
     with pytest.raises(AssertionError, match="expected no listener on port 8080"):
         check_no_listener(recorded("listeners.json")["with-gateway"], 8080)
 
@@ -109,7 +109,7 @@ def test_route_to_the_service_passes() -> None:
     assert route["match"]["prefix"] == "/"
 
 
-def test_a_route_to_another_service_is_told() -> None:
+def test_route_to_another_service_fails() -> None:
     with pytest.raises(AssertionError, match=r"http\.8080 has no route to outbound\|80\|\|other"):
         check_routed(recorded("routes.json"), "http.8080", "outbound|80||other")
 

@@ -51,7 +51,7 @@ def test_native_and_ordinary_sidecars_are_accepted(pod: Any) -> None:
     check_all_ready(pod)
 
 
-def test_a_pod_without_proxy_is_told() -> None:
+def test_pod_without_proxy_fails() -> None:
     with pytest.raises(AssertionError, match="istio-proxy is not the only sidecar"):
         check_injected(PLAIN, ["web"])
 

@@ -64,9 +64,9 @@ def test_gateways_own_404_passes_as_no_route() -> None:
     check_no_route(response(404))
 
 
-def test_the_apps_404_is_not_the_gateways() -> None:
+def test_404_from_the_app_fails() -> None:
     with pytest.raises(AssertionError, match="empty body expected, got 9 characters"):
-        check_no_route(answer(404, "not found"))
+        check_no_route(response(404, "not found"))
 
 
 @pytest.mark.parametrize("kind", SILENT_BEHIND_A_PROXY)

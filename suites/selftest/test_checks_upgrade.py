@@ -37,7 +37,7 @@ def test_deleted_new_and_changed_objects_are_named() -> None:
         check_objects_unchanged({"a": "1", "b": "1", "c": "1"}, {"a": "1", "c": "2", "d": "1"})
 
 
-def test_no_object_before_proves_nothing() -> None:
+def test_no_object_before_the_upgrade_fails() -> None:
     with pytest.raises(AssertionError, match="no object existed before"):
         check_objects_unchanged({}, {})
 

@@ -80,7 +80,7 @@ def test_cause_is_curls_last_note() -> None:
     assert curl.outcome(ended(52, notes)).cause == "curl ended with status 52: Empty reply from server"
 
 
-def test_a_missing_curl_is_an_error_and_no_outcome() -> None:
+def test_missing_curl_is_an_error_and_not_an_outcome() -> None:
     with pytest.raises(CommandFailed, match="status 127, which does not describe the peer:\nno curl here"):
         curl.outcome(ended(127, "no curl here"))
 

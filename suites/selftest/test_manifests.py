@@ -94,12 +94,12 @@ def test_hidden_files_are_ignored(overlay: Overlay) -> None:
     Manifests.checked(overlay(GATEWAY, (MANIFESTS / GATEWAY).read_text()))
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="nowhere is not a directory"):
         Manifests.checked(tmp_path / "nowhere")
 
 
-def test_an_overlay_with_nothing_in_it_is_a_mistake(tmp_path: Path) -> None:
+def test_empty_overlay_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="contains no manifest; known: addons/"):
         Manifests.checked(tmp_path)
 

@@ -91,9 +91,9 @@ def test_failure_states_everything_known(clock: Clock) -> None:
     assert isinstance(caught.value.__cause__, AssertionError)
 
 
-def test_the_last_try_is_made_when_the_time_is_up(clock: Clock, watch: Watch) -> None:
+def test_last_attempt_is_made_at_the_time_out(clock: Clock, watch: Watch) -> None:
     with pytest.raises(ConditionNotMet, match=r"timed out after 1\.0 s \(3 attempts\): it passes"):
-        eventually(never, "it passes", 1, interval=0.7, clock=clock)
+        eventually(always_fails, "it passes", 1, interval=0.7, clock=clock)
 
 
 def test_zero_time_out_makes_one_attempt(clock: Clock) -> None:
@@ -106,8 +106,8 @@ def test_bug_in_a_check_surfaces_at_once(clock: Clock, watch: Watch) -> None:
     assert watch.seconds == 0
 
 
-def test_the_verdict_of_a_wait_inside_a_check_is_final(clock: Clock, watch: Watch) -> None:
-    inner = lambda *_: eventually(never, "the inner wait", 1, clock=clock)  # noqa: E731
+def test_failed_wait_inside_a_check_is_final(clock: Clock, watch: Watch) -> None:
+    inner = lambda *_: eventually(always_fails, "the inner wait", 1, clock=clock)  # noqa: E731
     with pytest.raises(ConditionNotMet, match=r"timed out after 1\.0 s \(1[12] attempts\): the inner wait"):
         eventually(inner, "the outer wait", 60, clock=clock)
     with pytest.raises(ConditionNotMet, match=r"timed out after 1\.0 s \(1[12] attempts\): the inner wait"):
@@ -139,9 +139,11 @@ def test_environment_failure_is_no_assertion_error(clock: Clock) -> None:
     assert not isinstance(caught.value, AssertionError)
 
 
-def test_a_cause_that_time_cannot_mend_ends_the_wait(clock: Clock, watch: Watch) -> None:
+def test_lasting_cause_ends_the_wait(clock: Clock, watch: Watch) -> None:
     with pytest.raises(NotReady, match=r"^gave up after 1\.\d s .*\n.*\n  likely cause: Insufficient cpu"):
-        eventually(never, "Ready", 300, raises=NotReady, give_up=lambda: "Insufficient cpu", clock=clock)
+        eventually(
+            always_fails, "Ready", 300, raises=NotReady, give_up=lambda: "Insufficient cpu", clock=clock
+        )
     assert watch.seconds < 1.2
 
 
@@ -156,7 +158,7 @@ def test_lasting_causes_are_checked_once_a_second(clock: Clock, watch: Watch) ->
 def test_failed_diagnosis_hides_nothing(question: str, clock: Clock) -> None:
     looks: dict[str, Any] = {question: lambda: 1 // 0}
     with pytest.raises(ConditionNotMet, match="503 instead of 200") as caught:
-        eventually(never, "it passes", 3, clock=clock, **looks)
+        eventually(always_fails, "it passes", 3, clock=clock, **looks)
     assert "the diagnosis failed: ZeroDivisionError" in str(caught.value.cause)
 
 
@@ -165,7 +167,7 @@ def test_consistently_checks_until_the_end(clock: Clock, watch: Watch) -> None:
     assert watch.seconds == pytest.approx(5)
 
 
-def test_consistently_fails_with_the_first_bad_try(clock: Clock) -> None:
+def test_consistently_fails_at_the_first_failed_attempt(clock: Clock) -> None:
     with pytest.raises(
         ConditionNotMet, match=r"failed after 0\.6 s \(4 attempts\): nothing changes"
     ) as caught:
