@@ -1,1 +1,1 @@
-"""What the lab promises of itself, asserted on a real engine of its own."""
+"""Tests of the lab on a real engine of its own."""

@@ -1,4 +1,4 @@
-"""One thing broken on a cluster, and put back: the data is breaks.yaml, the program is kubectl."""
+"""Breaks one thing on a cluster and restores it; the data is in breaks.yaml, the program is kubectl."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from fixtures.clients.kubectl import Kubectl
 from fixtures.waits import eventually
 
 HERE = Path(__file__).parent
-#: Seconds for a resource to be put back.
+#: Seconds within which a resource must be restored.
 PUT_BACK = 20
-#: What the API server writes into a resource by itself.
+#: Metadata that the API server sets itself.
 OWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields")
 
 Step = Mapping[str, Any]
@@ -27,7 +27,7 @@ Command = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Break:
-    """One thing broken: the cause that must be told, what it must say, what to do and what to do again."""
+    """One break: the expected cause, the words it must contain, the steps, and the steps that undo them."""
 
     cause: str
     words: str
@@ -38,12 +38,12 @@ class Break:
         return f"{self.cause}: {self.words}"
 
     def targets(self) -> list[Command]:
-        """What is patched, deleted or applied, each as kubectl is told of it: what, and where."""
+        """What the steps patch, delete or apply, as kubectl's arguments for resource and namespace."""
         return list(dict.fromkeys(target for step in self.steps for target in _targets(step)))
 
 
 def breaks() -> tuple[list[Break], list[Break]]:
-    """Those with a cause of their own, and those with a circumstance."""
+    """The breaks that must show a cause, and those that must show a circumstance."""
     groups = yaml.safe_load((HERE / "breaks.yaml").read_text(encoding="utf-8"))
     read = {name: [Break(**each) for each in group] for name, group in groups.items()}
     circumstances = read.pop("circumstances")
@@ -52,7 +52,7 @@ def breaks() -> tuple[list[Break], list[Break]]:
 
 @contextmanager
 def broken(trial: Break, kubectl: Kubectl, folder: Path) -> Iterator[None]:
-    """Break it; at the end put back all of it as it was. CommandFailed if kubectl can't."""
+    """Apply the break, and restore everything at the end. CommandFailed if kubectl fails."""
     before = {target: _read(kubectl, target) for target in trial.targets()}
     try:
         for step in trial.steps:
@@ -100,10 +100,10 @@ def _put_back(kubectl: Kubectl, target: Command, resource: Any, file: Path) -> N
         return
     metadata = {name: value for name, value in resource["metadata"].items() if name not in OWN}
     file.write_text(json.dumps({**resource, "metadata": metadata}), encoding="utf-8")
-    # A controller may write in between: the API server then wants to be told again.
+    # A controller may write in between, and the API server then rejects the replacement: retry.
     eventually(
         lambda: kubectl.read("replace" if _read(kubectl, target) else "create", "--filename", str(file)),
-        f"{' '.join(target)} is put back",
+        f"{' '.join(target)} is restored",
         PUT_BACK,
         retry_on=(CommandFailed,),
     )

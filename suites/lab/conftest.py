@@ -1,4 +1,4 @@
-"""A second engine of the lab's own, apart from the one that runs clusters, so that it may be killed."""
+"""A second lab engine, separate from the one that runs clusters, so that tests can kill it."""
 
 import io
 import os
@@ -15,18 +15,18 @@ import pytest
 from lab import daemon, engine, network
 from lab.paths import LABEL, PROJECT
 
-#: Programs of this machine that the test image is made of, with the libraries that they load.
+#: Programs of this machine that go into the test image, with the libraries they load.
 PROGRAMS = ("/bin/bash", "/bin/cat", "/bin/sleep", "/usr/bin/perl")
 
 
 @pytest.fixture(scope="module")
 def own_engine() -> Iterator[engine.Engine]:
-    """An engine started below a temporary folder, ended with all that it holds."""
+    """An engine started below a temporary folder, stopped with everything in it."""
     if os.geteuid() != 0:
-        pytest.skip("an engine of the lab's own can only be started by root")
+        pytest.skip("only root can start the lab's own engine")
     if shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin") is None:
-        pytest.skip("no dockerd is installed: the lab uses an engine that was there before")
-    # Not pytest's own folder: the engine's sockets lie below it, and their names may have 107 characters.
+        pytest.skip("no dockerd is installed: the lab uses an existing engine")
+    # Not pytest's folder: the paths of the engine's sockets may have at most 107 characters.
     with tempfile.TemporaryDirectory(prefix="ilab-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("ISTIO_LAB_STATE", f"{folder}/state")
         patch.delenv("DOCKER_HOST", raising=False)
@@ -38,20 +38,20 @@ def own_engine() -> Iterator[engine.Engine]:
 
 @pytest.fixture(scope="module")
 def running(own_engine: engine.Engine) -> engine.Engine:
-    """A second engine with the lab in it: what is removed here is nobody else's."""
+    """A second engine that contains the lab, so that tests can remove anything in it."""
     subprocess.run([sys.executable, "-m", "lab", "build"], cwd=PROJECT, check=True)
     return own_engine
 
 
 @pytest.fixture
 def where(own_engine: engine.Engine) -> daemon.Place:
-    """The place of the second engine."""
+    """The folders of the second engine."""
     return daemon.place()
 
 
 @pytest.fixture(scope="module")
 def image(own_engine: engine.Engine) -> str:
-    """An image of a few programs of this machine: nothing is pulled, nothing is compiled."""
+    """An image with a few programs of this machine; nothing is pulled or compiled."""
     done = subprocess.run(
         [str(own_engine.client), "import", "-", "probe:1"],
         input=_archive(), env=own_engine.environment(), capture_output=True, check=True,
@@ -62,7 +62,7 @@ def image(own_engine: engine.Engine) -> str:
 
 @pytest.fixture
 def guarded(own_engine: engine.Engine) -> Iterator[network.Network]:
-    """A network with its guard in place."""
+    """A network with its firewall rules and routes in place."""
     made = network.create_network(own_engine, "probe")
     network.guard(own_engine, made, "10.244.0.0/16", "10.96.0.0/16")
     yield made
@@ -71,7 +71,7 @@ def guarded(own_engine: engine.Engine) -> Iterator[network.Network]:
 
 @pytest.fixture
 def container(own_engine: engine.Engine, image: str, guarded: network.Network) -> str:
-    """A privileged container on the guarded network; it goes with the network."""
+    """A privileged container on the guarded network, removed together with it."""
     options = [
         "--detach",
         "--privileged",

@@ -1,7 +1,7 @@
-"""Sees what leaves the machine: packets of the lab's ranges, and DNS questions for names of the lab.
+"""Watches what leaves the machine: packets of the lab's ranges, and DNS queries for names of the lab.
 
-A packet socket with a filter in the kernel: it sees what the firewall let through, also with a changed source
-address, is quick enough for a loaded machine, and needs no program.
+A packet socket with a kernel filter sees what passed the firewall, even after source NAT, keeps up on a
+loaded machine, and needs no external program.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ _ARP_SENDER, _ARP_TARGET = 14, 24
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One packet seen: interface, the two IPv4 addresses, its first 2 kB from the network header on."""
+    """One captured packet: interface, both IPv4 addresses, and the first 2 kB from the network header on."""
 
     interface: str
     source: IPv4Address
@@ -36,13 +36,13 @@ class Packet:
     data: bytes
 
     def __str__(self) -> str:
-        """As in "eth0: 10.213.4.2 to 203.0.113.1"."""
+        """For example "eth0: 10.213.4.2 to 203.0.113.1"."""
         return f"{self.interface}: {self.source} to {self.destination}"
 
 
 @dataclass(slots=True)
 class Watch:
-    """A watch over some interfaces; ``seen()`` gives what has passed so far, oldest first."""
+    """A capture on some interfaces; ``seen()`` returns the packets so far, oldest first."""
 
     names: tuple[str, ...]
     ranges: tuple[IPv4Network, ...]
@@ -51,9 +51,9 @@ class Watch:
     _packets: list[Packet] = field(default_factory=list)
 
     def seen(self) -> list[Packet]:
-        """Packets from or to the ranges, and packets that carry one of the names as DNS writes it.
+        """Packets from or to the ranges, and packets that contain one of the names in DNS wire format.
 
-        Raises LabError if the kernel had to drop any: what passed is not known then.
+        Raises LabError if the kernel dropped any, because the capture is then incomplete.
         """
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -77,9 +77,9 @@ class Watch:
 
 @contextlib.contextmanager
 def watch(interfaces: Sequence[str], ranges: Sequence[str], names: Sequence[str] = ()) -> Iterator[Watch]:
-    """Watch packets in both directions on the interfaces while the block runs; needs root.
+    """Capture packets in both directions on the interfaces while the block runs; needs root.
 
-    ``ranges`` are IPv4 ranges of which none may pass; ``names`` are first labels of DNS names ("leak-4711").
+    ``ranges`` are the IPv4 ranges to watch; ``names`` are first labels of DNS names ("leak-4711").
     """
     require_root("watch what leaves the machine")
     spans = tuple(IPv4Network(one) for one in ranges)
@@ -108,7 +108,7 @@ def _filter(spans: Sequence[IPv4Network], *, udp: bool) -> bytes:
 
 
 def _match(offset: int, span: IPv4Network) -> bytes:
-    """Keep the packet if the address at ``offset`` is in the range, else go on behind."""
+    """Keep the packet if the address at ``offset`` is in the range, otherwise continue after this block."""
     load = _op(_LD, offset) + _op(_AND, int(span.netmask))
     return load + _op(_JEQ, int(span.network_address), 0, 1) + _op(_RET, 2048)
 

@@ -16,7 +16,7 @@ def left_of(running: engine.Engine, run: str) -> list[str]:
 def left_on_machine(*, with_engine: bool = False) -> str:
     """This lab's firewall rules, routes and bridges on the machine, as its own tools list them.
 
-    The bridge that an engine of the lab's own has beside docker0 is left out unless asked for.
+    The bridge that an engine of the lab's own has beside docker0 is left out unless requested.
     """
     commands = (["iptables-save"], ["ip", "route"], ["ip", "-brief", "link"])
     listed = [_output(*command) for command in commands]

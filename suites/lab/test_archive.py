@@ -1,4 +1,4 @@
-"""The built lab travels as one archive to a site that reaches no registry."""
+"""The built lab is exported as one archive and imported where no registry is reachable."""
 
 import os
 import subprocess
@@ -19,16 +19,16 @@ def _lab(*arguments: str, cache: Path | None = None) -> subprocess.CompletedProc
     return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_an_exported_lab_is_whole_where_it_is_imported(tmp_path: Path) -> None:
-    """What `export` wrote and another cache imported has every program and the node image, unharmed."""
+def test_exported_lab_is_intact_after_import(tmp_path: Path) -> None:
+    """A lab exported here and imported into another cache has every program and the node image, intact."""
     assert _lab("export", str(tmp_path / "lab.tar")).returncode == 0
     imported = _lab("import", str(tmp_path / "lab.tar"), cache=tmp_path / "cache")
     assert "imported and verified" in imported.stderr, imported.stderr
     assert plan(tmp_path / "cache").built()
 
 
-def test_an_archive_that_is_cut_short_is_refused(tmp_path: Path) -> None:
-    """A torn copy of the archive ends with a clear error, and nothing counts as built."""
+def test_truncated_archive_is_refused(tmp_path: Path) -> None:
+    """A truncated copy of the archive fails with a clear error, and nothing counts as built."""
     assert _lab("export", str(tmp_path / "lab.tar")).returncode == 0
     with (tmp_path / "lab.tar").open("r+b") as archive:
         archive.truncate(100_000_000)

@@ -1,4 +1,4 @@
-"""Each cause on a real cluster: one thing is broken, its cause is told first, and once mended none is."""
+"""Each cause on a real cluster: a break reports its cause first, and none once it is reverted."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,16 +17,16 @@ from fixtures.waits import eventually
 from fixtures.workloads.probe_pod import ProbePod
 from suites.lab.breaks import Break, breaks, broken
 
-# The rung with the most on it that can be broken.
+# The stage with the most objects to break.
 pytestmark = [pytest.mark.lab, pytest.mark.full, pytest.mark.stage("graph")]
 
-#: Seconds until the cluster shows what was broken, and until nothing is wrong again.
+#: Seconds within which the cluster shows the break, and within which it recovers.
 SHOWN = 90
 BREAKS, CIRCUMSTANCES = breaks()
 
 
 @pytest.fixture(scope="module")
-def whole(
+def healthy(
     diagnosis: Diagnosis,
     probe_pod: ProbePod,
     strict_mtls: list[Resource],
@@ -36,71 +36,71 @@ def whole(
     kiali: Kiali,
     jaeger: Jaeger,
 ) -> Diagnosis:
-    """A cluster on which every part of the mesh and every add-on is up, and nothing is wrong."""
-    await_whole(diagnosis)
+    """A cluster with every part of the mesh and every add-on running and no fault."""
+    await_no_cause(diagnosis)
     return diagnosis
 
 
-def await_whole(diagnosis: Diagnosis) -> None:
-    """Nothing is wrong in itself."""
+def await_no_cause(diagnosis: Diagnosis) -> None:
+    """Wait until no cause is found."""
 
     def check() -> None:
         told = [f"{cause.name}: {finding.text}" for cause, finding in found(Snapshot(diagnosis))]
-        assert not told, f"told of a cluster on which nothing is broken: {told}"
+        assert not told, f"reported for a cluster on which nothing is broken: {told}"
 
-    eventually(check, "nothing is wrong", SHOWN, interval=0.5)
+    eventually(check, "no cause is reported", SHOWN, interval=0.5)
 
 
-def test_a_whole_cluster_names_no_cause(whole: Diagnosis) -> None:
-    """Nothing is broken: no cause is found, and what may be why is told as such."""
-    assert found(Snapshot(whole)) == []
-    assert str(whole.likely()).startswith(
+def test_healthy_cluster_names_no_cause(healthy: Diagnosis) -> None:
+    """Without a break no cause is found, and a circumstance is reported with a "perhaps"."""
+    assert found(Snapshot(healthy)) == []
+    assert str(healthy.likely()).startswith(
         "perhaps STRICT mTLS: PeerAuthentication test-namespace/default is STRICT"
     )
 
 
 @pytest.mark.parametrize("trial", BREAKS, ids=str)
-def test_a_break_is_named_first(trial: Break, whole: Diagnosis, cluster: Cluster, tmp_path: Path) -> None:
-    """One thing is broken: its cause is the first that is told; mended, nothing is told any more."""
+def test_break_is_reported_first(trial: Break, healthy: Diagnosis, cluster: Cluster, tmp_path: Path) -> None:
+    """With one thing broken its cause is reported first; once reverted, no cause is reported."""
     with broken(trial, cluster.kubectl, tmp_path):
 
         def check() -> None:
-            told = str(whole.likely())
+            told = str(healthy.likely())
             assert told.startswith(f"{trial.cause}: "), told
             assert trial.words in told, told
 
-        eventually(check, f"{trial.cause} is told first", SHOWN, interval=0.5)
-    await_whole(whole)
+        eventually(check, f"{trial.cause} is reported first", SHOWN, interval=0.5)
+    await_no_cause(healthy)
 
 
 @pytest.mark.parametrize("trial", CIRCUMSTANCES, ids=str)
-def test_a_circumstance_is_told(trial: Break, whole: Diagnosis, cluster: Cluster, tmp_path: Path) -> None:
-    """Something is as it may be and explains a failure: it is told, whatever else is."""
+def test_circumstance_is_reported(trial: Break, healthy: Diagnosis, cluster: Cluster, tmp_path: Path) -> None:
+    """Valid configuration that may explain a failure is reported among the circumstances."""
     with broken(trial, cluster.kubectl, tmp_path):
 
         def check() -> None:
-            told = str(whole.likely(INGRESS))
+            told = str(healthy.likely(INGRESS))
             assert f"{trial.cause}: " in told, told
             assert trial.words in told, told
 
-        eventually(check, f"{trial.cause} is told", SHOWN, interval=0.5)
-    await_whole(whole)
+        eventually(check, f"{trial.cause} is reported", SHOWN, interval=0.5)
+    await_no_cause(healthy)
 
 
-def test_a_label_that_was_taken_off_and_is_back_is_named(
-    whole: Diagnosis, kube: Kube, cluster: Cluster, names: Names
+def test_removed_label_that_reappears_is_reported(
+    healthy: Diagnosis, kube: Kube, cluster: Cluster, names: Names
 ) -> None:
-    """The suite took the label off and someone put it back: that is told."""
+    """A label that the suite removed and someone else restored is reported."""
     kube.patch("v1/Namespace", names.namespace, {"metadata": {"labels": {"istio-injection": None}}})
     cluster.kubectl.read("label", "namespace", names.namespace, "istio-injection=enabled")
-    told = str(whole.likely())
+    told = str(healthy.likely())
     kube.patch("v1/Namespace", names.namespace, {"metadata": {"labels": {"istio-injection": "enabled"}}})
     assert told.startswith("changed since it was applied: Namespace test-namespace"), told
     assert "istio-injection is 'enabled' and was removed" in told
 
 
-def test_a_mesh_that_was_to_be_purged_is_named(whole: Diagnosis) -> None:
-    """Istio is there, and it was to be gone: its parts are told."""
+def test_mesh_that_should_be_purged_is_reported(whole: Diagnosis) -> None:
+    """Istio that should have been purged is reported with its parts."""
     told = str(replace(whole, mesh_expected=False).likely())
     assert told.startswith("Istio is installed: Istio must not be installed now"), told
     assert "Deployments istio-system/istio-ingressgateway, istio-system/istiod" in told

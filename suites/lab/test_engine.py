@@ -1,4 +1,4 @@
-"""The lab's own engine: what it can do, that it survives a kill, and that it leaves nothing behind."""
+"""The lab's own engine: its capabilities, recovery after a kill, and complete removal."""
 
 import re
 import signal
@@ -21,7 +21,7 @@ my $ear = IO::Socket::INET->new(LocalPort => 8080, Listen => 1, ReuseAddr => 1) 
 while (my $caller = $ear->accept) { print $caller "here I am\\n"; close $caller }
 """
 
-#: Ends when the server listens: a dial of bash's own, as the image has no other program for it.
+#: Exits once the server listens; it dials with bash, the only suitable program in the image.
 LISTENING = "until : </dev/tcp/127.0.0.1/8080; do :; done 2>/dev/null"
 
 START = "from lab import engine; print(engine.start_own(lambda text: None).host)"
@@ -29,7 +29,7 @@ START = "from lab import engine; print(engine.start_own(lambda text: None).host)
 
 @pytest.fixture
 def served(own_engine: engine.Engine, image: str, guarded: network.Network) -> Iterator[int]:
-    """A container that answers on a port published on loopback; the value is the port."""
+    """The port, published on loopback, of a container that responds on it."""
     options = ["--detach", "--name=served", f"--network={guarded.name}", "--publish=127.0.0.1::8080"]
     own_engine.docker("run", *options, image, "/usr/bin/perl", "-e", SERVER)
     own_engine.docker("exec", "served", "/bin/bash", "-c", LISTENING)
@@ -44,29 +44,29 @@ def _capabilities(own_engine: engine.Engine, container: str) -> int:
     return int(found.group(1), 16)
 
 
-def test_privileged_process_has_what_the_machine_can_give(own_engine: engine.Engine, container: str) -> None:
-    """A privileged exec starts and holds SYS_ADMIN, and no capability that this machine lacks."""
+def test_privileged_process_has_the_machines_capabilities(own_engine: engine.Engine, container: str) -> None:
+    """A privileged exec has SYS_ADMIN and no capability that this machine lacks."""
     effective = _capabilities(own_engine, container)
     assert effective & (1 << 21), f"no CAP_SYS_ADMIN in {effective:#x}"
     assert not effective & ~runtime.bounding_set()
 
 
-def test_published_port_answers_on_loopback_alone(served: int) -> None:
-    """A port published on 127.0.0.1 reaches the container, and is closed on the machine's other addresses."""
+def test_published_port_answers_only_on_loopback(served: int) -> None:
+    """A port published on 127.0.0.1 reaches the container and is closed on the machine's other addresses."""
     with socket.create_connection(("127.0.0.1", served), timeout=5) as answered:
         assert answered.makefile().readline() == "here I am\n"
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", served), timeout=5)
 
 
-def test_engine_changes_nothing_of_the_machine(own_engine: engine.Engine) -> None:
-    """The engine by itself makes no firewall rule, no route and no bridge; beside docker0, its own bridge."""
+def test_engine_changes_nothing_on_the_machine(own_engine: engine.Engine) -> None:
+    """The engine alone creates no firewall rule, route or bridge, except its own bridge beside docker0."""
     assert left_on_machine(with_engine=not firewall.has_interface("docker0")) == ""
 
 
 @pytest.fixture
 def docker0() -> Iterator[None]:
-    """The interface of an engine that was set up as usual: the machine's, or one made here."""
+    """The interface of a default engine: the machine's, or one created here."""
     if firewall.has_interface("docker0"):
         yield
         return
@@ -75,18 +75,18 @@ def docker0() -> Iterator[None]:
     subprocess.run(["ip", "link", "delete", "docker0"], check=True)
 
 
-def test_the_bridge_of_another_engine_stays(
+def test_bridge_of_another_engine_stays(
     own_engine: engine.Engine, docker0: None, where: daemon.Place
 ) -> None:
-    """An engine of the lab's own starts beside one that was set up as usual: that one keeps docker0."""
+    """When the lab's engine starts beside a default engine, the default engine keeps docker0."""
     _kill(daemon.running(where))
     engine.start_own(print)
     assert firewall.has_interface("docker0")
     assert firewall.has_interface(firewall.bridge_name(firewall.ENGINE))
 
 
-def test_two_callers_at_once_get_the_same_engine(own_engine: engine.Engine, where: daemon.Place) -> None:
-    """Two processes that start the engine of one folder at the same moment end up with one engine."""
+def test_concurrent_callers_get_the_same_engine(own_engine: engine.Engine, where: daemon.Place) -> None:
+    """Two processes that start the engine of one folder at once end up with one engine."""
     _kill(daemon.running(where))
     command = [sys.executable, "-c", START]
     callers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -94,10 +94,10 @@ def test_two_callers_at_once_get_the_same_engine(own_engine: engine.Engine, wher
     assert len(daemon.running(where)) == 2, "one dockerd and one containerd"
 
 
-def test_killed_engine_starts_again_with_its_images(
+def test_killed_engine_restarts_with_its_images(
     own_engine: engine.Engine, image: str, container: str, where: daemon.Place
 ) -> None:
-    """After kill -9 of the daemons, their shims and every container, the engine starts and has its images."""
+    """After kill -9 of the daemons, their shims and every container, the engine starts with its images."""
     _kill([*daemon.running(where), *daemon.members(where)])
     again = engine.start_own(print)
     assert again == own_engine
@@ -106,14 +106,16 @@ def test_killed_engine_starts_again_with_its_images(
     assert again.docker("exec", container, "/bin/cat", "/proc/1/comm").stdout == "sleep\n"
 
 
-def test_ended_engine_leaves_nothing(own_engine: engine.Engine, container: str, where: daemon.Place) -> None:
-    """Ended with a container running, it leaves no process, mount, control group, rule, bridge or file."""
+def test_stopped_engine_leaves_nothing(
+    own_engine: engine.Engine, container: str, where: daemon.Place
+) -> None:
+    """Stopped with a running container, it leaves no process, mount, control group, rule, bridge or file."""
     members = daemon.members(where)
     assert members
     assert left_on_machine()
     engine.stop_own(print)
     try:
-        assert not [pid for pid in members if _lives(pid)]
+        assert not [pid for pid in members if _is_running(pid)]
         assert daemon.running(where) == []
         assert str(where.root) not in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
         assert not list(Path("/sys/fs/cgroup").glob(f"**/{where.cgroup}"))
@@ -123,17 +125,17 @@ def test_ended_engine_leaves_nothing(own_engine: engine.Engine, container: str, 
         engine.start_own(print)
 
 
-def test_missing_image_is_asked_for_nowhere(own_engine: engine.Engine) -> None:
-    """An image that the engine lacks fails at once, on loopback: no registry and no resolver is asked."""
+def test_missing_image_is_requested_from_no_registry(own_engine: engine.Engine) -> None:
+    """A missing image fails at once on loopback, without a request to a registry or a resolver."""
     refused = own_engine.docker("pull", "lacking:1", check=False, timeout=5).stderr
     assert "127.0.0.1:9: connect: connection refused" in refused
 
 
 def _kill(pids: list[int]) -> None:
-    """Kill, and return when all have ended."""
+    """Kill the processes and return once all have ended."""
     for pid in pids:
         daemon.end_process(pid, signal.SIGKILL)
 
 
-def _lives(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     return Path(f"/proc/{pid}/root/").exists()

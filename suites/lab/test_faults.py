@@ -1,4 +1,4 @@
-"""A run that is ended half-way leaves nothing, or what it leaves is found and removed."""
+"""An interrupted run leaves nothing behind, or its remains are found and removed."""
 
 import os
 import signal
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.lab
 NAME = "istio-conformance-fault"
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--cluster-name={NAME}"]
 
-#: A shell's background job ignores Ctrl-C and hands that down; a run in a terminal does not.
+#: A shell's background job ignores Ctrl-C and passes that on; a run in a terminal does not.
 INTERRUPTIBLE = ["env", "--default-signal=INT"]
 
 
 @contextmanager
 def started(running: engine.Engine, event: str, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """A run of the article's suite, once its node's container has come to this event."""
+    """A run of the article's suite, once its node's container has reached this event."""
     watching = ["events", f"--filter=container={NAME}-control-plane", f"--filter=event={event}"]
     command = [str(running.client), *watching, "--format={{.Status}}"]
     pipe = subprocess.PIPE
@@ -40,22 +40,22 @@ def started(running: engine.Engine, event: str, *options: str) -> Iterator[subpr
         events.kill()
 
 
-def left(running: engine.Engine) -> list[str]:
-    """Containers and networks of the run that are still there."""
+def remaining(running: engine.Engine) -> list[str]:
+    """The remaining containers and networks of the run."""
     return left_of(running, NAME)
 
 
-def test_interrupt_while_the_cluster_is_made_leaves_nothing(running: engine.Engine) -> None:
-    """Ctrl-C as the node has just been started: the run ends by itself and takes all of it along."""
+def test_interrupt_during_cluster_creation_leaves_nothing(running: engine.Engine) -> None:
+    """After Ctrl-C just as the node starts, the run exits and removes everything."""
     with started(running, "start", "--stage", "cluster") as run:
         os.killpg(run.pid, signal.SIGINT)
         output = run.communicate(timeout=120)[0]
     assert run.returncode == pytest.ExitCode.INTERRUPTED, output[-3000:]
-    assert left(running) == []
+    assert remaining(running) == []
 
 
-def test_the_next_run_takes_the_place_of_a_killed_one(running: engine.Engine) -> None:
-    """A cluster of the same name that a killed run left is removed, and the stage passes."""
+def test_next_run_replaces_the_cluster_of_a_killed_one(running: engine.Engine) -> None:
+    """A run removes the cluster that a killed run left under the same name, and its stage passes."""
     with started(running, "start", "--stage", "cluster") as run:
         os.killpg(run.pid, signal.SIGKILL)
         run.communicate(timeout=60)
@@ -67,15 +67,15 @@ def test_the_next_run_takes_the_place_of_a_killed_one(running: engine.Engine) ->
         check=False,
     )
     assert again.returncode == 0, again.stdout[-3000:]
-    assert left(running) == []
+    assert remaining(running) == []
 
 
-def test_clean_finds_and_removes_what_a_killed_run_left(running: engine.Engine) -> None:
-    """After kill -9 node and network are there; `make clean` takes them, the rules and the engine."""
+def test_clean_removes_the_remains_of_a_killed_run(running: engine.Engine) -> None:
+    """After kill -9, `make clean` removes the remaining node and network, the rules and the engine."""
     with started(running, "start", "--stage", "cluster") as run:
         os.killpg(run.pid, signal.SIGKILL)
         run.communicate(timeout=60)
-    assert left(running) != []
+    assert remaining(running) != []
     subprocess.run([sys.executable, "-m", "lab", "clean"], cwd=PROJECT, check=True)
     assert left_on_machine() == ""
     assert not Path(os.environ["ISTIO_LAB_STATE"]).exists()

@@ -1,4 +1,4 @@
-"""A run on a kept cluster begins where an earlier one left it, and leaves what was done as it is."""
+"""A run on a kept cluster resumes where an earlier one ended, and repeats no completed stage."""
 
 import json
 import os
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.lab
 
 NAME, KILLED = "istio-conformance-kept", "istio-conformance-killed"
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "suites/article"]
-#: Seconds from a run's start until it installs Istio, with time to spare.
+#: Seconds within which a run starts to install Istio, with a margin.
 UNTIL_INSTALL = 120
 
 
 def article(*options: str) -> subprocess.CompletedProcess[str]:
-    """A run of the article's suite with these options."""
+    """Run the article's suite with these options."""
     return subprocess.run([*PYTEST, *options], cwd=PROJECT, capture_output=True, text=True, check=False)
 
 
@@ -49,8 +49,8 @@ def pods(running: engine.Engine) -> dict[str, str]:
     return {each["metadata"]["name"]: each["metadata"]["uid"] for each in listed}
 
 
-def test_a_run_goes_on_where_the_cluster_was_left(kept: str, running: engine.Engine) -> None:
-    """Kept at the Gateway: injection passes, and passes again on the very same pods."""
+def test_run_resumes_at_the_reached_stage(kept: str, running: engine.Engine) -> None:
+    """On a cluster kept at the stage gateway, injection passes, and passes again on the same pods."""
     before = pods(running)
     ran = article("--use-cluster", kept, "--stage", "injection")
     assert ran.returncode == 0, ran.stdout[-3000:]
@@ -62,8 +62,8 @@ def test_a_run_goes_on_where_the_cluster_was_left(kept: str, running: engine.Eng
     assert pods(running) == injected
 
 
-def test_a_passed_rung_is_no_result(kept: str) -> None:
-    """Asked for by name it is refused at once; among others it is an error and neither passes nor fails."""
+def test_completed_stage_is_no_result(kept: str) -> None:
+    """A completed stage is refused if selected by name; in a longer selection it is an error."""
     refused = article("--use-cluster", kept, "--stage", "test-app")
     assert refused.returncode == pytest.ExitCode.USAGE_ERROR
     assert f"rung passed: the kept cluster {kept} has been brought to " in refused.stderr
@@ -72,8 +72,8 @@ def test_a_passed_rung_is_no_result(kept: str) -> None:
     assert "rung passed" in ran.stdout
 
 
-def test_two_runs_at_once_are_refused(kept: str) -> None:
-    """While one run is on the kept cluster, another is told so."""
+def test_second_run_on_a_cluster_in_use_is_refused(kept: str) -> None:
+    """A second run on a kept cluster that is in use is refused."""
     with locked_folder(state_root() / "runs" / kept):
         ran = article("--use-cluster", kept, "--stage", "injection")
     assert f"NameTaken: another run uses the cluster {kept} now" in ran.stdout
@@ -81,16 +81,16 @@ def test_two_runs_at_once_are_refused(kept: str) -> None:
 
 
 @pytest.mark.full
-def test_the_rest_of_the_article_passes_on_it(kept: str) -> None:
-    """Kept at the Gateway or above: all higher stages pass, to the uninstall."""
+def test_remaining_stages_pass_on_a_kept_cluster(kept: str) -> None:
+    """On a cluster kept at the stage gateway or a later one, all later stages pass, including uninstall."""
     ran = article("--use-cluster", kept, "--stage", "iptables..")
     assert ran.returncode == 0, ran.stdout[-3000:]
     assert Checkpoint.read(state_root() / "runs" / kept).reached == "uninstall"
 
 
-def test_a_node_that_no_longer_runs_is_refused(kept: str, running: engine.Engine) -> None:
-    """The kept cluster's node was stopped: the run says so and makes nothing."""
-    # After all that need the node.
+def test_cluster_with_a_stopped_node_is_refused(kept: str, running: engine.Engine) -> None:
+    """A kept cluster whose node was stopped is refused, and nothing is created."""
+    # After all tests that need the node.
     running.docker("stop", "--time=0", f"{kept}-control-plane")
     ran = article("--use-cluster", kept, "--stage", "uninstall")
     assert f"NotKept: the node of the kept cluster {kept} does not run (exited)" in ran.stdout
@@ -98,8 +98,8 @@ def test_a_node_that_no_longer_runs_is_refused(kept: str, running: engine.Engine
 
 
 @pytest.mark.full
-def test_what_a_killed_run_began_is_done_again(running: engine.Engine) -> None:
-    """Killed while Istio was installed: the stage is done again and passes, and the one below is passed."""
+def test_stage_begun_by_a_killed_run_is_repeated(running: engine.Engine) -> None:
+    """A stage killed during Istio's install is repeated and passes; the previous one counts as completed."""
     command = [*PYTEST, "--stage", "control-plane", "--keep-cluster", "--cluster-name", KILLED]
     folder = state_root() / "runs" / KILLED
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, start_new_session=True) as run:
@@ -112,7 +112,7 @@ def test_what_a_killed_run_began_is_done_again(running: engine.Engine) -> None:
 
 
 def check_reached(folder: Path, stage: str) -> None:
-    """The record of a kept cluster names this stage."""
+    """Assert that the checkpoint of a kept cluster names this stage."""
     record = folder / "kept.json"
     told = record.read_text(encoding="utf-8") if record.exists() else "{}"
     assert json.loads(told).get("reached") == stage, told[:200]

@@ -1,4 +1,4 @@
-"""A build that is ended half-way leaves nothing outside its cache, and `lab clean` does the rest."""
+"""An interrupted build leaves nothing outside its cache, and `lab clean` removes the rest."""
 
 import os
 import signal
@@ -17,28 +17,28 @@ from lab.paths import PROJECT
 
 pytestmark = pytest.mark.lab
 
-#: A shell's background job ignores Ctrl-C and hands that down; a build in a terminal does not.
+#: A shell's background job ignores Ctrl-C and passes that on; a build in a terminal does not.
 BUILD = ["env", "--default-signal=INT", sys.executable, "-m", "lab", "build"]
-#: Seconds for what a build started to end after it.
+#: Seconds within which the child processes of a build must end.
 ENDING = 20
 
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder of the user's with a file in it, in which the build has its empty cache."""
+    """A user's folder that contains a file and the build's empty cache."""
     with tempfile.TemporaryDirectory(prefix="ilab-") as folder:
         (Path(folder) / "mine").write_text("mine")
         yield Path(folder)
 
 
 def programs_below(place: Path) -> list[str]:
-    """The command lines of the processes whose command line or environment names the cache there."""
+    """The command lines of processes whose command line or environment names the cache in this folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = [(process / name).read_text(errors="replace") for name in ("cmdline", "environ")]
         except OSError:
-            # It has ended, or is ending.
+            # The process has ended, or is ending.
             continue
         if int(process.name) != os.getpid() and any(f"{place}/cache" in text for text in words):
             found.append(words[0].replace("\0", " "))
@@ -46,10 +46,10 @@ def programs_below(place: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda sign: sign.name)
-def test_a_build_that_is_ended_leaves_nothing_after_a_clean(
+def test_interrupted_build_leaves_nothing_after_a_clean(
     own_engine: engine.Engine, place: Path, sign: signal.Signals
 ) -> None:
-    """Ended while Go compiles and Debian is unpacked: no process, no temporary folder, no part stays."""
+    """Killed while Go compiles and Debian is unpacked, a build leaves no process, folder or partial entry."""
     environment = {**os.environ, "ISTIO_LAB_CACHE": str(place / "cache")}
     temporary = {path.name for path in Path(tempfile.gettempdir()).iterdir()}
     with subprocess.Popen(
@@ -61,14 +61,14 @@ def test_a_build_that_is_ended_leaves_nothing_after_a_clean(
             assert "mmdebstrap" in running, running
             assert "go build" in running, running
 
-        eventually(both_go_on, "both halves of the build go on", 60)
+        eventually(both_go_on, "both parts of the build are running", 60)
         build.send_signal(sign)
         build.wait(ENDING)
 
     def nothing_runs() -> None:
         assert programs_below(place) == []
 
-    eventually(nothing_runs, "what the build started has ended", ENDING)
+    eventually(nothing_runs, "the build's child processes have ended", ENDING)
     command = [sys.executable, "-m", "lab", "clean"]
     subprocess.run(command, cwd=PROJECT, env=environment, check=True)
     assert not list((place / "cache").glob(f"*/*{PART}"))

@@ -1,4 +1,4 @@
-"""A run that is ended at any stage leaves nothing after `lab clean`, and what is not the lab's stays."""
+"""A run killed at any stage leaves nothing after `lab clean`, and everything that is not the lab's stays."""
 
 import os
 import signal
@@ -16,13 +16,13 @@ from suites.lab.leftovers import left_of, left_on_machine
 pytestmark = pytest.mark.lab
 
 NAME = "istio-conformance-ended"
-#: A shell's background job ignores Ctrl-C and hands that down; a run in a terminal does not.
+#: A shell's background job ignores Ctrl-C and passes that on; a run in a terminal does not.
 RUN = ["env", "--default-signal=INT", sys.executable, "-u", "-m", "pytest", "-p", "no:cacheprovider"]
-#: Seconds for a run to clean up after an interrupt.
+#: Seconds within which a run must clean up after an interrupt.
 ENDING = 120
 
-#: The file whose first test is being set up when the run is ended, and the signal; the slow ones are for
-#: `make test-full`.
+#: The file whose first test is being set up when the signal arrives, and the signal. Only `make test-full`
+#: runs the slow ones.
 ENDS = [
     pytest.param(stage, sign, id=f"{stage}-{sign.name}", marks=() if quick else pytest.mark.full)
     for stage, sign, quick in (
@@ -45,10 +45,10 @@ def names(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(("stage", "sign"), ENDS)
-def test_a_run_that_is_ended_leaves_nothing_after_a_clean(
+def test_killed_run_leaves_nothing_after_a_clean(
     running: engine.Engine, tmp_path: Path, stage: str, sign: signal.Signals
 ) -> None:
-    """Ended in a set-up, then cleaned: nothing of the lab stays, and everything of the user does."""
+    """After a kill in a set-up and a clean, nothing of the lab stays and everything of the user does."""
     users = tmp_path / "kubeconfig"
     users.write_text("users: own")
     temporary = names(Path(tempfile.gettempdir()))
@@ -60,7 +60,7 @@ def test_a_run_that_is_ended_leaves_nothing_after_a_clean(
     ) as run:  # fmt: skip
         assert run.stdout is not None
         told = b""
-        # pytest names the file before it sets up the first test in it.
+        # pytest prints the file's name before it sets up the first test in it.
         while f"test_{stage}.py".encode() not in told:
             piece = run.stdout.read(1)
             assert piece, told.decode()[-3000:]

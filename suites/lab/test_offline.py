@@ -1,4 +1,4 @@
-"""After one build nothing is fetched: all of it runs in a network namespace with nothing but a loopback."""
+"""After one build nothing is downloaded: a run passes in a network namespace that has only loopback."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from lab.paths import PROJECT
 
 pytestmark = pytest.mark.lab
 
-#: The engine, the cluster and the suite all start inside the namespace, and go inside it too.
+#: The engine, the cluster and the suite all start and stop inside the namespace.
 RUN = """
 set -eu
 ip link set lo up
@@ -25,10 +25,10 @@ exit $status
 """
 
 
-def test_a_whole_run_needs_no_network(tmp_path: Path) -> None:
-    """With the lab built, every stage passes where no packet can leave and no name can be asked."""
+def test_complete_run_needs_no_network(tmp_path: Path) -> None:
+    """With the lab built, every stage passes where no packet can leave and no name can be resolved."""
     results = tmp_path / "results"
-    # Not below pytest's own folder: the engine's sockets lie there, and their names may have 107 characters.
+    # Not below pytest's folder: the paths of the engine's sockets may have at most 107 characters.
     with tempfile.TemporaryDirectory(prefix="ilab-") as state:
         own = {"PYTHON": sys.executable, "RESULTS": str(results), "ISTIO_LAB_STATE": f"{state}/state"}
         environment = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"} | own

@@ -1,4 +1,4 @@
-"""What this checkout did not make stays: others' clusters, the user's containers, images and mounts."""
+"""Cleanup keeps what this checkout did not create: foreign clusters, containers, images, mounts."""
 
 import os
 import shutil
@@ -19,14 +19,14 @@ RUN = "istio-conformance-owned"
 
 
 def lab(*arguments: str, checkout: Path = PROJECT, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command of the lab, as this checkout or another one."""
+    """Run a lab command as this checkout or another one."""
     command = [sys.executable, "-m", "lab", *arguments]
     given = {**os.environ, **environment}
     return subprocess.run(command, cwd=checkout, env=given, capture_output=True, text=True, check=False)
 
 
 def inventory(of: engine.Engine) -> dict[str, set[str]]:
-    """All that an engine holds: containers, networks, volumes, and images with their names."""
+    """Everything in an engine: containers, networks, volumes, and images with their names."""
     listings = {
         "containers": ("ps", "--all", "--no-trunc", "--format={{.ID}} {{.Names}} {{.State}}"),
         "networks": ("network", "ls", "--no-trunc", "--format={{.ID}} {{.Name}}"),
@@ -38,7 +38,7 @@ def inventory(of: engine.Engine) -> dict[str, set[str]]:
 
 @pytest.fixture(scope="module")
 def other_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same project, checked out once more."""
+    """A second checkout of the project."""
     folder = tmp_path_factory.mktemp("other")
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True
@@ -52,7 +52,7 @@ def other_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def mine(own_engine: engine.Engine, image: str) -> Iterator[network.Network]:
-    """A network of a run of this checkout's, with a container of the run's on it."""
+    """A network of a run of this checkout, with a container of that run."""
     made = network.create_network(own_engine, RUN)
     network.guard(own_engine, made, "10.244.0.0/16", "10.96.0.0/16")
     labels = (f"--label={LABEL}={RUN}", f"--label={OWNER_LABEL}={owner()}")
@@ -64,7 +64,7 @@ def mine(own_engine: engine.Engine, image: str) -> Iterator[network.Network]:
 
 @pytest.fixture
 def users_container(own_engine: engine.Engine, image: str) -> Iterator[str]:
-    """A container of the user's, without a label, on a network of its own."""
+    """A user's container without a label, on a network of its own."""
     own_engine.docker("network", "create", "users")
     own_engine.docker("run", "--detach", "--name=users", "--network=users", image, "/bin/sleep", "600")
     yield "users"
@@ -72,10 +72,10 @@ def users_container(own_engine: engine.Engine, image: str) -> Iterator[str]:
     own_engine.docker("network", "rm", "users")
 
 
-def test_another_checkouts_clean_leaves_a_cluster_and_its_guard(
+def test_clean_by_another_checkout_keeps_the_cluster_and_its_rules(
     own_engine: engine.Engine, mine: network.Network, other_checkout: Path
 ) -> None:
-    """Another checkout with the same state folder cleans: container, network, rules and engine stay."""
+    """A clean by another checkout with the same state folder keeps container, network, rules and engine."""
     before, guarded = inventory(own_engine), left_on_machine()
     cleaned = lab("clean", checkout=other_checkout)
     assert cleaned.returncode == 0, cleaned.stderr
@@ -84,10 +84,10 @@ def test_another_checkouts_clean_leaves_a_cluster_and_its_guard(
     assert left_on_machine() == guarded
 
 
-def test_another_checkout_can_not_take_a_clusters_name(
+def test_cluster_name_of_another_checkout_is_refused(
     own_engine: engine.Engine, mine: network.Network, other_checkout: Path
 ) -> None:
-    """A cluster name of this checkout's is refused to another one, and the cluster runs on."""
+    """Another checkout is refused a cluster name of this one, and the cluster keeps running."""
     script = f"from lab import engine, network; network.create_network(engine.find(), {RUN!r})"
     command = [sys.executable, "-c", script]
     refused = subprocess.run(command, cwd=other_checkout, capture_output=True, text=True, check=False)
@@ -97,8 +97,8 @@ def test_another_checkout_can_not_take_a_clusters_name(
     assert own_engine.docker("inspect", "--format={{.State.Status}}", "mine").stdout.strip() == "running"
 
 
-def test_a_run_that_goes_on_keeps_its_cluster(own_engine: engine.Engine, mine: network.Network) -> None:
-    """A process holds the run's lock: a clean of the same checkout leaves its cluster, folder and engine."""
+def test_clean_keeps_the_cluster_of_a_running_run(own_engine: engine.Engine, mine: network.Network) -> None:
+    """While a process holds the run's lock, a clean of the checkout keeps cluster, folder and engine."""
     folder = runs.claim(RUN)
     before = inventory(own_engine)
     with subprocess.Popen(["flock", str(folder / runs.LOCK), "sleep", "600"], start_new_session=True) as run:
@@ -111,10 +111,10 @@ def test_a_run_that_goes_on_keeps_its_cluster(own_engine: engine.Engine, mine: n
     assert folder.is_dir()
 
 
-def test_a_container_of_the_users_outlives_the_network_that_it_was_put_on(
+def test_users_container_survives_the_removal_of_its_network(
     own_engine: engine.Engine, mine: network.Network, users_container: str
 ) -> None:
-    """A container without a mark is taken off the run's network and goes on."""
+    """A container without the lab's labels is disconnected from the run's network and keeps running."""
     own_engine.docker("network", "connect", mine.name, users_container)
     network.remove_network(own_engine, mine)
     states = own_engine.docker("ps", "--all", "--format={{.Names}} {{.State}}").stdout.splitlines()
@@ -122,10 +122,10 @@ def test_a_container_of_the_users_outlives_the_network_that_it_was_put_on(
     assert mine.name not in own_engine.docker("network", "ls", "--format={{.Name}}").stdout
 
 
-def test_a_mount_of_the_users_in_the_state_folder_stops_a_clean(
+def test_users_mount_in_the_state_folder_stops_a_clean(
     own_engine: engine.Engine, image: str, tmp_path: Path
 ) -> None:
-    """A disk that the user mounted there keeps its files, and nothing is ended until it is unmounted."""
+    """A disk mounted by the user keeps its files, and a clean stops nothing until it is unmounted."""
     before = inventory(own_engine)
     (tmp_path / "file").write_text("mine")
     place = runs.folder_of("disk")
@@ -144,7 +144,7 @@ def test_a_mount_of_the_users_in_the_state_folder_stops_a_clean(
 
 @pytest.fixture
 def their_engine(own_engine: engine.Engine, image: str, tmp_path: Path) -> Iterator[engine.Engine]:
-    """The engine as one that was there before, with things of the user's, for another state folder's lab."""
+    """The engine as a pre-existing one with the user's resources, used by a lab with another state folder."""
     own_engine.docker("tag", image, "users/image:1")
     own_engine.docker("tag", image, "istio-conformance-lab/node:users-own")
     own_engine.docker("volume", "create", "users")
@@ -164,10 +164,10 @@ def their_engine(own_engine: engine.Engine, image: str, tmp_path: Path) -> Itera
     own_engine.docker("image", "rm", "users/image:1", "istio-conformance-lab/node:users-own")
 
 
-def test_an_engine_that_was_there_before_has_everything_after_a_clean(
+def test_clean_keeps_foreign_resources_in_an_existing_engine(
     their_engine: engine.Engine, image: str, other_checkout: Path
 ) -> None:
-    """What this checkout put there goes; what another checkout and the user have there stays."""
+    """A clean removes what this checkout added to the engine and keeps what others have there."""
     other = f"{OWNER_LABEL}=0000-other"
     their_engine.docker("network", "create", f"--label={LABEL}=x", f"--label={other}", "istio-lab-x")
     their_engine.docker("tag", image, "istio-conformance-lab/node:0123456789abcdef-0000-other")

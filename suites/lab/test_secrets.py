@@ -1,4 +1,4 @@
-"""No secret reaches the report or the terminal, wherever on a real cluster it stands."""
+"""No secret reaches the report or the terminal, wherever it is on a real cluster."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.lab
 NAME = "istio-conformance-secrets"
 APP, ROUTE = "app/test-app.yaml", "article/virtual-service.yaml"
 
-#: A pod beside the app whose probe fails, and says in an event what it was told to look for.
+#: A pod beside the app whose probe fails; the event quotes the probe's configuration.
 TALKATIVE = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -44,7 +44,7 @@ TALKATIVE = {
 
 
 def _app(documents: list[Any]) -> list[Any]:
-    """The app with a password in its environment, and one in the path and the header of its probe."""
+    """The app with a password in its environment, and others in the path and the header of its probe."""
     (deployment,) = (each for each in documents if each["kind"] == "Deployment")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     container["env"] = [{"name": "DB_PASSWORD", "value": SECRETS["manifest"]}]
@@ -55,7 +55,7 @@ def _app(documents: list[Any]) -> list[Any]:
 
 
 def _route(documents: list[Any]) -> list[Any]:
-    """A route that answers by itself, wrongly and with a secret, beside one that sets a header."""
+    """A route with a wrong direct response that contains a secret, beside one that sets a header."""
     (route,) = documents
     told = {"status": 503, "body": {"string": f"upstream refused password={SECRETS['assertion']}"}}
     cookie = {"response": {"set": {"set-cookie": f"session={SECRETS['observed']}; Path=/"}}}
@@ -68,7 +68,7 @@ def _route(documents: list[Any]) -> list[Any]:
 
 @pytest.fixture
 def overlay(tmp_path: Path) -> Path:
-    """The project's app and route with secrets in them."""
+    """The project's app and route with added secrets."""
     for name, changed in ((APP, _app), (ROUTE, _route)):
         documents = [*yaml.safe_load_all((MANIFESTS / name).read_text(encoding="utf-8"))]
         (tmp_path / "manifests" / name).parent.mkdir(parents=True)
@@ -76,10 +76,10 @@ def overlay(tmp_path: Path) -> Path:
     return tmp_path / "manifests"
 
 
-def test_no_secret_of_a_failed_run_is_in_its_report(
+def test_report_of_a_failed_run_contains_no_secret(
     running: engine.Engine, overlay: Path, tmp_path: Path
 ) -> None:
-    """A stage fails on a mesh full of secrets: results, page and terminal have none of them."""
+    """After a stage fails on a mesh full of secrets, results, page and terminal contain none of them."""
     results, page = tmp_path / "results", tmp_path / "page.html"
     command = [sys.executable, "-m", "pytest", "suites/article", "-p", "no:cacheprovider", "-vv", "-rA"]
     options = [f"--manifests={overlay}", "--stage=virtual-service", "--time-out=config_propagation=5"]
@@ -95,7 +95,7 @@ def test_no_secret_of_a_failed_run_is_in_its_report(
     )
     (tmp_path / "terminal").write_text(terminal)
     assert "FAIL  VirtualService" in terminal, terminal[-4000:]
-    assert any("503" in file.read_text() for file in results.glob("*-result.json")), "the failure is told"
+    assert any("503" in file.read_text() for file in results.glob("*-result.json")), "the failure is reported"
     pieces = "".join(file.read_text(errors="replace") for file in results.glob("*-attachment*"))
     for told in ("DB_PASSWORD", "set-cookie", "Readiness probe failed", "GET /?token=", "directResponse"):
         assert told in pieces, f"the evidence lacks {told}, and its secret with it"
@@ -105,7 +105,7 @@ def test_no_secret_of_a_failed_run_is_in_its_report(
 
 
 def _run(command: list[str], environment: Mapping[str, str]) -> str:
-    """All that a program prints."""
+    """The complete output of a program."""
     ran = subprocess.run(
         command, cwd=PROJECT, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, check=False,

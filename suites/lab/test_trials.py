@@ -1,4 +1,4 @@
-"""Stages on a manifest that is wrong: the check that must fail does, and names the cause."""
+"""Stages with a wrong manifest: the expected check fails and names the cause."""
 
 import os
 import subprocess
@@ -15,12 +15,12 @@ from lab.paths import PROJECT
 pytestmark = [pytest.mark.lab, pytest.mark.full]
 
 TRIALS = yaml.safe_load((Path(__file__).parent / "trials.yaml").read_text(encoding="utf-8"))
-#: What must come to pass does within seconds; what is broken never does.
+#: A correct condition is met within seconds; a broken one never is.
 SOONER = ("config_propagation", "metrics_visible", "traces_visible")
 
 
 def overlay(trial: Any, folder: Path) -> Path:
-    """The manifest with its one text exchanged, in a folder of its own."""
+    """A folder with the manifest, its one text replaced."""
     text = (MANIFESTS / trial["manifest"]).read_text(encoding="utf-8")
     before = trial.get("instead_of")
     if before is not None:
@@ -33,8 +33,8 @@ def overlay(trial: Any, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("trial", TRIALS, ids=[trial["trial"] for trial in TRIALS])
-def test_a_stage_on_a_wrong_manifest_fails_and_names_the_cause(trial: Any, tmp_path: Path) -> None:
-    """`--stage` with the overlay ends with a failure of that test, and the cause is the first it names."""
+def test_stage_with_a_wrong_manifest_fails_and_names_the_cause(trial: Any, tmp_path: Path) -> None:
+    """`--stage` with the wrong manifest fails in the expected test, which names the cause first."""
     options = [f"--manifests={overlay(trial, tmp_path)}", "--stage", trial["stage"]]
     options += [word for name in SOONER for word in ("--time-out", f"{name}=10")]
     ran = subprocess.run(

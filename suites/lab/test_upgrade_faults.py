@@ -1,4 +1,4 @@
-"""Faults of an upgrade, of its traffic, of a new version, of what is asked for: each told as what it is."""
+"""Faults of an upgrade, its traffic, the new version or the request: each is reported for what it is."""
 
 import os
 import re
@@ -32,25 +32,25 @@ PYTEST = [
 BROKEN = Path(__file__).parent / "broken"
 ROUTES = "routes-with-retries.yaml"
 IN_PLACE, CANARY = "--strategy=in-place", "--strategy=canary"
-#: Streams that have budgets, and fewer second tries than one in a hundred of 20,000 requests bring.
+#: Streams with budgets, and a lower bound for retries if one in a hundred of 20,000 requests fails.
 STREAMS, FEWEST_RETRIES = 8, 50
-#: Seconds until a run has come to a phase, and until it has ended after a fault.
+#: Seconds within which a run reaches a phase, and within which it ends after a fault.
 COMING, ENDING = 240, 300
 
 
 @contextmanager
 def upgrading(output: Path, phase: str, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """An upgrade, once it has come to this phase; ended if it still runs."""
+    """An upgrade that has reached this phase; stopped at the end if it still runs."""
     with output.open("wb") as log:
         command = [*PYTEST, *options]
         with subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=log, start_new_session=True) as run:
 
-            def come() -> None:
+            def reached() -> None:
                 assert run.poll() is None, output.read_text()[-3000:]
                 assert f"  {phase}: " in output.read_text(), "the phase has not begun"
 
             try:
-                waits.eventually(come, f"the phase {phase} begins", COMING, interval=0.1)
+                waits.eventually(reached, f"the phase {phase} begins", COMING, interval=0.1)
                 yield run
             finally:
                 if run.poll() is None:
@@ -58,30 +58,30 @@ def upgrading(output: Path, phase: str, *options: str) -> Iterator["subprocess.P
 
 
 def kill(*words: str) -> None:
-    """Kill the one program of this run whose command line has all of these words, once it is there."""
+    """Wait for the one process of this run whose command line has all of these words, and kill it."""
 
     def found() -> int:
         pids = [
             int(each.parent.name) for each in Path("/proc").glob("[0-9]*/cmdline") if matches(each, words)
         ]
-        assert len(pids) == 1, f"{len(pids)} programs with {words}"
+        assert len(pids) == 1, f"{len(pids)} processes match {words}"
         return pids[0]
 
     os.kill(waits.eventually(found, f"there is a program with {words}", 30, interval=0.02), signal.SIGKILL)
 
 
 def matches(command_line: Path, words: tuple[str, ...]) -> bool:
-    """The command line has all of these words, and the folder of this run."""
+    """Whether the command line contains all of these words and the folder of this run."""
     try:
         text = command_line.read_text(errors="replace").replace("\0", " ")
     except OSError:
-        # It has ended in the meantime.
+        # The process has ended in the meantime.
         return False
     return all(word in text for word in (*words, f"runs/{NAME}/"))
 
 
-def test_an_upgrade_that_dies_is_named_by_its_phase_and_taken_back(tmp_path: Path) -> None:
-    """istioctl is killed as it replaces istiod: not enough evidence, and the old version is back."""
+def test_upgrade_that_dies_names_its_phase_and_is_rolled_back(tmp_path: Path) -> None:
+    """When istioctl is killed while it replaces istiod, the run lacks evidence and rolls back."""
     output = tmp_path / "output"
     with upgrading(output, "control-plane", IN_PLACE) as run:
         kill("istioctl", " upgrade ")
@@ -92,8 +92,8 @@ def test_an_upgrade_that_dies_is_named_by_its_phase_and_taken_back(tmp_path: Pat
     assert told.splitlines()[-1].startswith("verdict: not enough evidence (exit 11)")
 
 
-def test_traffic_that_stops_is_no_evidence(tmp_path: Path) -> None:
-    """The generator is killed before anything is changed: the run ends at once, and says so."""
+def test_stopped_traffic_is_not_enough_evidence(tmp_path: Path) -> None:
+    """When the generator is killed before any change, the run ends at once and reports it."""
     output = tmp_path / "output"
     with upgrading(output, "before", IN_PLACE) as run:
         kill("fixtures.traffic", "--plan")
@@ -103,8 +103,8 @@ def test_traffic_that_stops_is_no_evidence(tmp_path: Path) -> None:
     assert "  control-plane: " not in told
 
 
-def test_the_same_version_twice_misses_no_budget(tmp_path: Path) -> None:
-    """An A/A run restarts all that an upgrade restarts: what is missed in it is not the version's."""
+def test_a_a_run_exceeds_no_budget(tmp_path: Path) -> None:
+    """An A/A run, which restarts everything that an upgrade restarts, exceeds no budget."""
     output = tmp_path / "output"
     version = f"--from={ISTIO_VERSION}"
     with upgrading(output, "before", IN_PLACE, version) as run:
@@ -113,8 +113,8 @@ def test_the_same_version_twice_misses_no_budget(tmp_path: Path) -> None:
     assert "MISSED" not in output.read_text()
 
 
-def test_each_budget_is_missed_by_a_version_that_is_worse(tmp_path: Path) -> None:
-    """The new version's sidecars fail, delay, double, let through and break off; one pod gets none."""
+def test_worse_version_exceeds_each_budget(tmp_path: Path) -> None:
+    """Sidecars that fail, delay, duplicate, allow or cut off requests exceed each budget."""
     output, overlay = tmp_path / "output", overlaid(tmp_path, "worse-version.yaml")
     (overlay / "probe.yaml").write_text((BROKEN / "probe-without-sidecar.yaml").read_text())
     with upgrading(output, "before", IN_PLACE, f"--manifests={overlay.parent}") as run:
@@ -122,14 +122,14 @@ def test_each_budget_is_missed_by_a_version_that_is_worse(tmp_path: Path) -> Non
     told = output.read_text()
     assert status == 10, told[-3000:]
     met = [each.name for each in BUDGETS if not re.search(rf"MISSED +{each.name} ", told)]
-    assert not met, f"not missed: {met}\n{told[-6000:]}"
+    assert not met, f"not exceeded: {met}\n{told[-6000:]}"
 
 
-def test_the_meshs_own_retries_hide_failures_and_are_counted(tmp_path: Path) -> None:
-    """The app's sidecars answer with 503 now and then: no request fails, and each second try is counted."""
+def test_mesh_retries_hide_failures_and_are_counted(tmp_path: Path) -> None:
+    """When the app's sidecars sometimes respond with 503, no request fails and each retry is counted."""
     output, overlay = tmp_path / "output", overlaid(tmp_path, "failing-sidecars.yaml")
     routes = [*yaml.safe_load_all((MANIFESTS / "upgrade" / ROUTES).read_text())]
-    # What Istio retries without being asked leaves out a 503 of the app, which may have served it.
+    # Istio's default retries exclude a 503 from the app, which may have processed the request.
     for route in (each for spec in routes for each in spec["spec"].get("http", ())):
         route["retries"] = {"attempts": 2, "retryOn": "5xx"}
     (overlay / ROUTES).write_text(yaml.safe_dump_all(routes))
@@ -145,24 +145,24 @@ def test_the_meshs_own_retries_hide_failures_and_are_counted(tmp_path: Path) -> 
     assert "  rollback-" not in told
 
 
-def test_a_control_plane_of_the_users_values_that_has_no_second_place_is_refused_at_once(
+def test_control_plane_without_room_for_a_second_one_is_refused_at_once(
     tmp_path: Path,
 ) -> None:
-    """With --istio-values istiod asks for a third of the node: there is no room for two, and none is made."""
+    """If --istio-values request a third of the node, a second istiod does not fit and none is created."""
     output, values = tmp_path / "output", tmp_path / "values.yaml"
     values.write_text("pilot: {resources: {requests: {cpu: 700m}}}\n")
     with output.open("wb") as log:
         command = [*PYTEST, CANARY, f"--istio-values={values}"]
         done = subprocess.run(command, cwd=PROJECT, stdout=log, stderr=log, check=False, timeout=ENDING)
     told = output.read_text()
-    # A promise that is not kept: that nothing stands against the upgrade.
+    # The preflight check is one of the promises, so a failed one makes the upgrade unsafe.
     assert done.returncode == 10, told[-6000:]
     assert re.search(r"nothing was changed; fix this first:\s.*needs \d+m CPU more", told, re.DOTALL), told
     assert "  before: " not in told
 
 
 def overlaid(folder: Path, broken: str) -> Path:
-    """Where manifests laid over the project's stand: the policy of the traffic, with one of the broken."""
+    """A manifests folder with the traffic's policy and one of the broken resources."""
     files = folder / "manifests" / "upgrade"
     files.mkdir(parents=True)
     line = re.escape(ISTIO_VERSION.rpartition(".")[0])

@@ -1,1 +1,1 @@
-"""Tests of waits, checks, report and lab planning; they need no cluster."""
+"""Tests of the project itself; they need no cluster."""

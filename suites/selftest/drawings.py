@@ -1,4 +1,4 @@
-"""What an SVG of reports/pictures shows, read from its text as a browser would read it."""
+"""Parses an SVG of reports/pictures into texts, boxes, tooltips and overlaps, as laid out by a browser."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from xml.etree import ElementTree as ET
 from reports.pictures.canvas import width_of
 
 _SVG = "{http://www.w3.org/2000/svg}"
-#: How far a line of text reaches above its foot and below it, in parts of its height.
+#: How far a line of text reaches above and below its baseline, as fractions of the font size.
 _ABOVE, _BELOW = 0.8, 0.22
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One line of text, its tooltip, and the box that it fills: left, top, right, bottom."""
+    """One line of text, its tooltip, and its bounding box: left, top, right, bottom."""
 
     text: str
     tip: str
@@ -30,7 +30,7 @@ class Drawing:
 
     @property
     def size(self) -> tuple[float, float]:
-        """Width and height, which the viewBox has too."""
+        """Width and height, equal to those of the viewBox."""
         width, height = float(self.root.attrib["width"]), float(self.root.attrib["height"])
         assert self.root.attrib["viewBox"] == f"0 0 {width:g} {height:g}"
         return width, height
@@ -42,21 +42,21 @@ class Drawing:
 
     @property
     def text(self) -> str:
-        """All lines of text, one below the other, without tooltips."""
+        """All lines of text, joined by newlines, without tooltips."""
         return "\n".join(each.text for each in self.words)
 
     @property
     def tips(self) -> list[str]:
-        """The tooltip of each shape, in the order of drawing; that of the picture itself is left out."""
+        """The tooltip of each shape in drawing order, without the picture's own."""
         shapes = [*self.root.iter(f"{_SVG}rect"), *self.root.iter(f"{_SVG}path")]
         return [tip for each in shapes if (tip := each.findtext(f"{_SVG}title"))]
 
     def marks(self, tip: str) -> int:
-        """How many shapes have these words in their tooltip."""
+        """The number of shapes whose tooltip contains these words."""
         return sum(tip in each for each in self.tips)
 
     def collisions(self) -> list[tuple[str, str]]:
-        """The pairs of lines whose boxes meet, and with "the edge" each line that leaves the picture."""
+        """The pairs of lines whose boxes overlap; a line outside the picture is paired with "the edge"."""
         width, height = self.size
         met = [(a.text, b.text) for a, b in combinations(self.words, 2) if _meet(a.box, b.box)]
         outside = [
@@ -68,7 +68,7 @@ class Drawing:
 
 
 def drawing(svg: str) -> Drawing:
-    """The picture, and that it fetches nothing: no script, no style sheet, no address but SVG's own name."""
+    """Parse the picture and assert that it fetches nothing: no script, style sheet or foreign URL."""
     assert svg.count("http") == 1
     assert not {"script", "style", "image", "use"} & {
         each.tag.removeprefix(_SVG) for each in ET.fromstring(svg).iter()

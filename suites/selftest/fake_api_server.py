@@ -1,4 +1,4 @@
-"""An API server that knows Pods and Deployments, and answers from a script."""
+"""A scripted API server that knows Pods and Deployments."""
 
 import json
 from collections import defaultdict, deque
@@ -19,7 +19,7 @@ PODS = "/api/v1/namespaces/test/pods"
 
 @dataclass(frozen=True)
 class Stream:
-    """Events of a watch; the connection ends after them as it should, or is `broken` in the middle."""
+    """Events of a watch; the connection then closes cleanly, or breaks midway if `broken`."""
 
     events: Iterable[Json]
     broken: bool = False
@@ -27,7 +27,7 @@ class Stream:
 
 @dataclass
 class FakeApiServer:
-    """What it answers to each method and path, in order (the last for good), and what it was asked."""
+    """Scripted responses by method and path, in order (the last one repeats), and the recorded requests."""
 
     kubeconfig: Path
     kinds: dict[str, list[str]] = field(default_factory=lambda: {"v1": ["Pod"], "apps/v1": ["Deployment"]})
@@ -37,12 +37,12 @@ class FakeApiServer:
     )
 
     def on(self, asked: str, *answers: Json | str | tuple[int, Json] | Stream) -> None:
-        """What `asked` ("GET /path", or "WATCH /path") is answered with, one for each request."""
+        """Set the responses to `asked` ("GET /path" or "WATCH /path"), one for each request."""
         given = [each if isinstance(each, tuple | Stream) else (200, each) for each in answers]
         self.answers[asked].extend(given)
 
     def answer(self, asked: str) -> tuple[int, Json | str] | Stream:
-        """The next answer; a 404 if nothing is set."""
+        """The next response; 404 if none is set."""
         scripted = self.answers[asked]
         if not scripted:
             return self._discovery(asked)
@@ -60,7 +60,7 @@ class FakeApiServer:
 
 @contextmanager
 def fake_api_server(folder: Path) -> Iterator[FakeApiServer]:
-    """A running one; its kubeconfig is written into the folder."""
+    """Run a fake API server and write its kubeconfig into the folder."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
         fake = server.fake = FakeApiServer(folder / "kubeconfig")  # type: ignore[attr-defined]
         fake.kubeconfig.write_text(yaml.safe_dump(_kubeconfig(f"http://127.0.0.1:{server.server_port}")))
@@ -99,7 +99,7 @@ def _kubeconfig(server: str) -> Json:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
-        """Nothing: a client that has seen enough goes in the middle of a stream."""
+        """Ignore the error: a client may disconnect in the middle of a stream."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -131,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for each in stream.events:
             line = json.dumps(each).encode() + b"\n"
-            # Two chunks for a line: what reads the stream must put them together.
+            # Each line is sent as two chunks, which the reader must join.
             for part in (line[:9], line[9:]):
                 self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
         if stream.broken:
@@ -141,4 +141,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, *_: object) -> None:
-        """Nothing: the tests' output is pytest's."""
+        """Log nothing: the output belongs to pytest."""

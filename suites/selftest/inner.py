@@ -1,4 +1,4 @@
-"""A pytest inside a test, with the ladder's plugin and fixtures that say what they make."""
+"""Runs pytest inside a test, with the stages plugin and fixtures that record their set-up."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ def gateway(app, istio): print("made gateway")
 
 
 class Inner:
-    """A folder with tests, and how pytest with the ladder's plugin runs them."""
+    """A folder with tests, run by pytest with the stages plugin."""
 
     def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pytester = pytester
@@ -37,7 +37,7 @@ class Inner:
         self.pytester.makeconftest(CONFTEST + more)
 
     def tests(self, *tests: str) -> None:
-        """Tests as "stage(arguments)" or "stage(arguments): body", in a file in this order."""
+        """Write tests, given as "stage(arguments)" or "stage(arguments): body", to a file in this order."""
         lines = ["import pytest"]
         for number, test in enumerate(tests, 1):
             head, _, body = test.partition(": ")
@@ -50,13 +50,13 @@ class Inner:
         return self.pytester.runpytest_inprocess("-p", "fixtures.plugins.ladder", "-rs", *options)
 
     def order(self, *options: str) -> list[str]:
-        """Which tests ran, each followed by what was made for it."""
+        """The tests that ran, each followed by the fixtures set up for it."""
         result = self.run("-v", "-s", *options)
         result.assert_outcomes(passed=result.parseoutcomes().get("passed", 0))
         words = [line.replace("::", " ").split() for line in result.outlines]
-        return [word for line in words for word in line if _told(word, line)]
+        return [word for line in words for word in line if _is_reported(word, line)]
 
 
-def _told(word: str, line: Sequence[str]) -> bool:
+def _is_reported(word: str, line: Sequence[str]) -> bool:
     made = "made" in line and word in stages.RUNG_OF_FIXTURE
     return made or (word.startswith("test_") and "." not in word)

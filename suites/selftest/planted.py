@@ -1,6 +1,7 @@
-"""A different secret for every exit of a run, and a suite that lets each of them out.
+"""A different secret for every exit of a run, and a suite that leaks each of them.
 
-A test on a real lab can use the same data: `SECRETS` must be nowhere, `TEXTS` is the text at each exit.
+A test on a real lab can use the same data: no secret of `SECRETS` may appear anywhere, and `TEXTS` has the
+text at each exit.
 """
 
 import base64
@@ -8,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from textwrap import dedent
 
-#: The exit to what leaves there, with its secret in the place of {}.
+#: Exit to the text written there; {} is replaced by its secret.
 FORMS: Mapping[str, str] = {
     "assertion": "the route has headers {{'Authorization': 'Bearer {}'}}",
     "comparison": "{}",
@@ -37,13 +38,13 @@ FORMS: Mapping[str, str] = {
 
 
 def _secret(exit_name: str) -> str:
-    """Letters and digits that are nowhere else, as no rule but that of the exit knows them."""
+    """Unique letters and digits that only the rule for this exit can recognize."""
     return base64.b64encode(f"planted at {exit_name}:".encode()).decode().rstrip("=")
 
 
 SECRETS: Mapping[str, str] = {name: _secret(name) for name in FORMS}
 TEXTS: Mapping[str, str] = {name: form.format(SECRETS[name]) for name, form in FORMS.items()}
-#: A variable whose value is said without anything that names it.
+#: A variable whose value is printed without any name beside it.
 VARIABLE = "PLANTED_PASSWORD"
 
 SUITE = """
@@ -135,7 +136,7 @@ UNCOLLECTED = """
 
 
 def write_suite(folder: Path) -> None:
-    """The suite as files that pytest with the project's plugins runs."""
+    """Write the suite as files that pytest runs with the project's plugins."""
     (folder / "conftest.py").write_text(dedent(CONFTEST))
     (folder / "test_planted.py").write_text(dedent(SUITE))
     (folder / "test_uncollected.py").write_text(dedent(UNCOLLECTED))
@@ -143,7 +144,7 @@ def write_suite(folder: Path) -> None:
 
 
 def leaks(place: Path) -> Iterator[str]:
-    """Each planted secret that is in a file, or in a file below a folder: the exit and the file."""
+    """Every planted secret found in the file or below the folder, as exit and file."""
     for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
         if file.is_file():
             content = file.read_text(errors="replace") + file.name

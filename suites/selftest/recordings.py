@@ -1,6 +1,6 @@
-"""What real programs printed on a real cluster, cut to what the checks read.
+"""Output of real programs on a real cluster, reduced to what the checks read.
 
-Kiali 2 and Jaeger 2 are not in the lab: their answers have the shape that their own sources give them.
+Kiali 2 and Jaeger 2 are not in the lab; their responses follow the format in their sources.
 """
 
 import json
@@ -11,6 +11,6 @@ _FOLDER = Path(__file__).parent / "recorded"
 
 
 def recorded(name: str) -> Any:
-    """One recording: parsed if it is JSON, else its text."""
+    """One recording, parsed if it is JSON, otherwise as text."""
     text = (_FOLDER / name).read_text(encoding="utf-8")
     return json.loads(text) if name.endswith(".json") else text

@@ -1,4 +1,4 @@
-"""What the tables of secret texts are made of."""
+"""Building blocks of the tables of texts with secrets."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One text, what must not be left of it, and what must."""
+    """One text, the parts that must be removed, and the parts that must stay."""
 
     name: str
     text: str

@@ -1,4 +1,4 @@
-"""Texts in which a name says what is secret: fields, pairs, Kubernetes Secrets."""
+"""Texts in which a name identifies the secret: fields, pairs, Kubernetes Secrets."""
 
 import json
 

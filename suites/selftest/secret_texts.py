@@ -1,6 +1,6 @@
-"""Texts with a secret in them, by kind: each secret must be gone, and what is beside it must stay.
+"""Texts that contain a secret, by kind: the secret must be removed and its context must stay.
 
-Tokens are put together from parts, so that no scanner of a code host takes these examples for real ones.
+Tokens are concatenated from parts, so that a code host's secret scanner does not report these examples.
 """
 
 import base64

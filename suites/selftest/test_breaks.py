@@ -1,4 +1,4 @@
-"""What is broken on the lab for each cause: all causes have a break, and what it touches is known."""
+"""The data in breaks.yaml: every cause has a break, and every break is reverted completely."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,12 @@ from fixtures.clients.kubectl import Kubectl
 from suites.lab.breaks import Break, breaks, broken
 
 BREAKS, CIRCUMSTANCES = breaks()
-#: Causes that one node can't show without losing the cluster, and one that needs no break.
+#: A cause that can't be provoked on a single node without losing the cluster, and ones that need no break.
 NOT_BROKEN = {"node not ready", "Istio is installed"}
 
 
-class Recording:
-    """A kubectl that has some resources and takes down what it is told."""
+class RecordingKubectl:
+    """A kubectl with some resources that records its commands."""
 
     def __init__(self, **there: Any) -> None:
         self.there = {name.replace("_", "/"): value for name, value in there.items()}
@@ -29,7 +29,7 @@ class Recording:
         return ""
 
 
-def told(kubectl: Recording, trial: Break, folder: Path) -> list[str]:
+def run_break(kubectl: RecordingKubectl, trial: Break, folder: Path) -> list[str]:
     with broken(trial, cast("Kubectl", kubectl), folder):
         kubectl.told.append("-")
     return kubectl.told
@@ -43,20 +43,20 @@ def test_every_cause_has_a_break() -> None:
     assert {cause.name for cause in CAUSES} - {trial.cause for trial in BREAKS} == NOT_BROKEN
 
 
-def test_every_break_is_of_a_cause_that_there_is() -> None:
+def test_every_break_names_an_existing_cause() -> None:
     assert {trial.cause for trial in BREAKS} <= {cause.name for cause in CAUSES}
     assert {trial.cause for trial in CIRCUMSTANCES} <= {cause.name for cause in INGRESS}
 
 
 @pytest.mark.parametrize("trial", [*BREAKS, *CIRCUMSTANCES], ids=str)
-def test_what_a_break_applies_is_in_a_namespace_that_goes_with_the_cluster(trial: Break) -> None:
+def test_breaks_apply_only_to_namespaces_deleted_with_the_cluster(trial: Break) -> None:
     assert all(len(target) in (1, 3) for target in trial.targets()), trial.targets()
 
 
-def test_what_was_there_is_put_back_as_it_was(tmp_path: Path) -> None:
+def test_existing_resource_is_restored(tmp_path: Path) -> None:
     before = {"kind": "Pod", "metadata": {"name": "a", "uid": "1", "labels": {"app": "a"}}}
-    kubectl = Recording(pod_a=before)
-    commands = told(kubectl, of({"patch": "pod/a -n test", "by": {"spec": {}}}), tmp_path)
+    kubectl = RecordingKubectl(pod_a=before)
+    commands = run_break(kubectl, of({"patch": "pod/a -n test", "by": {"spec": {}}}), tmp_path)
     assert commands == [
         'patch pod/a -n test --type=merge --patch {"spec": {}}',
         "-",
@@ -68,8 +68,8 @@ def test_what_was_there_is_put_back_as_it_was(tmp_path: Path) -> None:
     }
 
 
-def test_what_was_not_there_goes_again_after_the_undoing(tmp_path: Path) -> None:
-    commands = told(Recording(), of({"apply": "quota"}, undo=[{"run": "annotate x"}]), tmp_path)
+def test_new_resource_is_deleted_after_the_undo_steps(tmp_path: Path) -> None:
+    commands = run_break(RecordingKubectl(), of({"apply": "quota"}, undo=[{"run": "annotate x"}]), tmp_path)
     assert commands[1:] == [
         "-",
         "annotate x",
@@ -77,12 +77,12 @@ def test_what_was_not_there_goes_again_after_the_undoing(tmp_path: Path) -> None
     ]
 
 
-def test_what_was_deleted_is_made_again(tmp_path: Path) -> None:
-    class Deleting(Recording):
+def test_deleted_resource_is_recreated(tmp_path: Path) -> None:
+    class Deleting(RecordingKubectl):
         def read(self, *arguments: str) -> str:
             if arguments[0] == "delete":
                 del self.there[arguments[1]]
             return super().read(*arguments)
 
-    commands = told(Deleting(crd_a={"metadata": {"name": "a"}}), of({"delete": "crd/a"}), tmp_path)
+    commands = run_break(Deleting(crd_a={"metadata": {"name": "a"}}), of({"delete": "crd/a"}), tmp_path)
     assert commands == ["delete crd/a", "-", f"create --filename {tmp_path}/before.json"]

@@ -1,4 +1,4 @@
-"""Causes that Kubernetes reports, on what it reported of trouble that was really made."""
+"""Causes that Kubernetes reports, on recordings of faults provoked on a real cluster."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ HELD = {"deletionTimestamp": "2026-11-24T15:50:33Z", "finalizers": ["example/hel
 
 
 def not_started(scheduled: bool = True) -> Any:
-    """A pod whose container waits for a volume."""
+    """A pod whose container is waiting for a volume."""
     made = pod("app", "test-namespace")
     conditions = [{"type": "PodScheduled", "status": "True"}] if scheduled else []
     made["status"] = {"phase": "Pending", "conditions": conditions}
@@ -29,7 +29,7 @@ def warning(reason: str, message: str, minute: int, name: str = "app") -> Any:
     }
 
 
-def test_a_pod_that_waits_for_a_volume_is_named_with_the_last_warning() -> None:
+def test_pod_waiting_for_a_volume_is_named_with_the_last_warning() -> None:
     events = [
         warning("FailedMount", 'configmap "missing" not found', 51),
         warning("FailedMount", "timed out", 50),
@@ -41,17 +41,17 @@ def test_a_pod_that_waits_for_a_volume_is_named_with_the_last_warning() -> None:
     )
 
 
-def test_a_pod_that_only_starts_or_waited_for_its_node_is_no_cause() -> None:
+def test_pod_that_is_starting_or_was_just_scheduled_is_no_cause() -> None:
     events = [warning("FailedScheduling", "untolerated taint", 50)]
     assert found(Recorded({"Pod": [not_started()], "Event": events})) == []
 
 
-def test_a_pod_that_no_scheduler_looks_at_is_named() -> None:
+def test_pod_ignored_by_every_scheduler_is_named() -> None:
     told = likely(Recorded({"Pod": [not_started(scheduled=False)]}))
     assert "is Pending, and scheduler default-scheduler has not processed it" in str(told)
 
 
-def test_a_pod_that_a_finalizer_holds_is_named() -> None:
+def test_pod_held_by_a_finalizer_is_named() -> None:
     held = pod("app", "test-namespace")
     held["metadata"] |= HELD
     assert likely(Recorded({"Pod": [held]})) == (
@@ -60,14 +60,14 @@ def test_a_pod_that_a_finalizer_holds_is_named() -> None:
     )
 
 
-def test_a_pod_that_ends_or_has_a_finalizer_is_no_cause() -> None:
+def test_terminating_pod_or_finalizer_alone_is_no_cause() -> None:
     pods = [pod("a", "test-namespace"), pod("b", "test-namespace")]
     for each, (name, value) in zip(pods, HELD.items(), strict=True):
         each["metadata"][name] = value
     assert found(Recorded({"Pod": pods})) == []
 
 
-def test_a_pod_that_is_not_ready_is_named() -> None:
+def test_unready_pod_is_named() -> None:
     unready = pod("app", "test-namespace")
     unready["status"]["containerStatuses"][0]["ready"] = False
     assert likely(Recorded({"Pod": [unready]})) == (
@@ -75,7 +75,7 @@ def test_a_pod_that_is_not_ready_is_named() -> None:
     )
 
 
-def test_a_webhook_that_no_pod_answers_is_named_and_lasts() -> None:
+def test_webhook_without_pods_is_named_as_lasting() -> None:
     cluster = Recorded(
         {
             "MutatingWebhookConfiguration": recorded("webhooks.json"),
@@ -88,7 +88,7 @@ def test_a_webhook_that_no_pod_answers_is_named_and_lasts() -> None:
     )
 
 
-def test_a_webhook_whose_pod_is_to_come_may_pass() -> None:
+def test_webhook_whose_pod_is_starting_is_not_lasting() -> None:
     cluster = Recorded(
         {
             "MutatingWebhookConfiguration": recorded("webhooks.json"),
@@ -100,18 +100,18 @@ def test_a_webhook_whose_pod_is_to_come_may_pass() -> None:
     assert lasting(cluster) is None
 
 
-def test_a_webhook_with_endpoints_is_no_cause() -> None:
+def test_webhook_with_endpoints_is_no_cause() -> None:
     slices = recorded("endpointslices.json")["all-up"]
     webhooks = recorded("webhooks.json")
     assert likely(Recorded({"MutatingWebhookConfiguration": webhooks, "EndpointSlice": slices})) is None
 
 
-def test_an_image_that_cannot_be_pulled_is_named() -> None:
+def test_image_that_cannot_be_pulled_is_named() -> None:
     told = lasting(Recorded({"Pod": [recorded("pods.json")["no-image"]]}))
     assert "cannot pull image registry.lab/nothing:1 (ErrImagePull)" in str(told)
 
 
-def test_a_pod_that_no_node_takes_is_named() -> None:
+def test_unschedulable_pod_is_named() -> None:
     told = lasting(Recorded({"Pod": [recorded("pods.json")["not-scheduled"]]}))
     assert (
         "client-namespace/toobig is Pending and fits no node: 0/1 nodes are available: 1 Insufficient cpu"
@@ -119,13 +119,13 @@ def test_a_pod_that_no_node_takes_is_named() -> None:
     )
 
 
-def test_a_pod_that_waits_for_its_node_may_pass() -> None:
+def test_pod_waiting_for_its_node_is_not_lasting() -> None:
     waiting = recorded("pods.json")["not-scheduled"]
     waiting["status"]["conditions"][0]["message"] = "1 node(s) had untolerated taint {not-ready: }"
     assert lasting(Recorded({"Pod": [waiting]})) is None
 
 
-def test_a_pod_that_is_refused_is_named_with_the_refusal() -> None:
+def test_rejected_pod_is_named_with_the_reason() -> None:
     condition = {"type": "ReplicaFailure", "message": 'exceeded quota: "small"', "status": "True"}
     told = lasting(Recorded({"ReplicaSet": [resource("app-1", status={"conditions": [condition]})]}))
     assert (
@@ -134,14 +134,14 @@ def test_a_pod_that_is_refused_is_named_with_the_refusal() -> None:
     )
 
 
-def test_a_container_that_fails_is_named_with_its_exit_code() -> None:
+def test_failing_container_is_named_with_its_exit_code() -> None:
     failing = pod("app", "test-namespace")
     ended = {"terminated": {"exitCode": 3, "message": "no such file"}}
     failing["status"]["containerStatuses"][0] |= {"state": ended, "ready": False}
     assert "container web fails, exit code 3" in str(likely(Recorded({"Pod": [failing]})))
 
 
-def test_a_node_under_pressure_is_named() -> None:
+def test_node_under_pressure_is_named() -> None:
     condition = {"type": "DiskPressure", "status": "True", "message": "low on disk"}
     node = {"metadata": {"name": "node-1"}, "status": {"conditions": [condition]}}
     assert (

@@ -1,4 +1,4 @@
-"""Causes in what was asked of the mesh for requests, and how several causes are told."""
+"""Causes in gateways and routes, and the order in which several causes are reported."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from suites.selftest.recordings import recorded
 from suites.selftest.views import Recorded, gateway_of, resource, route_of, routed, service
 
 
-def test_nothing_is_made_up_where_all_is_well() -> None:
+def test_healthy_cluster_names_no_cause() -> None:
     assert lasting(routed()) is None
     assert likely(Recorded()) is None
 
 
-def test_what_is_in_place_is_told_where_nothing_is_wrong_in_itself() -> None:
+def test_existing_configuration_is_listed_when_no_cause_is_found() -> None:
     told = "none was found; applied so far: Gateway test-namespace/test-gateway, VirtualService"
     assert str(likely(routed(), INGRESS)).startswith(told)
 
 
-def test_a_selector_that_matches_no_gateway_pod_is_named_with_the_labels_there_are() -> None:
+def test_selector_without_gateway_pod_is_named_with_the_existing_labels() -> None:
     cluster = routed()
     gateway_of(cluster)["selector"] = {"istio": "ingresgateway"}
     told = lasting(cluster)
@@ -30,7 +30,7 @@ def test_a_selector_that_matches_no_gateway_pod_is_named_with_the_labels_there_a
     assert "gateway pods are labelled istio: ingressgateway" in told
 
 
-def test_a_port_that_no_service_of_the_gateway_has_is_named() -> None:
+def test_gateway_port_without_service_port_is_named() -> None:
     cluster = routed()
     gateway_of(cluster)["servers"][0]["port"]["number"] = 8081
     assert "uses port 8081, which no Service of its pods exposes (exposed: [80, 443, 15021])" in str(
@@ -38,13 +38,13 @@ def test_a_port_that_no_service_of_the_gateway_has_is_named() -> None:
     )
 
 
-def test_a_gateway_that_does_not_exist_is_named() -> None:
+def test_reference_to_a_missing_gateway_is_named() -> None:
     cluster = routed()
     route_of(cluster)["gateways"] = ["mesh", "test-gatway"]
     assert "names Gateway test-namespace/test-gatway, which does not exist" in str(lasting(cluster))
 
 
-def test_a_host_that_no_route_has_is_named() -> None:
+def test_gateway_host_without_route_is_named() -> None:
     cluster = routed()
     gateway_of(cluster)["servers"][0]["hosts"] = ["*.shop.example"]
     route_of(cluster)["hosts"] = ["books.example"]
@@ -52,7 +52,7 @@ def test_a_host_that_no_route_has_is_named() -> None:
 
 
 @pytest.mark.parametrize("host", ["books.shop.example", "*", "*.shop.example"])
-def test_hosts_that_meet_a_wildcard_are_no_cause(host: str) -> None:
+def test_hosts_matching_a_wildcard_are_no_cause(host: str) -> None:
     cluster = routed()
     gateway_of(cluster)["servers"][0]["hosts"] = ["test-namespace/*.shop.example"]
     route_of(cluster)["hosts"] = [host]
@@ -60,19 +60,19 @@ def test_hosts_that_meet_a_wildcard_are_no_cause(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["other-svc", "other-svc.test-namespace.svc.cluster.local"])
-def test_a_service_that_does_not_exist_is_named(host: str) -> None:
+def test_missing_destination_service_is_named(host: str) -> None:
     cluster = routed()
     route_of(cluster)["http"][0]["route"][0]["destination"]["host"] = host
     assert "routes to Service test-namespace/other-svc, which does not exist" in str(lasting(cluster))
 
 
-def test_a_host_outside_the_cluster_is_no_cause() -> None:
+def test_destination_outside_the_cluster_is_no_cause() -> None:
     cluster = routed()
     route_of(cluster)["http"][0]["route"][0]["destination"]["host"] = "www.books.example"
     assert lasting(cluster) is None
 
 
-def test_a_port_that_the_service_lacks_is_named() -> None:
+def test_destination_port_that_the_service_lacks_is_named() -> None:
     cluster = routed()
     route_of(cluster)["http"][0]["route"][0]["destination"]["port"]["number"] = 8080
     assert "routes to port 8080 of Service test-namespace/test-svc, which has ports [80]" in str(
@@ -80,20 +80,20 @@ def test_a_port_that_the_service_lacks_is_named() -> None:
     )
 
 
-def test_no_endpoints_is_named_but_may_pass() -> None:
+def test_service_without_endpoints_is_named_as_not_lasting() -> None:
     cluster = routed()
     cluster.kinds["EndpointSlice"].pop()
     assert "no endpoints: Service test-namespace/test-svc has no ready endpoint" in str(likely(cluster))
     assert lasting(cluster) is None
 
 
-def test_a_missing_gateway_is_named() -> None:
+def test_absence_of_any_gateway_is_named() -> None:
     cluster = routed()
     cluster.kinds["Gateway"] = cluster.kinds["VirtualService"] = []
     assert likely(cluster, INGRESS) == "perhaps nothing is routed: there is no Gateway"
 
 
-def test_a_gateway_without_route_is_named() -> None:
+def test_gateway_without_route_is_named() -> None:
     cluster = routed()
     cluster.kinds["VirtualService"] = []
     assert (
@@ -111,7 +111,7 @@ def to_subset(cluster: Recorded) -> Recorded:
     return cluster
 
 
-def test_a_subset_that_no_rule_declares_is_named() -> None:
+def test_undeclared_subset_is_named() -> None:
     told = str(likely(to_subset(routed())))
     assert told.startswith(
         "subset without endpoints: VirtualService test-namespace/test-virtualservice routes to subset v2 "
@@ -119,33 +119,33 @@ def test_a_subset_that_no_rule_declares_is_named() -> None:
     )
 
 
-def test_a_subset_that_no_pod_is_in_is_named() -> None:
+def test_subset_without_pods_is_named() -> None:
     cluster = to_subset(routed())
     cluster.kinds["DestinationRule"] = [subset(version="v2")]
     assert "but no ready pod has its labels {'version': 'v2'}" in str(likely(cluster))
 
 
-def test_a_subset_that_a_ready_pod_is_in_is_no_cause() -> None:
+def test_subset_with_a_ready_pod_is_no_cause() -> None:
     cluster = to_subset(routed())
     cluster.kinds["Pod"][1]["metadata"]["labels"]["version"] = "v2"
     cluster.kinds["DestinationRule"] = [subset(version="v2")]
     assert found(cluster) == []
 
 
-def test_a_fault_that_a_route_injects_is_named() -> None:
+def test_fault_injected_by_a_route_is_named() -> None:
     cluster = routed()
     route_of(cluster)["http"][0]["fault"] = {"abort": {"httpStatus": 503}}
     assert "injects a fault into requests: {'abort': {'httpStatus': 503}}" in str(likely(cluster))
 
 
-def test_a_mirror_is_a_circumstance() -> None:
+def test_mirror_is_a_circumstance() -> None:
     cluster = routed()
     route_of(cluster)["http"][0]["mirror"] = {"host": "test-svc"}
     assert found(cluster) == []
     assert str(likely(cluster)).startswith("perhaps requests altered by a route: VirtualService")
 
 
-def test_routes_for_some_hosts_are_a_circumstance_of_a_request_to_the_ingress() -> None:
+def test_routes_for_some_hosts_are_a_circumstance_of_ingress_requests() -> None:
     cluster = routed()
     route_of(cluster)["hosts"] = ["books.example"]
     assert "matches only hosts ['books.example']" in str(likely(cluster, INGRESS))
@@ -167,7 +167,7 @@ def test_routes_for_some_paths_are_a_circumstance(uri: dict[str, str], in_part: 
     assert (f"matches only paths [{uri}], without /" in str(likely(cluster, INGRESS))) is in_part
 
 
-def test_services_that_a_route_leads_to_are_told_first() -> None:
+def test_services_that_a_route_targets_are_reported_first() -> None:
     cluster = routed()
     others = [service(name, "istio-system", [80], app=name) for name in ("a", "b", "c")]
     cluster.kinds["Service"] = [*others, *cluster.kinds["Service"]]
@@ -177,7 +177,7 @@ def test_services_that_a_route_leads_to_are_told_first() -> None:
     assert "; and 2 more like these" in told
 
 
-def test_a_cause_that_is_found_often_keeps_out_no_other() -> None:
+def test_frequent_cause_does_not_crowd_out_others() -> None:
     cluster = routed()
     cluster.kinds["Pod"] += [recorded("pods.json")["no-image"]] * 5
     gateway_of(cluster)["selector"] = {"istio": "ingresgateway"}
@@ -186,7 +186,7 @@ def test_a_cause_that_is_found_often_keeps_out_no_other() -> None:
     assert "; and 3 more like these; selector matches no gateway pod: " in told
 
 
-def test_what_is_wrong_is_told_before_what_may_be_why() -> None:
+def test_faults_are_reported_before_circumstances() -> None:
     cluster = routed()
     cluster.kinds["VirtualService"] = []
     cluster.kinds["EndpointSlice"].pop()

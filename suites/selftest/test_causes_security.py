@@ -13,7 +13,7 @@ HOST = "test-svc.test-namespace.svc.cluster.local"
 
 
 def injected() -> Recorded:
-    """The whole route, with a sidecar beside the app."""
+    """The complete route, with a sidecar in the app's pod."""
     cluster = routed()
     sidecar = recorded("pods.json")["injected"]
     sidecar["metadata"]["labels"]["app"] = "test"
@@ -33,7 +33,7 @@ def rule(host: str = HOST, **spec: Any) -> Any:
     return resource("rule", spec={"host": host, **spec})
 
 
-def told(**kinds: list[Any]) -> str:
+def reported(**kinds: list[Any]) -> str:
     cluster = injected()
     return str(likely(Recorded({**cluster.kinds, **kinds})))
 
@@ -47,14 +47,16 @@ def told(**kinds: list[Any]) -> str:
     ],
     ids=["allow nothing", "deny", "on the app alone"],
 )
-def test_a_policy_that_turns_away_is_named(spec: Any, words: str) -> None:
-    assert told(AuthorizationPolicy=[policy(spec)]).startswith(
+def test_denying_policy_is_named(spec: Any, words: str) -> None:
+    assert reported(AuthorizationPolicy=[policy(spec)]).startswith(
         f"requests denied by a policy: AuthorizationPolicy test-namespace/p {words}"
     )
 
 
-def test_a_policy_of_the_whole_mesh_is_named() -> None:
-    assert told(AuthorizationPolicy=[policy({}, "istio-system")]).startswith("requests denied by a policy")
+def test_mesh_wide_policy_is_named() -> None:
+    assert reported(AuthorizationPolicy=[policy({}, "istio-system")]).startswith(
+        "requests denied by a policy"
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,19 +69,19 @@ def test_a_policy_of_the_whole_mesh_is_named() -> None:
     ],
     ids=["allow all", "deny nothing", "audit", "on no pod"],
 )
-def test_a_policy_that_turns_no_one_away_is_no_cause(spec: Any) -> None:
-    assert "AuthorizationPolicy" not in told(AuthorizationPolicy=[policy(spec)])
+def test_policy_that_denies_nothing_is_no_cause(spec: Any) -> None:
+    assert "AuthorizationPolicy" not in reported(AuthorizationPolicy=[policy(spec)])
 
 
-def test_a_policy_that_no_proxy_enforces_is_no_cause() -> None:
+def test_unenforced_policy_is_no_cause() -> None:
     plain = routed()
     plain.kinds["AuthorizationPolicy"] = [policy({})]
     assert "AuthorizationPolicy" not in str(likely(plain))
 
 
-def test_a_policy_that_allows_some_is_a_circumstance() -> None:
+def test_policy_that_allows_some_is_a_circumstance() -> None:
     some = {"rules": [{"from": [{"source": {"namespaces": ["istio-system"]}}]}]}
-    assert told(AuthorizationPolicy=[policy(some)]).startswith(
+    assert reported(AuthorizationPolicy=[policy(some)]).startswith(
         "perhaps requests restricted by a policy: AuthorizationPolicy"
     )
 
@@ -99,23 +101,23 @@ def test_a_policy_that_allows_some_is_a_circumstance() -> None:
     ids=["name", "short name", "wildcard", "port", "subset"],
 )
 def test_plain_text_to_a_strict_service_is_named(host: str, spec: Any) -> None:
-    found = told(DestinationRule=[rule(host, **spec)], PeerAuthentication=[peers("STRICT")])
+    found = reported(DestinationRule=[rule(host, **spec)], PeerAuthentication=[peers("STRICT")])
     assert found.startswith(
         "mutual TLS disabled under STRICT: DestinationRule test-namespace/rule has tls mode"
     )
     assert "DISABLE for Service test-namespace/test-svc, whose namespace is STRICT" in found
 
 
-def test_plain_text_to_a_service_that_takes_it_is_a_circumstance() -> None:
-    assert told(DestinationRule=[rule(**MTLS)]).startswith(
+def test_plain_text_to_a_permissive_service_is_a_circumstance() -> None:
+    assert reported(DestinationRule=[rule(**MTLS)]).startswith(
         "perhaps mutual TLS disabled for a Service: DestinationRule"
     )
 
 
 @pytest.mark.parametrize(("host", "spec"), [(HOST, {"trafficPolicy": {}}), ("www.example", MTLS)])
-def test_a_rule_that_says_nothing_of_tls_here_is_no_cause(host: str, spec: Any) -> None:
+def test_rule_without_tls_settings_is_no_cause(host: str, spec: Any) -> None:
     rules = [rule(host, **spec)]
-    assert "DestinationRule" not in told(DestinationRule=rules, PeerAuthentication=[peers("STRICT")])
+    assert "DestinationRule" not in reported(DestinationRule=rules, PeerAuthentication=[peers("STRICT")])
 
 
 def test_mutual_tls_to_a_pod_without_a_sidecar_is_named() -> None:
@@ -129,12 +131,12 @@ def test_mutual_tls_to_a_pod_without_a_sidecar_is_named() -> None:
 
 
 def test_mutual_tls_to_a_sidecar_is_no_cause() -> None:
-    assert "DestinationRule" not in told(
+    assert "DestinationRule" not in reported(
         DestinationRule=[rule(trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})]
     )
 
 
-def test_strict_mtls_is_named_with_who_has_no_sidecar() -> None:
+def test_strict_mtls_is_named_with_pods_without_sidecar() -> None:
     cluster = injected()
     cluster.kinds["Pod"].append(pod("client", "client-namespace"))
     cluster.kinds["PeerAuthentication"] = [peers("STRICT")]
@@ -144,7 +146,7 @@ def test_strict_mtls_is_named_with_who_has_no_sidecar() -> None:
     )
 
 
-def test_strict_mtls_that_no_sidecar_enforces_is_no_cause() -> None:
+def test_unenforced_strict_mtls_is_no_cause() -> None:
     cluster = routed()
     cluster.kinds["PeerAuthentication"] = [peers("STRICT")]
     assert "STRICT" not in str(likely(cluster))
@@ -162,7 +164,7 @@ def test_strict_mtls_that_no_sidecar_enforces_is_no_cause() -> None:
     ],
     ids=["permissive", "unset", "port"],
 )
-def test_mtls_that_is_less_than_strict_is_named(policy: Any, words: str) -> None:
+def test_mtls_weaker_than_strict_is_named(policy: Any, words: str) -> None:
     assert f"mTLS is not STRICT: PeerAuthentication test-namespace/default {words}".replace(
         "default mode", "default has mode"
-    ) in told(PeerAuthentication=[policy])
+    ) in reported(PeerAuthentication=[policy])

@@ -15,8 +15,8 @@ extensionProviders:
 """
 
 
-def meshed(mesh: str = DECLARED, **kinds: list[Any]) -> Recorded:
-    """A cluster whose MeshConfig is this, with the collector in place."""
+def with_mesh_config(mesh: str = DECLARED, **kinds: list[Any]) -> Recorded:
+    """A cluster with this MeshConfig and a working collector."""
     there = {
         "Namespace": [namespace("istio-system")],
         "ConfigMap": [resource("istio", "istio-system", data={"mesh": mesh})],
@@ -40,8 +40,8 @@ def kiali(url: str) -> Any:
     return resource("kiali", "istio-system", data={"config.yaml": config})
 
 
-def test_a_provider_that_mesh_config_lacks_is_named() -> None:
-    told = str(likely(meshed(Telemetry=[telemetry("zipkin")])))
+def test_provider_that_mesh_config_lacks_is_named() -> None:
+    told = str(likely(with_mesh_config(Telemetry=[telemetry("zipkin")])))
     assert told == (
         "provider missing in MeshConfig: Telemetry istio-system/tracing names zipkin for tracing, "
         "which MeshConfig does not declare (declared: jaeger)"
@@ -49,34 +49,34 @@ def test_a_provider_that_mesh_config_lacks_is_named() -> None:
 
 
 @pytest.mark.parametrize(("provider", "signal"), [("jaeger", "tracing"), ("prometheus", "metrics")])
-def test_a_provider_that_is_declared_or_built_in_is_no_cause(provider: str, signal: str) -> None:
-    assert likely(meshed(Telemetry=[telemetry(provider, signal)])) is None
+def test_declared_or_built_in_provider_is_no_cause(provider: str, signal: str) -> None:
+    assert likely(with_mesh_config(Telemetry=[telemetry(provider, signal)])) is None
 
 
-def test_a_collector_with_nothing_behind_it_is_named() -> None:
-    told = str(likely(meshed(Telemetry=[telemetry("jaeger")], EndpointSlice=[])))
+def test_collector_without_endpoints_is_named() -> None:
+    told = str(likely(with_mesh_config(Telemetry=[telemetry("jaeger")], EndpointSlice=[])))
     assert told.startswith(
         "collector without endpoints: provider jaeger sends spans to jaeger-collector.istio-system"
     )
     assert "but Service istio-system/jaeger-collector has no ready endpoint" in told
 
 
-def test_a_collector_whose_service_is_missing_is_named() -> None:
-    told = str(likely(meshed(Telemetry=[telemetry("jaeger")], Service=[])))
+def test_collector_without_service_is_named() -> None:
+    told = str(likely(with_mesh_config(Telemetry=[telemetry("jaeger")], Service=[])))
     assert "but Service istio-system/jaeger-collector does not exist" in told
 
 
-def test_a_collector_that_no_one_asks_for_yet_is_no_cause() -> None:
-    assert "collector" not in str(likely(meshed(Service=[], EndpointSlice=[])))
+def test_unused_collector_is_no_cause() -> None:
+    assert "collector" not in str(likely(with_mesh_config(Service=[], EndpointSlice=[])))
 
 
-def test_a_collector_that_mesh_config_asks_for_by_default_is_named() -> None:
-    told = likely(meshed(f"{DECLARED}defaultProviders: {{tracing: [jaeger]}}", EndpointSlice=[]))
+def test_default_collector_of_mesh_config_is_named() -> None:
+    told = likely(with_mesh_config(f"{DECLARED}defaultProviders: {{tracing: [jaeger]}}", EndpointSlice=[]))
     assert str(told).startswith("collector without endpoints")
 
 
-def test_a_kiali_that_asks_a_service_that_is_missing_is_named() -> None:
-    mesh = meshed()
+def test_kiali_with_a_missing_prometheus_service_is_named() -> None:
+    mesh = with_mesh_config()
     mesh.kinds["ConfigMap"].append(kiali("http://promtheus.istio-system:9090"))
     assert likely(mesh) == (
         "Kiali queries the wrong Prometheus: Kiali queries metrics at http://promtheus.istio-system:9090, "
@@ -93,8 +93,8 @@ def test_a_kiali_that_asks_a_service_that_is_missing_is_named() -> None:
         ("http://prometheus.istio-system:9091", "a port that Service istio-system/prometheus does not have"),
     ],
 )
-def test_a_kiali_that_asks_a_service_is_a_cause_by_its_port_alone(url: str, cause: str) -> None:
-    mesh = meshed()
+def test_kiali_with_an_existing_service_is_a_cause_only_by_its_port(url: str, cause: str) -> None:
+    mesh = with_mesh_config()
     mesh.kinds["ConfigMap"].append(kiali(url))
     mesh.kinds["Service"].append(service("prometheus", "istio-system", [9090], app="prometheus"))
     mesh.kinds["EndpointSlice"].append(endpoints("prometheus", "istio-system"))
@@ -102,14 +102,14 @@ def test_a_kiali_that_asks_a_service_is_a_cause_by_its_port_alone(url: str, caus
     assert (likely(mesh) is None) is not bool(cause)
 
 
-def test_a_scrape_target_that_is_down_is_named() -> None:
+def test_scrape_target_that_is_down_is_named() -> None:
     down = target("http://10.244.0.9:15020/stats", health="down", lastError="connection refused")
     assert likely(Recorded(scraped=[down])) == (
         "scrape target down: Prometheus cannot scrape http://10.244.0.9:15020/stats: connection refused"
     )
 
 
-def test_a_pod_whose_counters_are_scraped_twice_is_named() -> None:
+def test_pod_scraped_twice_is_named() -> None:
     twice = [
         target("http://10.244.0.9:15020/stats/prometheus"),
         target("http://10.244.0.9:15090/stats/prometheus", scrapePool="envoy-stats"),
@@ -121,7 +121,7 @@ def test_a_pod_whose_counters_are_scraped_twice_is_named() -> None:
     )
 
 
-def test_another_pod_or_the_apps_own_port_is_no_second_scrape() -> None:
+def test_another_pod_or_the_apps_own_port_is_not_a_second_scrape() -> None:
     apart = [
         target("http://10.244.0.9:15020/stats/prometheus"),
         target("http://10.244.0.9:8080/metrics"),
@@ -131,14 +131,14 @@ def test_another_pod_or_the_apps_own_port_is_no_second_scrape() -> None:
     assert likely(Recorded(scraped=apart)) is None
 
 
-def test_access_logs_that_are_off_are_named() -> None:
-    assert likely(meshed("enableTracing: true")) == (
+def test_disabled_access_logs_are_named() -> None:
+    assert likely(with_mesh_config("enableTracing: true")) == (
         "perhaps access logs are off: MeshConfig in ConfigMap istio-system/istio has no accessLogFile, "
         "so proxies log no requests"
     )
 
 
-def test_access_logs_by_a_telemetry_or_of_another_config_map_are_no_cause() -> None:
-    asked = meshed("enableTracing: true", Telemetry=[telemetry("envoy", "accessLogging")])
+def test_access_logs_enabled_by_telemetry_or_in_another_config_map_are_no_cause() -> None:
+    asked = with_mesh_config("enableTracing: true", Telemetry=[telemetry("envoy", "accessLogging")])
     other = Recorded({"ConfigMap": [resource("other", "istio-system", data={"mesh": "{}"})]})
-    assert [likely(asked), likely(other), likely(meshed())] == [None, None, None]
+    assert [likely(asked), likely(other), likely(with_mesh_config())] == [None, None, None]

@@ -1,4 +1,4 @@
-"""What is written down of a kept cluster, which runs may begin on it, and what is told of it."""
+"""The checkpoint of a kept cluster: its contents, which runs may resume there, and how it is listed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,13 +17,13 @@ from fixtures.stages import OWNER_OF_FIXTURE, RUNG_OF_FIXTURE
 
 ORIGIN = Origin(distribution="lab", istio_version="1.29.1", manifests=None, names=Names())
 KEPT = Checkpoint(name="mine", origin=ORIGIN, reached="control-plane", done={"cluster": None, "istio": None})
-#: Called again on a kept cluster: the one finds it, the other sends one more request.
+#: Safe to call again on a kept cluster: one finds the cluster, the other sends another request.
 AGAIN = {"cluster", "marked_request"}
 
 Run = Callable[..., pytest.RunResult]
 
 
-def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+def test_checkpoint_is_read_back_as_written(tmp_path: Path) -> None:
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "uid": "1"}}
     kept = KEPT.begun("gateway").ended("gateway", [pod])
     kept.write(tmp_path)
@@ -31,60 +31,60 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
-def test_a_lower_stage_that_is_made_later_lowers_nothing() -> None:
+def test_setting_up_an_earlier_stage_does_not_lower_the_checkpoint() -> None:
     assert KEPT.begun("injected_app").begun("addons").reached == "injection"
 
 
-def test_what_is_no_resource_is_not_written_down() -> None:
+def test_values_that_are_no_resources_are_not_recorded() -> None:
     assert KEPT.ended("istio", object()).done["istio"] is None
 
 
 @pytest.mark.parametrize("fixture", sorted(RUNG_OF_FIXTURE))
-def test_every_fixture_of_the_ladder_can_be_taken_up(fixture: str) -> None:
-    """It gives resources, or has an owner, or does no harm the second time."""
+def test_every_stage_fixture_can_be_resumed(fixture: str) -> None:
+    """A stage fixture returns resources, has an owner, or is safe to repeat."""
     found = [import_module(f"fixtures.plugins.{each.name}") for each in iter_modules(plugins.__path__)]
     (definition,) = [vars(plugin)[fixture] for plugin in found if fixture in vars(plugin)]
     given = get_type_hints(definition._get_wrapped_function())["return"]
     assert fixture in AGAIN or fixture in OWNER_OF_FIXTURE or given in (Resource, list[Resource])
 
 
-def refused(kept: Checkpoint = KEPT, **asked: Any) -> str:
+def refusal(kept: Checkpoint = KEPT, **asked: Any) -> str:
     with pytest.raises(NotKept) as caught:
         kept.check_asked(replace(ORIGIN, **asked))
     return str(caught.value)
 
 
-def test_a_run_that_is_asked_for_the_same_may_begin() -> None:
+def test_same_request_is_accepted() -> None:
     KEPT.check_asked(ORIGIN)
 
 
-def test_another_istio_is_refused() -> None:
-    assert "made with Istio 1.29.1, and 1.28.2 is asked for: add --istio-version 1.29.1" in refused(
+def test_other_istio_version_is_refused() -> None:
+    assert "made with Istio 1.29.1, and 1.28.2 is asked for: add --istio-version 1.29.1" in refusal(
         istio_version="1.28.2"
     )
 
 
-def test_another_distribution_is_refused() -> None:
-    assert refused(distribution="upstream") == "it is of distribution lab: add --distribution lab"
+def test_other_distribution_is_refused() -> None:
+    assert refusal(distribution="upstream") == "it is of distribution lab: add --distribution lab"
 
 
 def test_other_manifests_are_refused() -> None:
-    assert refused(manifests="/mine").endswith("the manifests of the project: leave --manifests out")
+    assert refusal(manifests="/mine").endswith("the manifests of the project: leave --manifests out")
     with_mine = replace(KEPT, origin=replace(ORIGIN, manifests="/mine"))
-    assert refused(with_mine).endswith("made with /mine: add --manifests=/mine")
+    assert refusal(with_mine).endswith("made with /mine: add --manifests=/mine")
 
 
-def test_manifests_whose_names_have_changed_are_refused() -> None:
-    assert refused(names=Names(service="shop")) == (
+def test_manifests_with_changed_names_are_refused() -> None:
+    assert refusal(names=Names(service="shop")) == (
         "the manifests have other names since: service is shop, was test-svc"
     )
 
 
-def test_a_cluster_that_was_never_ready_is_refused() -> None:
-    assert "ended before it was ready" in refused(replace(KEPT, reached="cluster", done={}))
+def test_cluster_that_was_never_ready_is_refused() -> None:
+    assert "ended before it was ready" in refusal(replace(KEPT, reached="cluster", done={}))
 
 
-def test_a_cluster_that_another_run_brought_on_meanwhile_is_refused(tmp_path: Path) -> None:
+def test_cluster_advanced_by_another_run_is_refused(tmp_path: Path) -> None:
     KEPT.write(tmp_path)
     KEPT.check_unchanged(tmp_path)
     KEPT.begun("app").write(tmp_path)
@@ -93,7 +93,7 @@ def test_a_cluster_that_another_run_brought_on_meanwhile_is_refused(tmp_path: Pa
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"name": "mine"}'])
-def test_a_record_that_cannot_be_read_is_refused(tmp_path: Path, text: str) -> None:
+def test_unreadable_checkpoint_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     with pytest.raises(NotKept, match="can't be read, did another version write it"):
         Checkpoint.read(tmp_path)
@@ -102,7 +102,7 @@ def test_a_record_that_cannot_be_read_is_refused(tmp_path: Path, text: str) -> N
 @pytest.mark.parametrize(
     "changed", [{"reached": "gatway"}, {"done": {"gatway": None}}], ids=["rung", "fixture"]
 )
-def test_a_record_of_unknown_stages_is_refused(tmp_path: Path, changed: dict[str, Any]) -> None:
+def test_checkpoint_with_unknown_stages_is_refused(tmp_path: Path, changed: dict[str, Any]) -> None:
     replace(KEPT, **changed).write(tmp_path)
     with pytest.raises(NotKept, match="has stages that this version doesn't know"):
         Checkpoint.read(tmp_path)
@@ -117,7 +117,7 @@ PLUGINS = [f"fixtures.plugins.{name}" for name in ("options", "ladder", "cluster
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Collects nothing, with options, where the cluster "mine" is kept."""
+    """Run pytest with these options on no tests, where the cluster "mine" is kept."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("ISTIO_LAB_STATE", str(tmp_path))
     folder = tmp_path / "runs" / "mine"
@@ -128,7 +128,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     return lambda *options: pytester.runpytest_inprocess(*loaded, "--collect-only", *options)
 
 
-def test_a_run_begins_on_the_kept_cluster(run: Run) -> None:
+def test_run_resumes_on_the_kept_cluster(run: Run) -> None:
     run("--use-cluster", "mine").stdout.fnmatch_lines(["kept cluster mine, brought to 'control-plane': *"])
 
 
@@ -141,14 +141,14 @@ def test_a_run_begins_on_the_kept_cluster(run: Run) -> None:
     ],
     ids=["name", "version", "stage"],
 )
-def test_a_run_that_cannot_begin_there_is_refused(options: list[str], message: str, run: Run) -> None:
+def test_run_that_cannot_resume_is_refused(options: list[str], message: str, run: Run) -> None:
     result = run("--use-cluster", *options)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([message])
     result.stdout.no_fnmatch_line("collected*")
 
 
-def test_without_a_name_the_kept_clusters_are_listed(run: Run, tmp_path: Path) -> None:
+def test_use_cluster_without_a_name_lists_kept_clusters(run: Run, tmp_path: Path) -> None:
     (tmp_path / "runs" / "torn").mkdir()
     (tmp_path / "runs" / "torn" / FILE).touch()
     result = run("--use-cluster")
@@ -157,6 +157,6 @@ def test_without_a_name_the_kept_clusters_are_listed(run: Run, tmp_path: Path) -
     assert result.outlines[1].startswith("torn: ")
 
 
-def test_without_any_kept_cluster_the_list_says_so(run: Run, tmp_path: Path) -> None:
+def test_list_says_when_no_cluster_is_kept(run: Run, tmp_path: Path) -> None:
     (tmp_path / "runs" / "mine" / FILE).unlink()
     assert run("--use-cluster").outlines == ["no cluster is kept"]

@@ -1,4 +1,4 @@
-"""Checks of scraping, of Kiali's graph and of traces."""
+"""Checks of scrape targets, Kiali's graph and traces."""
 
 import copy
 from typing import Any
@@ -52,75 +52,75 @@ def traces() -> list[Trace]:
     return traces_in(recorded("jaeger-1-traces.json"))
 
 
-def test_pods_that_ask_for_it_and_are_scraped_pass() -> None:
+def test_annotated_pods_that_are_scraped_pass() -> None:
     check_scraped([target("istiod"), target("gateway")], [pod("gateway"), pod("istiod"), pod("x", "false")])
 
 
-def test_a_pod_that_is_not_scraped_is_told() -> None:
+def test_unscraped_pod_fails() -> None:
     with pytest.raises(AssertionError, match=r"Prometheus scrapes \['istiod'\], not \['gateway', 'istiod'\]"):
         check_scraped([target("istiod")], [pod("gateway"), pod("istiod")])
 
 
-def test_a_pod_that_is_scraped_twice_is_told() -> None:
+def test_pod_scraped_twice_fails() -> None:
     with pytest.raises(AssertionError, match=r"Prometheus scrapes \['istiod', 'istiod'\], not"):
         check_scraped([target("istiod"), target("istiod")], [pod("istiod")])
 
 
-def test_a_target_that_is_down_is_told_with_its_error() -> None:
+def test_target_that_is_down_fails_with_its_error() -> None:
     with pytest.raises(AssertionError, match=r"istiod at http.*: down connection refused"):
         check_scraped([target("istiod", "down", "connection refused")], [pod("istiod")])
 
 
-def test_no_pod_that_asks_for_it_proves_nothing() -> None:
+def test_no_annotated_pod_fails() -> None:
     with pytest.raises(AssertionError, match="none of the 1 pods"):
         check_scraped([], [pod("x", "false")])
 
 
-def test_a_workload_without_sidecar_is_out_of_the_mesh() -> None:
+def test_workload_without_sidecar_is_out_of_the_mesh() -> None:
     check_out_of_mesh(workload(sidecar=False), "test-deployment")
     with pytest.raises(AssertionError, match="Kiali sees no sidecar"):
         check_in_mesh(workload(sidecar=False), "test-deployment")
 
 
-def test_a_workload_with_sidecar_is_in_the_mesh() -> None:
+def test_workload_with_sidecar_is_in_the_mesh() -> None:
     check_in_mesh(workload(sidecar=True), "test-deployment")
     with pytest.raises(AssertionError, match="Kiali sees a sidecar"):
         check_out_of_mesh(workload(sidecar=True), "test-deployment")
 
 
-def test_a_workload_that_kiali_does_not_list_is_neither() -> None:
+def test_workload_that_kiali_does_not_list_fails_both_checks() -> None:
     with pytest.raises(AssertionError, match="not one test-deployment"):
         check_out_of_mesh([], "test-deployment")
 
 
-def test_the_one_edge_that_was_sent_passes() -> None:
+def test_expected_edge_passes() -> None:
     assert len(check_only_edges(graph(), [(GATEWAY, APP)])) == 1
 
 
-def test_an_edge_that_no_one_sent_is_told() -> None:
+def test_unexpected_edge_fails() -> None:
     with pytest.raises(
         AssertionError, match=r"Kiali shows edges .*istio-ingressgateway.* not .*2 http a second"
     ):
         check_only_edges(graph(), [])
 
 
-def test_an_edge_that_is_missing_is_told() -> None:
+def test_missing_edge_fails() -> None:
     with pytest.raises(AssertionError, match=r"Kiali shows edges \[\], not"):
         check_only_edges(Graph((), ()), [(GATEWAY, APP)])
 
 
-def test_a_node_marked_as_out_of_the_mesh_is_told() -> None:
+def test_node_marked_as_out_of_the_mesh_fails() -> None:
     check_drawn_in_mesh(graph(), APP)
     with pytest.raises(AssertionError, match="as out of the mesh"):
         check_drawn_in_mesh(graph(out_of_mesh=True), APP)
 
 
-def test_a_node_that_is_not_drawn_is_told() -> None:
+def test_missing_node_fails() -> None:
     with pytest.raises(AssertionError, match="0 nodes are named nobody"):
         check_drawn_in_mesh(graph(), "nobody")
 
 
-def test_a_proxy_that_traces_all_to_the_collector_passes() -> None:
+def test_proxy_that_sends_all_traces_to_the_collector_passes() -> None:
     check_traced([listener(8080), listener(15090, "elsewhere")], 8080, COLLECTOR)
 
 
@@ -133,12 +133,12 @@ def test_a_proxy_that_traces_all_to_the_collector_passes() -> None:
     ],
     ids=["another collector", "a sample", "no listener"],
 )
-def test_a_proxy_that_traces_otherwise_is_told(listeners: list[dict[str, Any]], told: str) -> None:
+def test_proxy_with_other_tracing_settings_fails(listeners: list[dict[str, Any]], told: str) -> None:
     with pytest.raises(AssertionError, match=told):
         check_traced(listeners, 8080, COLLECTOR)
 
 
-def test_a_trace_with_spans_of_both_passes() -> None:
+def test_trace_with_spans_of_both_proxies_passes() -> None:
     assert check_traces(traces(), "mark=one", (GATEWAY, SIDECAR), 1) == traces()
 
 
@@ -147,13 +147,13 @@ def test_traces_of_other_requests_do_not_count() -> None:
         check_traces(traces(), "mark=two", (GATEWAY, SIDECAR), 1)
 
 
-def test_a_trace_that_lacks_the_sidecar_is_told() -> None:
+def test_trace_without_the_sidecars_span_fails() -> None:
     (whole,) = traces()
     with pytest.raises(AssertionError, match=r"'test.test-namespace'\] expected in trace 4bf9"):
         check_traces([Trace(whole.spans[:1])], "mark=one", (GATEWAY, SIDECAR), 1)
 
 
-def test_two_spans_without_a_parent_are_told() -> None:
+def test_two_root_spans_fail() -> None:
     answer = copy.deepcopy(recorded("jaeger-1-traces.json"))
     answer["data"][0]["spans"][0]["references"] = []
     with pytest.raises(AssertionError, match="2 spans without a parent"):

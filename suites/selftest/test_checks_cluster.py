@@ -1,4 +1,4 @@
-"""Checks of nodes, Deployments, endpoints and of what Istio leaves cluster-wide."""
+"""Checks of nodes, Deployments, endpoints, and Istio's cluster-wide resources."""
 
 from copy import deepcopy
 from typing import Any
@@ -44,23 +44,23 @@ def deployment(**status: Any) -> Any:
     return changed
 
 
-def test_a_bare_cluster_has_no_mesh() -> None:
+def test_bare_cluster_has_no_mesh() -> None:
     crds = named("ingressroutes.traefik.io", group="traefik.io")
     check_no_mesh(mesh_traces(crds, named("policy"), named("default", "kube-system")))
 
 
-def test_a_leftover_crd_is_told() -> None:
+def test_leftover_crd_fails() -> None:
     crds = named("gateways.networking.istio.io", group="networking.istio.io")
     with pytest.raises(AssertionError, match=r"crds=\['gateways\.networking\.istio\.io'\]"):
         check_no_mesh(mesh_traces(crds, [], []))
 
 
-def test_a_leftover_webhook_is_told() -> None:
+def test_leftover_webhook_fails() -> None:
     with pytest.raises(AssertionError, match=r"webhooks=\['istio-revision-tag-default"):
         check_no_mesh(mesh_traces([], recorded("webhooks.json"), []))
 
 
-def test_a_leftover_namespace_is_told() -> None:
+def test_leftover_namespace_fails() -> None:
     with pytest.raises(AssertionError, match=r"namespaces=\['istio-system'\]"):
         check_no_mesh(mesh_traces([], [], named("istio-system")))
 
@@ -72,27 +72,27 @@ def test_istioctl_that_finds_no_istio_pod_passes() -> None:
     )
 
 
-def test_istioctl_that_reaches_no_cluster_is_not_taken_for_no_istio() -> None:
+def test_unreachable_cluster_does_not_pass_as_no_istio() -> None:
     with pytest.raises(AssertionError, match="connection refused"):
         check_no_istio_pods("Istio is not present in the cluster: dial tcp: connection refused")
 
 
-def test_a_ready_node_with_its_label_passes() -> None:
+def test_ready_labelled_node_passes() -> None:
     check_node(NODE, {"role": "common-workers"})
 
 
-def test_a_node_that_is_not_ready_is_told() -> None:
+def test_unready_node_fails() -> None:
     node = {**NODE, "status": {"conditions": [{"type": "Ready", "status": "False", "message": "no CNI"}]}}
     with pytest.raises(AssertionError, match=r"node node-1: .*no CNI"):
         check_node(node, {})
 
 
-def test_a_missing_label_is_told_with_those_there_are() -> None:
+def test_missing_label_fails_with_the_existing_labels() -> None:
     with pytest.raises(AssertionError, match=r"lacks {'role': 'gpu'}, has {'role': 'common-workers'}"):
         check_node(NODE, {"role": "gpu"})
 
 
-def test_an_available_deployment_passes() -> None:
+def test_available_deployment_passes() -> None:
     check_available(DEPLOYMENT)
 
 
@@ -106,19 +106,19 @@ def test_an_available_deployment_passes() -> None:
     ],
     ids=["old generation", "not available", "an old replica", "not ready"],
 )
-def test_a_deployment_that_is_not_there_yet_is_told(status: Any, message: str) -> None:
+def test_missing_deployment_fails(status: Any, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_available(deployment(**status))
 
 
-def test_a_deployment_scaled_to_nothing_is_not_available() -> None:
+def test_deployment_scaled_to_zero_is_not_available() -> None:
     scaled = deployment(replicas=0, updatedReplicas=0, readyReplicas=0)
     scaled["spec"] = {"replicas": 0}
     with pytest.raises(AssertionError, match="requests no replica"):
         check_available(scaled)
 
 
-def test_a_deployment_without_status_is_not_available() -> None:
+def test_deployment_without_status_is_not_available() -> None:
     with pytest.raises(AssertionError, match="the status is of an older generation"):
         check_available({**DEPLOYMENT, "status": {}})
 
@@ -127,12 +127,12 @@ def test_ready_endpoints_on_the_port_pass() -> None:
     check_endpoints(recorded("endpointslices.json")["all-up"], 8080)
 
 
-def test_a_port_without_endpoints_is_told() -> None:
+def test_port_without_endpoints_fails() -> None:
     with pytest.raises(AssertionError, match="no endpoint on port 9999"):
         check_endpoints(recorded("endpointslices.json")["all-up"], 9999)
 
 
-def test_an_endpoint_that_is_not_ready_is_told() -> None:
+def test_unready_endpoint_fails() -> None:
     slices = recorded("endpointslices.json")["all-up"]
     for each in slices:
         each["endpoints"][0]["conditions"]["ready"] = False
@@ -140,11 +140,11 @@ def test_an_endpoint_that_is_not_ready_is_told() -> None:
         check_endpoints(slices, 8080)
 
 
-def test_what_must_not_be_there_is_told_by_name() -> None:
+def test_remaining_resource_fails_by_name() -> None:
     with pytest.raises(AssertionError, match="Deployment istio-egressgateway exists"):
         check_absent(named("istiod", "istio-egressgateway"), "Deployment", "istio-egressgateway")
 
 
-def test_what_must_be_there_is_told_by_name() -> None:
+def test_missing_resource_fails_by_name() -> None:
     with pytest.raises(AssertionError, match=r"CRD \['b'\] missing; existing: \['a'\]"):
         check_present(named("a"), "CRD", ["a", "b"])

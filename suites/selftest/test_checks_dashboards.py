@@ -1,4 +1,4 @@
-"""The dashboards' queries: found, substituted, and judged by what Prometheus answers."""
+"""The dashboards' queries: extraction, substitution, and evaluation of Prometheus' responses."""
 
 import json
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ def dashboards(folder: Path, answer: dict[str, Any]) -> Dashboards:
     return Dashboards(folder=folder, prometheus=prometheus, variables=variables, since=1.0)
 
 
-def test_queries_are_found_in_rows_old_and_new() -> None:
+def test_queries_are_found_in_old_and_new_row_formats() -> None:
     found = queries_in(ROWS, {"__rate_interval": "1m"})
     assert found == [Query("Mesh", "Rate", "x[1m]"), Query("Mesh", "Old", "up")]
 
@@ -51,43 +51,43 @@ def test_both_forms_of_a_variable_are_substituted() -> None:
     assert substituted('a{b=~"$one",c="${two}"}', {"one": "1", "two": "2"}) == 'a{b=~"1",c="2"}'
 
 
-def test_a_variable_without_a_value_is_an_error() -> None:
+def test_variable_without_a_value_is_an_error() -> None:
     with pytest.raises(KeyError, match="unknown"):
         substituted("$unknown", {})
 
 
-def test_series_of_nothing_but_nan_show_no_data() -> None:
+def test_series_of_only_nan_count_as_no_data() -> None:
     result = [{"values": [[1, "NaN"], [2, "NaN"]]}, {"values": [[1, "NaN"], [2, "0"]]}]
     assert series_with_values(result) == 1
 
 
-def test_a_query_that_prometheus_refuses_is_told() -> None:
+def test_rejected_query_fails() -> None:
     with pytest.raises(AssertionError, match=r"rejects 1 of 2 queries: .*TCP.*: parse error"):
         check_understood([Answer(SHOWN, 1), Answer(EMPTY, 0, "parse error")])
 
 
-def test_no_query_at_all_is_told() -> None:
+def test_dashboard_without_queries_fails() -> None:
     with pytest.raises(AssertionError, match="there is no query"):
         check_understood([])
 
 
-def test_a_panel_shows_data_if_one_of_its_queries_does() -> None:
+def test_panel_shows_data_if_one_of_its_queries_does() -> None:
     other = Query("Mesh", "HTTP", "another")
     assert check_panels_show_data([Answer(SHOWN, 0), Answer(other, 2)], ()) == ["Mesh: HTTP"]
 
 
-def test_an_empty_panel_is_told_with_what_it_asks() -> None:
+def test_empty_panel_fails_with_its_query() -> None:
     with pytest.raises(AssertionError, match=r"1 of 2 panels are empty: \[\('Mesh', 'TCP'\)\].*'tcp'"):
         check_panels_show_data([Answer(SHOWN, 1), Answer(EMPTY, 0)], ())
 
 
 @pytest.mark.parametrize("panels", [("TCP",), ()], ids=["by name", "the whole dashboard"])
-def test_a_panel_that_may_be_empty_is_excused(panels: tuple[str, ...]) -> None:
+def test_panel_that_may_be_empty_passes(panels: tuple[str, ...]) -> None:
     excuses = [Excuse("Mesh", panels, "no TCP traffic is sent")]
     assert check_panels_show_data([Answer(SHOWN, 1), Answer(EMPTY, 0)], excuses) == ["Mesh: HTTP"]
 
 
-def test_the_queries_of_every_dashboard_are_answered(tmp_path: Path) -> None:
+def test_queries_of_every_dashboard_run(tmp_path: Path) -> None:
     result = [{"metric": {}, "values": [[1, "2"]]}]
     answered = dashboards(tmp_path, {"status": "success", "data": {"result": result}}).answers()
     assert [(each.query.panel, each.series, each.refusal) for each in answered] == [
@@ -97,7 +97,7 @@ def test_the_queries_of_every_dashboard_are_answered(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("values", "times"), [([[1, "2"]], 1), ([[1, "NaN"]], 2)], ids=["data", "none"])
-def test_only_a_query_without_data_is_asked_again(tmp_path: Path, values: list[Any], times: int) -> None:
+def test_only_queries_without_data_are_repeated(tmp_path: Path, values: list[Any], times: int) -> None:
     answer = {"status": "success", "data": {"result": [{"metric": {}, "values": values}]}}
     asked: list[str] = []
 
@@ -110,13 +110,13 @@ def test_only_a_query_without_data_is_asked_again(tmp_path: Path, values: list[A
     assert asked == ["x[30s]", "up"] * times
 
 
-def test_a_refusal_is_kept_with_its_query(tmp_path: Path) -> None:
+def test_rejection_is_recorded_with_its_query(tmp_path: Path) -> None:
     refused = {"status": "error", "errorType": "bad_data", "error": "parse error"}
     answered = dashboards(tmp_path, refused).answers()
     assert all("bad_data: parse error" in each.refusal for each in answered)
 
 
-def test_dashboards_that_grafana_serves_pass_among_others() -> None:
+def test_served_dashboards_pass_among_others() -> None:
     check_served(["Node", "Mesh"], ["Mesh"])
 
 
@@ -125,7 +125,7 @@ def test_dashboards_that_grafana_serves_pass_among_others() -> None:
     [(["Node"], ["Mesh"], r"not \['Mesh'\]"), (["Node"], [], "no dashboard is expected")],
     ids=["missing", "none expected"],
 )
-def test_dashboards_that_grafana_does_not_serve_are_told(
+def test_dashboards_that_grafana_does_not_serve_fail(
     titles: list[str], expected: list[str], told: str
 ) -> None:
     with pytest.raises(AssertionError, match=told):

@@ -1,4 +1,4 @@
-"""Checks of what istioctl and the proxies say, on what istioctl 1.29.1 printed."""
+"""Checks of the output of istioctl and the proxies, on recordings of istioctl 1.29.1."""
 
 from copy import deepcopy
 from typing import Any
@@ -30,22 +30,22 @@ def listener_state(report: Any, proxy: str) -> Any:
     return row["resources"][LISTENERS]
 
 
-def test_client_control_plane_and_data_plane_of_one_version_pass() -> None:
+def test_equal_versions_pass() -> None:
     check_versions(recorded("version.json"), "1.29.1", [GATEWAY])
 
 
-def test_another_client_is_told() -> None:
+def test_other_client_version_fails() -> None:
     with pytest.raises(AssertionError, match=r"the client is 1\.29\.1, not 1\.28\.2"):
         check_versions(recorded("version.json"), "1.28.2", [GATEWAY])
 
 
-def test_an_absent_control_plane_is_told() -> None:
+def test_absent_control_plane_fails() -> None:
     report = {"clientVersion": recorded("version.json")["clientVersion"]}
     with pytest.raises(AssertionError, match="no control plane reports its version"):
         check_versions(report, "1.29.1", [])
 
 
-def test_a_proxy_of_another_version_is_told() -> None:
+def test_other_proxy_version_fails() -> None:
     report = recorded("version.json")
     report["dataPlaneVersion"][0]["IstioVersion"] = "1.28.2"
     with pytest.raises(AssertionError, match=r"the data plane is .*1\.28\.2"):
@@ -56,24 +56,24 @@ def test_proxies_that_acknowledged_everything_are_in_sync() -> None:
     check_in_sync(synced(), [GATEWAY, APP])
 
 
-def test_a_proxy_that_istiod_does_not_know_is_told() -> None:
+def test_proxy_unknown_to_istiod_fails() -> None:
     with pytest.raises(AssertionError, match=r"istiod serves .* not .*'other"):
         check_in_sync(synced(), [GATEWAY, APP, "other.test-namespace"])
 
 
-def test_an_update_that_is_not_acknowledged_is_told() -> None:
+def test_unacknowledged_update_fails() -> None:
     report = synced()
     listener_state(report, APP)["acked"] = "an earlier one"
     with pytest.raises(AssertionError, match=f"{APP} is not in sync: .*Listener"):
         check_in_sync(report, [GATEWAY, APP])
 
 
-def test_a_rejected_update_is_not_in_sync() -> None:
+def test_rejected_update_is_not_in_sync() -> None:
     with pytest.raises(AssertionError, match="value length must be at least 1"):
         check_in_sync(recorded("syncz-rejected.json"), [GATEWAY, APP])
 
 
-def test_routes_that_nothing_subscribes_to_are_exempt_but_listeners_are_not() -> None:
+def test_unsubscribed_routes_are_exempt_but_listeners_are_not() -> None:
     report = deepcopy(synced())
     row = next(row for rows in report.values() for row in rows if row["proxy"] == GATEWAY)
     del row["resources"]["type.googleapis.com/envoy.config.route.v3.RouteConfiguration"]
@@ -83,42 +83,42 @@ def test_routes_that_nothing_subscribes_to_are_exempt_but_listeners_are_not() ->
         check_in_sync(report, [GATEWAY, APP])
 
 
-def test_the_gateway_listens_on_its_port_only_after_the_gateway_resource() -> None:
+def test_gateway_listens_only_after_the_gateway_resource() -> None:
     listeners = recorded("listeners.json")
     check_no_listener(listeners["before-gateway"], 8080)
     check_listener(listeners["with-gateway"], 8080)
 
 
-def test_a_missing_listener_is_told_with_those_that_are_there() -> None:
+def test_missing_listener_fails_with_the_existing_ones() -> None:
     with pytest.raises(AssertionError, match=r"listens on \[15021, 15090\]"):
         check_listener(recorded("listeners.json")["before-gateway"], 8080)
 
 
-def test_a_listener_that_must_not_be_is_told() -> None:
+def test_unexpected_listener_fails() -> None:
     with pytest.raises(AssertionError, match="expected no listener on port 8080"):
         check_no_listener(recorded("listeners.json")["with-gateway"], 8080)
 
 
-def test_a_proxy_without_any_listener_proves_nothing() -> None:
+def test_proxy_without_listeners_fails() -> None:
     with pytest.raises(AssertionError, match="no listener at all"):
         check_no_listener([], 8080)
 
 
-def test_a_route_that_points_at_the_service_passes() -> None:
+def test_route_to_the_service_passes() -> None:
     route = check_routed(recorded("routes.json"), "http.8080", NGINX)
     assert route["match"]["prefix"] == "/"
 
 
-def test_a_route_to_another_service_is_told() -> None:
+def test_route_to_another_service_fails() -> None:
     with pytest.raises(AssertionError, match=r"http\.8080 has no route to outbound\|80\|\|other"):
         check_routed(recorded("routes.json"), "http.8080", "outbound|80||other")
 
 
-def test_the_retries_of_the_mesh_are_told() -> None:
+def test_route_with_the_meshs_retries_fails() -> None:
     route = check_routed(recorded("routes.json"), "http.8080", NGINX)
     with pytest.raises(AssertionError, match="'numRetries': 2"):
         check_not_retried(route)
 
 
-def test_a_route_without_retries_passes() -> None:
+def test_route_without_retries_passes() -> None:
     check_not_retried({"route": {"cluster": NGINX}})

@@ -1,4 +1,4 @@
-"""Checks of istio_requests_total, on what a gateway and a sidecar of the lab counted."""
+"""Checks of istio_requests_total, on counters of a gateway and a sidecar of the lab."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def with_one_more(counts: Counts, **labels: str) -> Counts:
     return {each: n + (each >= set(labels.items())) for each, n in counts.items()}
 
 
-def test_a_proxys_own_counters_are_read_with_their_values() -> None:
+def test_proxy_counters_are_read_with_their_values() -> None:
     by_code = {dict(labels)["response_code"]: count for labels, count in of_app().items()}
     assert by_code == {"200": 4, "404": 3}
 
@@ -58,13 +58,13 @@ def test_prometheus_and_the_proxies_agree_on_the_same_counters() -> None:
     check_same_counts(counts_of_prometheus(as_vector(counted())), counted())
 
 
-def test_a_scrape_that_lags_behind_is_told_by_counter() -> None:
+def test_lagging_scrape_fails_and_names_the_counter() -> None:
     seen = counts_of_prometheus(as_vector(of_app()))
     with pytest.raises(AssertionError, match=r"ahead of Prometheus by:(?s:.*)response_code='404'.* 1"):
         check_same_counts(seen, with_one_more(of_app(), response_code="404"))
 
 
-def test_only_the_pods_asked_for_are_read_from_prometheus() -> None:
+def test_only_the_requested_pods_are_read_from_prometheus() -> None:
     assert counts_of_prometheus(as_vector(counted()), [APP]) == of_app()
 
 
@@ -73,15 +73,15 @@ def test_two_counters_with_the_same_labels_are_an_error() -> None:
         counts_of_prometheus([*as_vector(of_app()), *as_vector(of_app())])
 
 
-def test_counters_that_stand_still_have_not_grown() -> None:
+def test_unchanged_counters_have_not_grown() -> None:
     assert growth(counted(), counted()) == {}
 
 
-def test_a_counter_that_appears_has_grown_by_its_value() -> None:
+def test_new_counter_grows_by_its_value() -> None:
     assert sorted(growth({}, of_app()).values()) == [3, 4]
 
 
-def test_a_counter_that_vanishes_is_a_loss_and_not_nothing() -> None:
+def test_vanished_counter_counts_as_a_loss() -> None:
     assert sorted(growth(of_app(), {}).values()) == [-4, -3]
 
 
@@ -89,7 +89,7 @@ def test_growth_by_exactly_the_requests_sent_passes() -> None:
     check_growth(growth({}, counted()), {"200": 4, "404": 3}, reporter="destination", pod=APP)
 
 
-def test_one_request_too_many_is_told_by_response_code() -> None:
+def test_additional_request_fails_with_its_response_code() -> None:
     grown = growth({}, with_one_more(of_app(), response_code="200"))
     with pytest.raises(
         AssertionError, match=r"\[\('200', 5\), \('404', 3\)\], not \[\('200', 4\), \('404', 3\)\]"
@@ -97,12 +97,12 @@ def test_one_request_too_many_is_told_by_response_code() -> None:
         check_growth(grown, {"200": 4, "404": 3}, reporter="destination")
 
 
-def test_a_response_code_that_no_one_asked_for_is_told() -> None:
+def test_unexpected_response_code_fails() -> None:
     with pytest.raises(AssertionError, match=r"'404', 3"):
         check_growth(growth({}, of_app()), {"200": 4}, reporter="destination")
 
 
-def test_no_growth_at_all_is_told() -> None:
+def test_no_growth_fails() -> None:
     with pytest.raises(AssertionError, match=r"is \[\], not .*all increases: nothing"):
         check_growth({}, {"200": 4}, reporter="destination")
 
@@ -112,40 +112,40 @@ def test_labels_with_the_right_values_pass() -> None:
     check_labels(growth({}, of_app()), expected, reporter="destination")
 
 
-def test_a_label_with_another_value_is_told() -> None:
+def test_label_with_another_value_fails() -> None:
     with pytest.raises(
         AssertionError, match=r"'connection_security_policy': 'mutual_tls'\} instead of .*'none'"
     ):
         check_labels(growth({}, of_app()), {"connection_security_policy": "none"}, reporter="destination")
 
 
-def test_labels_of_counters_that_did_not_grow_prove_nothing() -> None:
+def test_labels_of_counters_without_growth_fail() -> None:
     with pytest.raises(AssertionError, match=r"no counter with .* grew"):
         check_labels({}, {"connection_security_policy": "none"}, reporter="destination")
 
 
-def test_growth_of_the_two_workloads_alone_passes() -> None:
+def test_growth_of_only_the_two_workloads_passes() -> None:
     check_only(growth({}, of_app()), PAIR)
 
 
-def test_no_growth_at_all_proves_nothing_about_others() -> None:
+def test_no_growth_does_not_pass_for_no_other_growth() -> None:
     with pytest.raises(AssertionError, match="no counter grew, so"):
         check_only({}, PAIR)
 
 
-def test_growth_of_another_workload_is_told() -> None:
+def test_growth_of_another_workload_fails() -> None:
     with pytest.raises(
         AssertionError, match=r"unexpected counters grew(?s:.*)destination_workload='unknown'"
     ):
         check_only(growth({}, counted()), PAIR)
 
 
-def test_counters_of_the_gateway_alone_pass() -> None:
+def test_counters_of_only_the_gateway_pass() -> None:
     gateway = counts_of_proxy(GATEWAY, recorded("stats-gateway.txt"))
     check_no_counter(gateway, reporter="destination")
 
 
-def test_a_counter_that_must_not_be_there_yet_is_told() -> None:
+def test_premature_counter_fails() -> None:
     with pytest.raises(AssertionError, match=r"must not exist yet:(?s:.*)reporter='destination'"):
         check_no_counter(counted(), reporter="destination")
 
@@ -154,7 +154,7 @@ def sums(**by_reporter: int) -> list[dict[str, Any]]:
     return [{"metric": {"reporter": name}, "value": [1.5, str(n)]} for name, n in by_reporter.items()]
 
 
-def test_requests_that_are_counted_and_measured_pass() -> None:
+def test_counted_and_measured_requests_pass() -> None:
     check_measured(sums(source=3, destination=2), sums(destination=2, source=3))
 
 
@@ -163,12 +163,12 @@ def test_requests_that_are_counted_and_measured_pass() -> None:
     [sums(source=2), sums(), sums(source=3, destination=1)],
     ids=["fewer", "none", "another reporter"],
 )
-def test_requests_that_are_not_all_measured_are_told(measured: list[dict[str, Any]]) -> None:
+def test_unmeasured_requests_fail(measured: list[dict[str, Any]]) -> None:
     with pytest.raises(AssertionError, match=r"source.* 3.0.* requests were counted"):
         check_measured(sums(source=3), measured)
 
 
-def test_nothing_counted_is_nothing_measured() -> None:
+def test_no_counted_request_fails() -> None:
     with pytest.raises(AssertionError, match="no request was counted"):
         check_measured([], [])
 
@@ -177,7 +177,7 @@ SIZE = "istio_request_bytes"
 
 
 def as_histogram(counts: Counts, mean: float = 100.0, **changed: int) -> list[dict[str, Any]]:
-    """The three series of a histogram with so many in each bucket of all; `changed` adds to a part."""
+    """The three series of a histogram that matches these counters; `changed` adds to one of them."""
     return [
         {
             "metric": {"__name__": f"{SIZE}_{part}", **dict(labels), **bucket},
@@ -193,7 +193,7 @@ def as_histogram(counts: Counts, mean: float = 100.0, **changed: int) -> list[di
     ]
 
 
-def test_a_histogram_with_the_labels_and_counts_of_the_counter_passes() -> None:
+def test_histogram_that_matches_the_counter_passes() -> None:
     check_histogram(counted(), SIZE, as_histogram(counted()), most=100)
 
 
@@ -209,11 +209,11 @@ def test_a_histogram_with_the_labels_and_counts_of_the_counter_passes() -> None:
     ],
     ids=["none", "one side only", "one more measured", "buckets differ", "too large", "nothing"],
 )
-def test_a_histogram_that_does_not_fit_the_counter_is_told(samples: list[dict[str, Any]], told: str) -> None:
+def test_histogram_that_differs_from_the_counter_fails(samples: list[dict[str, Any]], told: str) -> None:
     with pytest.raises(AssertionError, match=told):
         check_histogram(counted(), SIZE, samples, most=100)
 
 
-def test_a_histogram_of_nothing_counted_proves_nothing() -> None:
+def test_histogram_without_counted_requests_fails() -> None:
     with pytest.raises(AssertionError, match="no request was counted"):
         check_histogram({}, SIZE, [], most=100)

@@ -1,4 +1,4 @@
-"""Checks of access logs, of mutual TLS and of what a purge leaves."""
+"""Checks of access logs, mutual TLS, and the remains of a purge."""
 
 import json
 
@@ -28,39 +28,39 @@ def log(*entries: object) -> str:
     return "\n".join(["2026-11-23T12:00:00Z\tinfo\tEnvoy proxy is ready", *map(json.dumps, entries)])
 
 
-def test_the_marked_entry_is_found_among_others() -> None:
+def test_marked_entry_is_found_among_others() -> None:
     other = {**ENTRY, "user_agent": "curl"}
     assert check_one(of_proxy(log(other, ENTRY), MARK), PATH, "log") == ENTRY
 
 
-def test_another_path_with_the_mark_is_told() -> None:
+def test_marked_entry_with_another_path_fails() -> None:
     with pytest.raises(AssertionError, match=r"log has \['/\?mark-1', '/other'\] for the mark"):
         check_one(of_proxy(log(ENTRY, {**ENTRY, "path": "/other"}), MARK), PATH, "log")
 
 
-def test_no_entry_is_told() -> None:
+def test_missing_entry_fails() -> None:
     with pytest.raises(AssertionError, match=r"log has \[\] for the mark"):
         check_one(of_proxy(log(), MARK), PATH, "log")
 
 
-def test_nginxs_own_format_is_read() -> None:
+def test_nginx_log_format_is_parsed() -> None:
     entry = check_one(of_nginx(f"{NGINX}\n{NGINX.replace(MARK, 'kube-probe')}\n", MARK), PATH, "log")
     assert entry["response_code"] == "200"
 
 
-def test_a_request_id_that_is_no_uuid_is_told() -> None:
+def test_request_id_that_is_no_uuid_fails() -> None:
     assert check_request_id(ENTRY) == ID
     with pytest.raises(AssertionError, match="the request id '' is not a UUID"):
         check_request_id({**ENTRY, "request_id": ""})
 
 
-def test_another_request_id_is_told() -> None:
+def test_other_request_id_fails() -> None:
     check_same_request(ENTRY, ID)
     with pytest.raises(AssertionError, match=f"the request id is '{ID}', not 'x'"):
         check_same_request(ENTRY, "x")
 
 
-def test_the_gateways_identity_is_required_with_tls() -> None:
+def test_gateway_identity_is_required_with_tls() -> None:
     check_peer(ENTRY, GATEWAY)
     with pytest.raises(AssertionError, match="the peer is None"):
         check_peer({**ENTRY, "downstream_peer": None}, GATEWAY)  # type: ignore[dict-item]
@@ -68,25 +68,25 @@ def test_the_gateways_identity_is_required_with_tls() -> None:
         check_peer({**ENTRY, "tls_version": ""}, GATEWAY)
 
 
-def test_refused_connections_are_read_and_must_be_counted() -> None:
+def test_every_refused_connection_must_be_counted() -> None:
     assert refused_connections(REFUSED) == 4
     with pytest.raises(AssertionError, match="is not counted"):
         refused_connections("")
 
 
-def test_one_refused_connection_too_many_is_told() -> None:
+def test_additional_refused_connection_fails() -> None:
     check_refused(4, 5, sent=1)
     with pytest.raises(AssertionError, match="grew by 2, from 4 to 6, not by the 1 sent"):
         check_refused(4, 6, sent=1)
 
 
-def test_a_policy_that_is_there_is_told() -> None:
+def test_existing_policy_fails() -> None:
     check_no_policy([])
     with pytest.raises(AssertionError, match=r"PeerAuthentications exist: .*a/b"):
         check_no_policy([{"metadata": {"namespace": "a", "name": "b"}}])
 
 
-def test_a_webhook_that_is_left_is_told() -> None:
+def test_remaining_webhook_fails() -> None:
     check_purged(MeshTraces(namespaces=["istio-system"]), "istio-system")
     with pytest.raises(AssertionError, match=r"the purge leaves .*istio-sidecar-injector"):
         check_purged(
@@ -94,21 +94,21 @@ def test_a_webhook_that_is_left_is_told() -> None:
         )
 
 
-def test_a_workload_that_is_left_is_told_and_an_addon_is_none() -> None:
+def test_remaining_workload_fails_but_addon_passes() -> None:
     names = [{"metadata": {"namespace": "istio-system", "name": name}} for name in ("istiod", "prometheus")]
     with pytest.raises(AssertionError, match=r"Deployments in istio-system: \['istiod'\]"):
         check_no_workload(names, "istio-system", ["prometheus"])
     check_no_workload(names[1:], "istio-system", ["prometheus"])
 
 
-def test_a_proxy_that_is_left_is_told() -> None:
+def test_remaining_proxy_fails() -> None:
     pods = recorded("pods.json")
     check_no_proxy([pods["plain"]])
     with pytest.raises(AssertionError, match="the purge leaves pods with a proxy"):
         check_no_proxy([pods["plain"], pods["injected"]])
 
 
-def test_what_is_left_is_told_by_what_is_more_and_less() -> None:
+def test_unexpected_and_missing_remains_are_listed() -> None:
     left = [{"metadata": {"namespace": "istio-system", "name": name}} for name in ("a", "kube-root-ca.crt")]
     found = remains({"ConfigMap": left}, "istio-system")
     check_remains(found, ["ConfigMap/istio-system/a"])
@@ -118,6 +118,6 @@ def test_what_is_left_is_told_by_what_is_more_and_less() -> None:
         check_remains(found, ["x"])
 
 
-def test_a_nodes_sign_of_life_is_nothing_of_istios_whatever_the_nodes_name() -> None:
+def test_node_lease_is_no_istio_remains_whatever_the_nodes_name() -> None:
     lease = {"metadata": {"namespace": "kube-node-lease", "name": "istio-conformance-1-control-plane"}}
     assert remains({"Lease": [lease]}, "istio-system") == []

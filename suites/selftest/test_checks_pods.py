@@ -1,4 +1,4 @@
-"""Checks of pods, on what Kubernetes 1.35 reported of a plain and of an injected one."""
+"""Checks of pods, on a plain and an injected pod as Kubernetes 1.35 reported them."""
 
 from copy import deepcopy
 from typing import Any
@@ -13,7 +13,7 @@ PLAIN, INJECTED = PODS["plain"], PODS["injected"]
 
 
 def as_container(pod: Any) -> Any:
-    """The same pod with its proxy as an ordinary container, as injected before native sidecars."""
+    """The same pod with its proxy as an ordinary container, as before native sidecars."""
     changed = deepcopy(pod)
     init = changed["spec"]["initContainers"]
     changed["spec"]["containers"].append({"name": init.pop(1)["name"]})
@@ -22,61 +22,61 @@ def as_container(pod: Any) -> Any:
     return changed
 
 
-def test_a_plain_pod_has_exactly_its_own_containers() -> None:
+def test_plain_pod_has_only_its_own_containers() -> None:
     check_containers(PLAIN, ["web"])
 
 
-def test_a_native_sidecar_in_a_plain_pod_is_told_with_the_whole_pod() -> None:
+def test_native_sidecar_in_a_plain_pod_fails_with_the_whole_pod() -> None:
     with pytest.raises(AssertionError, match=r"init containers \['istio-init', 'istio-proxy'\]"):
         check_containers(INJECTED, ["web"])
 
 
-def test_a_sidecar_among_the_containers_is_told() -> None:
+def test_sidecar_among_the_containers_fails() -> None:
     with pytest.raises(AssertionError, match=r"containers are not \['web'\]"):
         check_containers(as_container(INJECTED), ["web"])
 
 
-def test_the_same_pod_is_unchanged() -> None:
+def test_same_pod_is_unchanged() -> None:
     check_unchanged(PLAIN, before=PLAIN)
 
 
-def test_a_pod_that_took_the_place_of_another_is_told() -> None:
+def test_replaced_pod_fails() -> None:
     with pytest.raises(AssertionError, match=r"was pod .*k2k2z.* now pod .*wfq9j"):
         check_unchanged(INJECTED, before=PLAIN)
 
 
 @pytest.mark.parametrize("pod", [INJECTED, as_container(INJECTED)], ids=["native sidecar", "container"])
-def test_both_ways_of_injection_are_accepted(pod: Any) -> None:
+def test_native_and_ordinary_sidecars_are_accepted(pod: Any) -> None:
     check_injected(pod, ["web"])
     check_all_ready(pod)
 
 
-def test_a_pod_without_proxy_is_told() -> None:
+def test_pod_without_proxy_fails() -> None:
     with pytest.raises(AssertionError, match="istio-proxy is not the only sidecar"):
         check_injected(PLAIN, ["web"])
 
 
-def test_a_proxy_without_its_init_container_is_told() -> None:
+def test_proxy_without_its_init_container_fails() -> None:
     pod = deepcopy(INJECTED)
     del pod["spec"]["initContainers"][0]
     with pytest.raises(AssertionError, match="istio-init is not the only init container"):
         check_injected(pod, ["web"])
 
 
-def test_two_sidecars_are_told() -> None:
+def test_two_sidecars_fail() -> None:
     pod = deepcopy(INJECTED)
     pod["spec"]["containers"].append({"name": "linkerd-proxy"})
     with pytest.raises(AssertionError, match="not the only sidecar"):
         check_injected(pod, ["web"])
 
 
-def test_a_proxy_that_is_not_ready_is_told_by_name() -> None:
+def test_unready_proxy_fails_by_name() -> None:
     pod = deepcopy(INJECTED)
     pod["status"]["initContainerStatuses"][1]["ready"] = False
     with pytest.raises(AssertionError, match=r"\['istio-proxy'\] not ready"):
         check_all_ready(pod)
 
 
-def test_a_pod_without_any_status_is_not_ready() -> None:
+def test_pod_without_status_is_not_ready() -> None:
     with pytest.raises(AssertionError, match=r"\['web'\] not ready"):
         check_all_ready({"metadata": PLAIN["metadata"], "spec": PLAIN["spec"]})

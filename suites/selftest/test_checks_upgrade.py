@@ -1,4 +1,4 @@
-"""The checks of an upgrade's results."""
+"""Checks of the results of an upgrade."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def resource(name: str, *, kind: str = "Service", **more: Any) -> dict[str, Any]
     return {"kind": kind, "metadata": {"name": name, "namespace": "n", **more.pop("metadata", {})}, **more}
 
 
-def test_every_proxy_must_be_of_the_version() -> None:
+def test_every_proxy_must_have_the_version() -> None:
     check_proxy_versions({"n/a": "1.29.1", "n/b": "1.29.1"}, "1.29.1")
     with pytest.raises(
         AssertionError, match=r"not of version 1\.29\.1: \{'n/b': '1\.28\.2'\}; proxies of it: 1"
@@ -26,23 +26,23 @@ def test_every_proxy_must_be_of_the_version() -> None:
         check_proxy_versions({"n/a": "1.29.1", "n/b": "1.28.2"}, "1.29.1")
 
 
-def test_no_proxy_at_all_proves_nothing() -> None:
+def test_no_proxy_fails() -> None:
     with pytest.raises(AssertionError, match="no pod has a proxy"):
         check_proxy_versions({}, "1.29.1")
 
 
-def test_objects_gone_new_and_changed_are_named() -> None:
+def test_deleted_new_and_changed_objects_are_named() -> None:
     check_objects_unchanged({"a": "1"}, {"a": "1"})
     with pytest.raises(AssertionError, match=r"gone: \['b'\]; new: \['d'\]; with another spec: \['c'\]"):
         check_objects_unchanged({"a": "1", "b": "1", "c": "1"}, {"a": "1", "c": "2", "d": "1"})
 
 
-def test_no_object_before_proves_nothing() -> None:
+def test_no_object_before_the_upgrade_fails() -> None:
     with pytest.raises(AssertionError, match="no object existed before"):
         check_objects_unchanged({}, {})
 
 
-def test_a_restart_is_no_change_of_an_object_and_a_new_replica_is() -> None:
+def test_restart_is_no_change_but_a_new_replica_is() -> None:
     def deployment(replicas: int, **annotations: str) -> dict[str, Any]:
         template = {
             "metadata": {"labels": {"app": "a"}, **({"annotations": annotations} if annotations else {})}
@@ -54,7 +54,7 @@ def test_a_restart_is_no_change_of_an_object_and_a_new_replica_is() -> None:
     assert digests([deployment(2)]) != digests([deployment(3)])
 
 
-def test_istios_kinds_are_read_in_their_stored_version() -> None:
+def test_istio_kinds_are_read_in_their_stored_version() -> None:
     def crd(group: str) -> dict[str, Any]:
         versions = [{"name": "v1beta1"}, {"name": "v1", "storage": True}]
         return {"spec": {"group": group, "names": {"kind": "Thing"}, "versions": versions}}
@@ -62,7 +62,7 @@ def test_istios_kinds_are_read_in_their_stored_version() -> None:
     assert istio_kinds([crd("security.istio.io"), crd("example.com")]) == ["security.istio.io/v1/Thing"]
 
 
-def test_what_is_of_a_revision_is_found_by_label_annotation_and_name() -> None:
+def test_remains_of_a_revision_are_found_by_label_annotation_and_name() -> None:
     found = of_revision(
         [
             resource("istiod-1-28-2"),
@@ -80,7 +80,7 @@ def test_what_is_of_a_revision_is_found_by_label_annotation_and_name() -> None:
         check_nothing_of_revision(found, "1-28-2")
 
 
-def test_a_revision_whose_name_is_a_part_of_anothers_is_told_from_it() -> None:
+def test_revision_whose_name_is_part_of_another_is_distinguished() -> None:
     resources = [
         resource("istiod-1-29-1", metadata={"labels": {"istio.io/rev": "1-29-1"}}),
         resource("istiod-1-29-1-again", metadata={"labels": {"istio.io/rev": "1-29-1-again"}}),
@@ -92,7 +92,7 @@ def test_a_revision_whose_name_is_a_part_of_anothers_is_told_from_it() -> None:
     assert len(of_revision(resources, "1-29-1-again")) == 2
 
 
-def test_a_long_list_is_cut_short() -> None:
+def test_long_list_is_truncated() -> None:
     check_none([], "failures")
     with pytest.raises(AssertionError, match=r"(?s)25 failures:\s+0\s.*19\s+\.\.\. and 5 more"):
         check_none([str(number) for number in range(25)], "failures")

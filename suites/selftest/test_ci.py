@@ -1,4 +1,4 @@
-"""What CI runs ends in time, and names what it did not reach."""
+"""The CI script ends in time and names the phases it did not reach."""
 
 import os
 import shutil
@@ -26,11 +26,11 @@ def ci(folder: Path, recipe: str, limit: str = "30") -> subprocess.CompletedProc
     )
 
 
-def test_a_green_run_ends_with_zero(tmp_path: Path) -> None:
+def test_green_run_exits_with_zero(tmp_path: Path) -> None:
     assert ci(tmp_path, "true").returncode == 0
 
 
-def test_a_run_past_its_limit_is_stopped_and_names_what_it_did_not_reach(tmp_path: Path) -> None:
+def test_run_past_its_limit_is_stopped_and_names_unreached_phases(tmp_path: Path) -> None:
     done = ci(tmp_path, "echo check > reports/phases; sleep 20", limit="1")
     assert done.returncode != 0
     assert "stopped after 1 s" in done.stderr
@@ -38,7 +38,7 @@ def test_a_run_past_its_limit_is_stopped_and_names_what_it_did_not_reach(tmp_pat
 
 
 @pytest.mark.parametrize("reached", ["", "check", "check stages"])
-def test_a_failed_run_names_the_phases_that_are_missing(tmp_path: Path, reached: str) -> None:
+def test_failed_run_names_the_missing_phases(tmp_path: Path, reached: str) -> None:
     done = ci(tmp_path, f"for phase in {reached}; do echo $$phase >> reports/phases; done; false")
     missing = [phase for phase in PHASES if phase not in reached.split()]
     assert done.returncode != 0

@@ -1,4 +1,4 @@
-"""Answers of Jaeger, of both majors, become the same traces."""
+"""Responses of both major versions of Jaeger are parsed into the same traces."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ def answering(major: Major, answer: object) -> Jaeger:
 
 
 @MAJORS
-def test_a_trace_has_its_spans_in_time_and_who_made_them(major: Major) -> None:
+def test_trace_has_its_spans_in_time_order_with_their_services(major: Major) -> None:
     (trace,) = traces_in(recorded(f"jaeger-{major}-traces.json"))
     assert trace.trace == TRACE
     assert [span.service for span in trace.spans] == [
@@ -54,7 +54,7 @@ def test_a_trace_has_its_spans_in_time_and_who_made_them(major: Major) -> None:
 
 
 @MAJORS
-def test_a_span_names_its_parent_and_the_first_has_none(major: Major) -> None:
+def test_span_names_its_parent_and_the_root_has_none(major: Major) -> None:
     (trace,) = traces_in(recorded(f"jaeger-{major}-traces.json"))
     assert [(span.span, span.parent) for span in trace.spans] == [
         ("00f067aa0ba902b7", ""),
@@ -72,7 +72,7 @@ def test_times_are_in_seconds_and_tags_are_text(major: Major) -> None:
     assert first.tags["error"] == "false"
 
 
-def test_jaeger_1_is_asked_in_microseconds(api: FakeApiServer) -> None:
+def test_jaeger_1_is_queried_in_microseconds(api: FakeApiServer) -> None:
     api.on(f"GET {PROXY}/api/traces", recorded("jaeger-1-traces.json"))
     assert len(jaeger(api, 1).traces("test.test-namespace", 1.5, 2.5)) == 1
     assert api.asked[-1][2] == {
@@ -83,7 +83,7 @@ def test_jaeger_1_is_asked_in_microseconds(api: FakeApiServer) -> None:
     }
 
 
-def test_jaeger_2_is_asked_in_version_3_of_the_api_below_its_base_path(api: FakeApiServer) -> None:
+def test_jaeger_2_is_queried_by_api_version_3_below_its_base_path(api: FakeApiServer) -> None:
     api.on(f"GET {PROXY}/jaeger/api/v3/traces", recorded("jaeger-2-traces.json"))
     assert len(jaeger(api, 2, "/jaeger").traces("test.test-namespace", 1.5, 2.0)) == 1
     assert api.asked[-1][2] == {
@@ -95,13 +95,13 @@ def test_jaeger_2_is_asked_in_version_3_of_the_api_below_its_base_path(api: Fake
 
 
 @MAJORS
-def test_a_trace_that_is_not_there_is_none(major: Major) -> None:
+def test_missing_trace_is_none(major: Major) -> None:
     refused = NotFound("GET /api/traces/1", 404, "Not Found", NONE[major])
     assert answering(major, refused).trace("1") is None
 
 
 @MAJORS
-def test_a_path_that_jaeger_does_not_have_is_an_error(major: Major) -> None:
+def test_unknown_path_is_an_error(major: Major) -> None:
     refused = NotFound("GET /api/traces/1", 404, "Not Found", "404 page not found")
     with pytest.raises(NotFound):
         answering(major, refused).trace("1")
@@ -114,6 +114,6 @@ def test_no_traces_and_no_services_are_empty() -> None:
     assert answering(2, {}).services() == []
 
 
-def test_the_services_are_named() -> None:
+def test_services_are_listed() -> None:
     assert answering(1, {"data": ["a.b"]}).services() == ["a.b"]
     assert answering(2, {"services": ["a.b"]}).services() == ["a.b"]

@@ -1,4 +1,4 @@
-"""Answers of Kiali, of both majors, become the same workloads and the same graph."""
+"""Responses of both major versions of Kiali are parsed into the same workloads and the same graph."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ def answering(answer: object) -> Kiali:
 
 
 @MAJORS
-def test_an_edge_names_who_asked_and_who_answered(major: int) -> None:
+def test_edge_names_source_and_destination(major: int) -> None:
     (edge,) = graph_in(recorded(f"kiali-{major}-graph.json")).edges
     assert edge.source == GATEWAY
     assert (edge.source.name, edge.target.name) == (
@@ -52,29 +52,29 @@ def test_an_edge_names_who_asked_and_who_answered(major: int) -> None:
 
 
 @MAJORS
-def test_boxes_are_no_nodes(major: int) -> None:
+def test_boxes_are_not_nodes(major: int) -> None:
     nodes = graph_in(recorded(f"kiali-{major}-graph.json")).nodes
     assert [node.workload for node in nodes] == ["istio-ingressgateway", "test-deployment"]
 
 
-def test_a_node_out_of_the_mesh_is_told_from_one_in_it() -> None:
+def test_node_outside_the_mesh_is_distinguished() -> None:
     in_mesh = [node.in_mesh for node in graph_in(recorded("kiali-1-graph.json")).nodes]
     out_of_it = [node.in_mesh for node in graph_in(recorded("kiali-2-graph.json")).nodes]
     assert (in_mesh, out_of_it) == ([True, True], [True, False])
 
 
 @MAJORS
-def test_a_workload_has_its_kind_and_its_sidecar(major: int) -> None:
+def test_workload_has_its_kind_and_sidecar_flag(major: int) -> None:
     (workload,) = answering(recorded(f"kiali-{major}-workloads.json")).workloads("test-namespace")
     assert (workload.name, workload.kind, workload.sidecar) == ("test-deployment", "Deployment", major == 1)
 
 
-def test_a_graph_without_requests_is_empty() -> None:
+def test_graph_without_requests_is_empty() -> None:
     nothing = {"elements": {"nodes": None, "edges": None}}
     assert answering(nothing).graph(["istio-system"], 10).edges == ()
 
 
-def test_the_graph_is_asked_for_by_workload_without_services(api: FakeApiServer, kiali: Kiali) -> None:
+def test_graph_is_requested_by_workload_without_services(api: FakeApiServer, kiali: Kiali) -> None:
     api.on(f"GET {SERVICE}/api/namespaces/graph", recorded("kiali-1-graph.json"))
     kiali.graph(["istio-system", "test-namespace"], 10)
     assert api.asked[-1][2] == {
@@ -85,7 +85,7 @@ def test_the_graph_is_asked_for_by_workload_without_services(api: FakeApiServer,
     }
 
 
-def test_the_version_is_the_one_that_kiali_reports() -> None:
+def test_version_is_the_one_that_kiali_reports() -> None:
     assert (
         answering({"status": {"Kiali version": "v1.89.0", "Kiali state": "running"}}).version() == "v1.89.0"
     )

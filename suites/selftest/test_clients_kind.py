@@ -1,4 +1,4 @@
-"""pytest-kind's KindCluster, with stand-ins for kind and docker that write down what they are told."""
+"""pytest-kind's KindCluster, with scripts in place of kind and docker that record their arguments."""
 
 import os
 import stat
@@ -25,7 +25,7 @@ printf '%s' '{yaml.safe_dump(KUBECONFIG)}' > kubeconfig
 
 
 def program(folder: Path, name: str, script: str) -> Path:
-    """A shell script that stands in for a program."""
+    """Write a shell script in place of a program."""
     path = folder / name
     path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -33,7 +33,7 @@ def program(folder: Path, name: str, script: str) -> Path:
 
 
 def create(folder: Path, script: str, *, timeout: float = 30) -> str:
-    """Make a cluster by this script for kind; gives what was written down."""
+    """Create a cluster with this script in place of kind; returns the recorded arguments."""
     config = folder / "kind.yaml"
     config.write_text("kind: Cluster\n", encoding="utf-8")
     cli.create(
@@ -49,7 +49,7 @@ def create(folder: Path, script: str, *, timeout: float = 30) -> str:
     return (folder / "calls").read_text(encoding="utf-8")
 
 
-def test_the_cluster_is_made_with_our_image_configuration_and_kubeconfig(tmp_path: Path) -> None:
+def test_cluster_is_created_with_our_image_configuration_and_kubeconfig(tmp_path: Path) -> None:
     expected = (
         f"create cluster --name=mine --kubeconfig={tmp_path}/kubeconfig --image=node:1 "
         f"--config {tmp_path}/kind.yaml"
@@ -64,7 +64,7 @@ def test_kind_runs_in_exactly_our_environment(tmp_path: Path, monkeypatch: pytes
     assert "KUBECONFIG=" not in called
 
 
-def test_our_own_environment_and_folder_are_left_as_they_were(tmp_path: Path) -> None:
+def test_own_environment_and_folder_are_unchanged(tmp_path: Path) -> None:
     before, where = dict(os.environ), Path.cwd()
     create(tmp_path, MAKES)
     assert (dict(os.environ), Path.cwd()) == (before, where)
@@ -75,12 +75,12 @@ def test_nothing_is_left_beside_the_checkout(tmp_path: Path) -> None:
     assert (tmp_path / ".pytest-kind").is_dir()
 
 
-def test_a_kind_that_fails_is_told_with_its_status(tmp_path: Path) -> None:
+def test_failed_kind_is_reported_with_its_status(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match=r"kind create cluster .* ended with status 3"):
         create(tmp_path, '[ "$1" = get ] || exit 3')
 
 
-def test_a_kind_that_hangs_is_ended_by_removing_its_node(tmp_path: Path) -> None:
+def test_hanging_kind_is_stopped_by_removing_its_node(tmp_path: Path) -> None:
     program(tmp_path, "docker", f'echo "$@" > {tmp_path}/docker-called; kill $(cat {tmp_path}/pid)')
     hangs = f'[ "$1" = get ] && exit 0; echo $$ > {tmp_path}/pid; exec sleep 60'
     with pytest.raises(CommandFailed, match=r"took more than 0\.5 s"):

@@ -1,4 +1,4 @@
-"""kubectl's command lines and a forwarded port's life, with a script in the place of kubectl."""
+"""kubectl's command lines and the life of a port-forward, with a script in place of kubectl."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from fixtures.clients.kubectl import Kubectl
 
 
 def kubectl(folder: Path, script: str, timeout: float = 5) -> Kubectl:
-    """A program that says its arguments on a line of their own file, then runs the script."""
+    """A program that records its arguments in a file, then runs the script."""
     program = folder / "kubectl"
     program.write_text(f'#!/bin/sh\necho "$@" > {folder}/asked\n{script}\n')
     program.chmod(0o755)
@@ -17,23 +17,23 @@ def kubectl(folder: Path, script: str, timeout: float = 5) -> Kubectl:
     return Kubectl(program=program, kubeconfig=Path("kc"), environment=environment, timeout=timeout)
 
 
-def test_a_command_runs_in_the_container_that_is_named(tmp_path: Path) -> None:
+def test_command_runs_in_the_named_container(tmp_path: Path) -> None:
     ended = kubectl(tmp_path, "echo ok").exec("test", "web-1", "web", "curl", "-s", "localhost")
     assert ended.stdout == "ok\n"
     asked = (tmp_path / "asked").read_text()
     assert asked == "--kubeconfig kc exec --namespace test web-1 --container web -- curl -s localhost\n"
 
 
-def test_a_command_that_fails_in_the_container_is_an_error(tmp_path: Path) -> None:
+def test_failed_command_in_the_container_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="status 7:\nrefused"):
         kubectl(tmp_path, "echo refused >&2; exit 7").exec("test", "web-1", "web", "curl")
 
 
-def test_its_status_is_a_result_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_expected_status_is_a_result(tmp_path: Path) -> None:
     assert kubectl(tmp_path, "exit 7").exec("test", "web-1", "web", "curl", check=False).status == 7
 
 
-def test_a_forwarded_port_is_the_one_that_kubectl_chose_and_ends_with_the_block(tmp_path: Path) -> None:
+def test_port_forward_uses_kubectls_port_and_ends_with_the_block(tmp_path: Path) -> None:
     script = (
         f'echo $$ > {tmp_path}/pid; echo "Forwarding from 127.0.0.1:41234 -> 8080"; exec tail -f /dev/null'
     )
@@ -49,7 +49,7 @@ def test_a_forwarded_port_is_the_one_that_kubectl_chose_and_ends_with_the_block(
     )
 
 
-def test_a_forward_that_does_not_begin_says_why(tmp_path: Path) -> None:
+def test_failed_port_forward_shows_the_reason(tmp_path: Path) -> None:
     forward = kubectl(tmp_path, "echo 'pods \"gateway\" not found' >&2; exit 1").port_forward(
         "a", "pod/b", 80
     )
@@ -57,7 +57,7 @@ def test_a_forward_that_does_not_begin_says_why(tmp_path: Path) -> None:
         pass
 
 
-def test_a_forward_that_never_begins_is_ended(tmp_path: Path) -> None:
+def test_port_forward_that_never_starts_is_stopped(tmp_path: Path) -> None:
     forward = kubectl(tmp_path, "exec tail -f /dev/null", timeout=0.2).port_forward("a", "pod/b", 80)
     with pytest.raises(CommandFailed, match="did not forward"), forward:
         pass

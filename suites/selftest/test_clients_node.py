@@ -1,4 +1,4 @@
-"""What a node's programs print becomes values; `docker` is a script that prints what a real node printed."""
+"""Parsing of a node's programs; `docker` is a script that prints the recorded output of a real node."""
 
 from pathlib import Path
 
@@ -38,39 +38,39 @@ def node(folder: Path, prints: str, status: int = 0) -> KindNode:
     return KindNode(name="lab-control-plane", environment={"PATH": str(folder)}, timeout=5)
 
 
-def asked(folder: Path) -> str:
+def recorded_arguments(folder: Path) -> str:
     return (folder / "asked").read_text().strip()
 
 
-def test_a_command_runs_in_the_nodes_container(tmp_path: Path) -> None:
+def test_command_runs_in_the_nodes_container(tmp_path: Path) -> None:
     assert node(tmp_path, "v1.35.4\n").run("cat", "/kind/version").stdout == "v1.35.4\n"
-    assert asked(tmp_path) == "exec lab-control-plane cat /kind/version"
+    assert recorded_arguments(tmp_path) == "exec lab-control-plane cat /kind/version"
 
 
-def test_a_command_that_fails_is_an_error(tmp_path: Path) -> None:
+def test_failed_command_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="status 1:"):
         node(tmp_path, "no such file", status=1).run("cat", "/nothing")
 
 
-def test_a_containers_process_is_found_by_the_id_in_the_pods_status(tmp_path: Path) -> None:
+def test_container_process_is_found_by_the_id_in_the_pod_status(tmp_path: Path) -> None:
     assert node(tmp_path, TASKS).pid("containerd://7f1a22aa9b10") == 1877
 
 
-def test_a_container_that_does_not_run_is_named(tmp_path: Path) -> None:
+def test_stopped_container_is_named(tmp_path: Path) -> None:
     with pytest.raises(NoSuchContainer, match="lab-control-plane runs no container 7f1a22aa:"):
         node(tmp_path, TASKS).pid("containerd://7f1a22aa")
 
 
 @pytest.mark.parametrize("tables", ["nft", "legacy"])
-def test_nat_rules_are_those_of_the_processs_network(tmp_path: Path, tables: str) -> None:
+def test_nat_rules_are_those_of_the_process_network(tmp_path: Path, tables: str) -> None:
     lab = node(tmp_path, "*nat\nCOMMIT\n")
     printed = lab.nat_rules(1877, "nft") if tables == "nft" else lab.nat_rules(1877, "legacy")
     assert printed == "*nat\nCOMMIT\n"
     entered = "exec lab-control-plane nsenter --target 1877 --net"
-    assert asked(tmp_path) == f"{entered} iptables-{tables}-save -t nat"
+    assert recorded_arguments(tmp_path) == f"{entered} iptables-{tables}-save -t nat"
 
 
-def test_listening_sockets_come_in_the_order_of_their_ports(tmp_path: Path) -> None:
+def test_listening_sockets_are_sorted_by_port(tmp_path: Path) -> None:
     assert node(tmp_path, SOCKETS).listening(1877) == [
         Listening("*", 80),
         Listening("[::]", 9000),
@@ -79,27 +79,27 @@ def test_listening_sockets_come_in_the_order_of_their_ports(tmp_path: Path) -> N
     ]
 
 
-def test_a_containers_processes_are_those_of_its_process_namespace(tmp_path: Path) -> None:
+def test_container_processes_are_those_of_its_pid_namespace(tmp_path: Path) -> None:
     assert node(tmp_path, PROCESSES).processes(1877) == [
         Process(1877, 1337, 1337, "pilot-agent"),
         Process(1902, 1337, 1337, "envoy"),
     ]
 
 
-def test_a_process_that_is_gone_has_no_container(tmp_path: Path) -> None:
+def test_ended_process_has_no_container(tmp_path: Path) -> None:
     assert node(tmp_path, PROCESSES).processes(4711) == []
 
 
-def test_a_request_from_the_node_has_an_outcome(tmp_path: Path) -> None:
+def test_request_from_the_node_has_an_outcome(tmp_path: Path) -> None:
     outcome = node(tmp_path, "", status=52).request("http://127.0.0.1:30080/", timeout=3)
     assert (outcome.kind, outcome.method, outcome.url) == ("empty reply", "GET", "http://127.0.0.1:30080/")
-    assert asked(tmp_path).startswith("exec lab-control-plane curl --disable")
+    assert recorded_arguments(tmp_path).startswith("exec lab-control-plane curl --disable")
 
 
-def test_a_nat_table_that_is_not_there_is_not_asked_for(tmp_path: Path) -> None:
+def test_absent_nat_table_is_not_read(tmp_path: Path) -> None:
     assert node(tmp_path, "filter\n").nat_tables(1877) == ("filter\n", "")
-    assert asked(tmp_path).endswith("iptables-nft-save -t nat")
+    assert recorded_arguments(tmp_path).endswith("iptables-nft-save -t nat")
 
 
-def test_both_nat_tables_are_read_where_both_are_there(tmp_path: Path) -> None:
+def test_both_nat_tables_are_read_where_both_exist(tmp_path: Path) -> None:
     assert node(tmp_path, "filter nat\n").nat_tables(1877) == ("filter nat\n", "filter nat\n")

@@ -1,4 +1,4 @@
-"""Statistics of one proxy and answers of Prometheus, through a scripted API server and kubectl."""
+"""Statistics of a proxy and responses of Prometheus, with a scripted API server and kubectl."""
 
 import json
 from collections.abc import Iterator
@@ -37,26 +37,26 @@ def proxy(api: FakeApiServer, folder: Path, prints: str = "") -> Proxy:
     return Proxy(kube=Kube(api.kubeconfig, timeout=5), kubectl=kubectl, namespace="test", pod="web-1")
 
 
-def test_a_query_gives_prometheuss_own_result(api: FakeApiServer, telemetry: Prometheus) -> None:
+def test_query_returns_prometheus_result(api: FakeApiServer, telemetry: Prometheus) -> None:
     answer = {"status": "success", "data": {"resultType": "vector", "result": VECTOR}}
     api.on(f"GET {SERVICE}/api/v1/query", answer)
     assert telemetry.query('istio_requests_total{reporter="source"}') == VECTOR
     assert api.asked[-1][2] == {"query": 'istio_requests_total{reporter="source"}'}
 
 
-def test_active_targets_are_given(api: FakeApiServer, telemetry: Prometheus) -> None:
+def test_active_targets_are_returned(api: FakeApiServer, telemetry: Prometheus) -> None:
     targets = [{"health": "up", "scrapeUrl": "http://10.244.0.9:15020/stats/prometheus"}]
     api.on(f"GET {SERVICE}/api/v1/targets", {"status": "success", "data": {"activeTargets": targets}})
     assert telemetry.targets() == targets
 
 
-def test_a_query_that_prometheus_refuses_says_why() -> None:
+def test_rejected_query_shows_the_reason() -> None:
     refused = json.dumps({"status": "error", "errorType": "bad_data", "error": "parse error"})
     with pytest.raises(QueryFailed, match="'sum'}: bad_data: parse error"):
         Prometheus(lambda _path, _query: refused).query("sum")
 
 
-def test_a_query_that_does_not_parse_is_told_from_a_prometheus_that_is_not_there(
+def test_invalid_query_is_distinguished_from_an_absent_prometheus(
     api: FakeApiServer, telemetry: Prometheus
 ) -> None:
     api.on(f"GET {SERVICE}/api/v1/query", refusal(400, "BadRequest", "invalid parameter query"))
@@ -64,29 +64,27 @@ def test_a_query_that_does_not_parse_is_told_from_a_prometheus_that_is_not_there
         telemetry.query("sum(")
 
 
-def test_a_range_is_asked_for_in_seconds(api: FakeApiServer, telemetry: Prometheus) -> None:
+def test_range_is_requested_in_seconds(api: FakeApiServer, telemetry: Prometheus) -> None:
     matrix = [{"metric": {}, "values": [[1.5, "20"], [2.5, "21"]]}]
     api.on(f"GET {SERVICE}/api/v1/query_range", {"status": "success", "data": {"result": matrix}})
     assert telemetry.query_range("up", start=1.5, end=3, step=1) == matrix
     assert api.asked[-1][2] == {"query": "up", "start": "1.500", "end": "3.000", "step": "1"}
 
 
-def test_a_prometheus_that_is_not_there_is_the_api_servers_error(
-    api: FakeApiServer, telemetry: Prometheus
-) -> None:
+def test_absent_prometheus_is_an_api_server_error(api: FakeApiServer, telemetry: Prometheus) -> None:
     gone = refusal(503, "ServiceUnavailable", 'no endpoints available for service "prometheus"')
     api.on(f"GET {SERVICE}/api/v1/query", gone)
     with pytest.raises(ApiError, match="no endpoints available"):
         telemetry.query("up")
 
 
-def test_a_proxys_statistics_come_from_its_own_port(api: FakeApiServer, tmp_path: Path) -> None:
+def test_proxy_statistics_come_from_its_own_port(api: FakeApiServer, tmp_path: Path) -> None:
     stats = 'istio_requests_total{response_code="200"} 20\n'
     api.on("GET /api/v1/namespaces/test/pods/web-1:15090/proxy/stats/prometheus", stats)
     assert proxy(api, tmp_path).stats() == stats
 
 
-def test_a_proxys_admin_interface_is_asked_inside_its_container(api: FakeApiServer, tmp_path: Path) -> None:
+def test_admin_interface_is_queried_inside_the_proxys_container(api: FakeApiServer, tmp_path: Path) -> None:
     listeners = proxy(api, tmp_path, '{"listener_statuses": []}').admin_json("listeners?format=json")
     assert listeners == {"listener_statuses": []}
     asked = (tmp_path / "asked").read_text().strip()
@@ -94,7 +92,7 @@ def test_a_proxys_admin_interface_is_asked_inside_its_container(api: FakeApiServ
     assert asked == f"--kubeconfig kc exec {container} -- pilot-agent request GET listeners?format=json"
 
 
-def test_grafanas_dashboards_are_given_by_title(api: FakeApiServer) -> None:
+def test_grafana_dashboards_are_returned_by_title(api: FakeApiServer) -> None:
     place = "/api/v1/namespaces/istio-system/services/http:grafana:3000/proxy"
     api.on(f"GET {place}/api/search", json.dumps([{"uid": "a1", "title": "Istio Mesh Dashboard"}]))
     grafana = grafanas.through_service(Kube(api.kubeconfig, timeout=5), "istio-system", "grafana", 3000)
@@ -102,6 +100,6 @@ def test_grafanas_dashboards_are_given_by_title(api: FakeApiServer) -> None:
     assert api.asked[-1][2] == {"type": "dash-db"}
 
 
-def test_what_pilot_agent_says_before_the_json_is_passed_over(api: FakeApiServer, tmp_path: Path) -> None:
+def test_pilot_agent_output_before_the_json_is_skipped(api: FakeApiServer, tmp_path: Path) -> None:
     said = '2026-11-24T16:00:40Z\twarn\tOS CA Cert could not be found for agent\n{\n "state": "LIVE"\n}'
     assert proxy(api, tmp_path, said).admin_json("server_info") == {"state": "LIVE"}

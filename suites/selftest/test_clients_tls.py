@@ -1,4 +1,4 @@
-"""A TLS handshake against real certificates: who is trusted, and the reason if not."""
+"""TLS handshakes with real certificates: which servers are trusted, and the reason if one is not."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ NAME = "istiod.istio-system.svc"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """ours.pem and ours.key, which the server shows; others.pem, which it doesn't."""
+    """A folder with ours.pem and ours.key, which the server presents, and others.pem, which it does not."""
     folder = tmp_path_factory.mktemp("certificates")
     for name in ("ours", "others"):
         key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -30,46 +30,50 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def shows(folder: Path) -> Peer:
+def presents_certificate(folder: Path) -> Peer:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "ours.pem", folder / "ours.key")
 
     def peer(connection: socket.socket) -> None:
-        # A client that does not trust what it is shown ends the handshake in the middle.
+        # A client that does not trust the certificate aborts the handshake.
         with suppress(OSError):
             context.wrap_socket(connection, server_side=True).close()
 
     return peer
 
 
-def shaken(peer: Peer, authorities: str, name: str = NAME) -> Handshake:
+def handshake_with(peer: Peer, authorities: str, name: str = NAME) -> Handshake:
     with served_by(peer) as place:
         port = int(place.rpartition(":")[2])
         return handshake("127.0.0.1", port, server_name=name, authorities=authorities, timeout=5)
 
 
-def test_a_server_that_the_authorities_vouch_for_is_trusted(folder: Path) -> None:
-    assert shaken(shows(folder), (folder / "ours.pem").read_text()).kind == "trusted"
+def test_server_with_a_certificate_from_the_ca_is_trusted(folder: Path) -> None:
+    assert handshake_with(presents_certificate(folder), (folder / "ours.pem").read_text()).kind == "trusted"
 
 
-def test_a_server_of_other_authorities_is_not(folder: Path) -> None:
-    seen = shaken(shows(folder), (folder / "others.pem").read_text())
+def test_server_with_a_certificate_from_another_ca_is_not_trusted(folder: Path) -> None:
+    seen = handshake_with(presents_certificate(folder), (folder / "others.pem").read_text())
     assert seen.kind == "tls"
     assert "self-signed certificate" in seen.cause
 
 
-def test_a_server_of_another_name_is_not(folder: Path) -> None:
-    seen = shaken(shows(folder), (folder / "ours.pem").read_text(), "kiali.istio-system.svc")
+def test_server_with_another_name_is_not_trusted(folder: Path) -> None:
+    seen = handshake_with(
+        presents_certificate(folder), (folder / "ours.pem").read_text(), "kiali.istio-system.svc"
+    )
     assert seen.kind == "tls"
     assert "Hostname mismatch" in seen.cause
 
 
-def test_a_port_without_tls_is_tls(folder: Path) -> None:
-    plain = shaken(lambda connection: connection.sendall(b"220 plain\r\n"), (folder / "ours.pem").read_text())
+def test_port_without_tls_is_a_tls_failure(folder: Path) -> None:
+    plain = handshake_with(
+        lambda connection: connection.sendall(b"220 plain\r\n"), (folder / "ours.pem").read_text()
+    )
     assert plain.kind == "tls"
 
 
-def test_a_port_that_nobody_listens_on_refuses(folder: Path) -> None:
+def test_closed_port_is_refused(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     authorities = (folder / "ours.pem").read_text()
@@ -79,6 +83,6 @@ def test_a_port_that_nobody_listens_on_refuses(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("authorities", ["nonsense", ""])
-def test_authorities_that_are_no_certificates_are_an_error(authorities: str) -> None:
+def test_ca_bundle_without_certificates_is_an_error(authorities: str) -> None:
     with pytest.raises(ValueError, match=f"no certificates in PEM: '{authorities}'"):
         handshake("127.0.0.1", 1, server_name=NAME, authorities=authorities, timeout=5)

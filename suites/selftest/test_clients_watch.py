@@ -1,4 +1,4 @@
-"""A watch of Kubernetes' resources: begins with what is, goes on whatever becomes of its streams."""
+"""A watch of Kubernetes resources starts with the current state and survives the loss of its streams."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ def api(tmp_path: Path) -> Iterator[FakeApiServer]:
 
 @pytest.fixture
 def watch(api: FakeApiServer) -> Iterator[list[Resource]]:
-    """All pods of the namespace test, watched for longer than any test takes."""
+    """Watch all pods of the namespace test for longer than any test takes."""
     return Kube(api.kubeconfig, timeout=5).watch_all("v1/Pod", "test", timeout=60)
 
 
@@ -39,13 +39,13 @@ def phases(items: list[Resource]) -> dict[str, str]:
     return {each["metadata"]["name"]: each["status"].get("phase", "") for each in items}
 
 
-def test_what_is_so_already_is_seen_at_once(api: FakeApiServer, watch: Iterator[list[Resource]]) -> None:
+def test_existing_state_is_seen_at_once(api: FakeApiServer, watch: Iterator[list[Resource]]) -> None:
     api.on(f"GET {PODS}", pods(5, pod("web", 3, phase="Running")))
     assert phases(next(watch)) == {"web": "Running"}
     assert [verb for verb, *_ in api.asked] == ["GET", "GET"]
 
 
-def test_each_change_gives_the_whole_list(api: FakeApiServer, watch: Iterator[list[Resource]]) -> None:
+def test_each_change_yields_the_complete_list(api: FakeApiServer, watch: Iterator[list[Resource]]) -> None:
     api.on(f"GET {PODS}", pods(5, pod("old", 3, phase="Running")))
     added = event("ADDED", pod("new", 6, phase="Pending"))
     changed = event("MODIFIED", pod("new", 7, phase="Running"))
@@ -59,9 +59,7 @@ def test_each_change_gives_the_whole_list(api: FakeApiServer, watch: Iterator[li
     ]
 
 
-def test_a_change_is_seen_while_the_stream_is_open(
-    api: FakeApiServer, watch: Iterator[list[Resource]]
-) -> None:
+def test_change_is_seen_while_the_stream_is_open(api: FakeApiServer, watch: Iterator[list[Resource]]) -> None:
     events: SimpleQueue[Json | None] = SimpleQueue()
     api.on(f"GET {PODS}", pods(5))
     api.on(f"WATCH {PODS}", Stream(iter(events.get, None)))
@@ -71,9 +69,7 @@ def test_a_change_is_seen_while_the_stream_is_open(
     events.put(None)
 
 
-def test_a_stream_that_ends_is_taken_up_where_it_ended(
-    api: FakeApiServer, watch: Iterator[list[Resource]]
-) -> None:
+def test_ended_stream_resumes_where_it_ended(api: FakeApiServer, watch: Iterator[list[Resource]]) -> None:
     api.on(f"GET {PODS}", pods(5))
     bookmark = event("BOOKMARK", {"metadata": {"resourceVersion": "9"}})
     later = Stream([event("ADDED", pod("web", 10, phase="Running"))])
@@ -83,7 +79,7 @@ def test_a_stream_that_ends_is_taken_up_where_it_ended(
     assert versions == ["5", "9"]
 
 
-def test_a_stream_that_breaks_is_taken_up(api: FakeApiServer, watch: Iterator[list[Resource]]) -> None:
+def test_broken_stream_resumes(api: FakeApiServer, watch: Iterator[list[Resource]]) -> None:
     api.on(f"GET {PODS}", pods(5))
     broken = Stream([event("ADDED", pod("web", 6, phase="Pending"))], broken=True)
     api.on(f"WATCH {PODS}", broken, Stream([event("MODIFIED", pod("web", 7, phase="Running"))]))
@@ -93,7 +89,7 @@ def test_a_stream_that_breaks_is_taken_up(api: FakeApiServer, watch: Iterator[li
 @pytest.mark.parametrize(
     "expired", [EXPIRED, Stream([event("ERROR", EXPIRED[1])])], ids=["at-the-start", "in-the-stream"]
 )
-def test_an_expired_version_begins_with_a_new_list(
+def test_expired_version_starts_with_a_new_list(
     api: FakeApiServer, watch: Iterator[list[Resource]], expired: Stream | tuple[int, Json]
 ) -> None:
     api.on(f"GET {PODS}", pods(5, pod("old", 3)), pods(20, pod("new", 15)))
@@ -101,7 +97,7 @@ def test_an_expired_version_begins_with_a_new_list(
     assert [list(phases(next(watch))) for _ in range(2)] == [["old"], ["new"]]
 
 
-def test_another_refusal_surfaces(api: FakeApiServer, watch: Iterator[list[Resource]]) -> None:
+def test_other_rejection_is_raised(api: FakeApiServer, watch: Iterator[list[Resource]]) -> None:
     api.on(f"GET {PODS}", pods(5))
     api.on(f"WATCH {PODS}", refusal(403, "Forbidden", "cannot watch pods"))
     assert next(watch) == []
@@ -109,7 +105,7 @@ def test_another_refusal_surfaces(api: FakeApiServer, watch: Iterator[list[Resou
         next(watch)
 
 
-def test_a_watch_of_one_resource_gives_it_or_none(api: FakeApiServer) -> None:
+def test_watch_of_one_resource_yields_it_or_none(api: FakeApiServer) -> None:
     api.on(f"GET {PODS}", pods(5, pod("web", 3)))
     api.on(f"WATCH {PODS}", Stream([event("DELETED", pod("web", 6))]))
     watch = Kube(api.kubeconfig, timeout=5).watch("v1/Pod", "web", "test", timeout=60)
@@ -117,14 +113,14 @@ def test_a_watch_of_one_resource_gives_it_or_none(api: FakeApiServer) -> None:
     assert api.asked[-1][2]["fieldSelector"] == "metadata.name=web"
 
 
-def test_a_watch_ends_when_its_time_is_over(api: FakeApiServer) -> None:
+def test_watch_ends_after_its_time(api: FakeApiServer) -> None:
     api.on(f"GET {PODS}", pods(5))
     api.on(f"WATCH {PODS}", Stream([]))
     assert list(Kube(api.kubeconfig, timeout=5).watch_all("v1/Pod", "test", timeout=0.1)) == [[]]
     assert api.asked[-1][2]["timeoutSeconds"] == "1"
 
 
-def test_a_kind_that_is_not_there_can_not_be_watched(api: FakeApiServer) -> None:
+def test_missing_kind_cannot_be_watched(api: FakeApiServer) -> None:
     watch = Kube(api.kubeconfig, timeout=5).watch_all("networking.istio.io/v1/Gateway", timeout=60)
     with pytest.raises(UnknownKind):
         next(watch)

@@ -1,4 +1,4 @@
-"""Whose a cluster of the asked name is, and what is told before anything is made or removed."""
+"""The cluster name of a run: locked for one run, and refused before anything is created or removed."""
 
 import socket
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ OURS = NodeSeen("istio-lab-mine", "running", IMAGE)
 FOREIGN = OURS._replace(network="kind")
 
 
-def test_a_name_is_held_by_one_run_at_a_time(tmp_path: Path) -> None:
+def test_cluster_name_is_locked_by_one_run_at_a_time(tmp_path: Path) -> None:
     with (
         locked_folder(tmp_path / "mine"),
         pytest.raises(NameTaken, match="another run uses the cluster mine now: wait for its end, or choose"),
@@ -25,43 +25,43 @@ def test_a_name_is_held_by_one_run_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_another_name_is_free_meanwhile(tmp_path: Path) -> None:
+def test_another_name_stays_free(tmp_path: Path) -> None:
     with locked_folder(tmp_path / "mine"), locked_folder(tmp_path / "yours") as folder:
         assert folder == tmp_path / "yours"
 
 
-def test_a_folder_that_an_earlier_run_left_is_taken_up(tmp_path: Path) -> None:
+def test_folder_left_by_an_earlier_run_is_reused(tmp_path: Path) -> None:
     with locked_folder(tmp_path / "mine") as left:
         (left / "kubeconfig").touch()
     with locked_folder(tmp_path / "mine") as folder:
         assert (folder / "kubeconfig").exists()
 
 
-def test_a_killed_runs_cluster_is_not_refused(tmp_path: Path) -> None:
+def test_cluster_of_a_killed_run_is_accepted(tmp_path: Path) -> None:
     refuse_others("mine", [OURS], tmp_path, OURS.network)
 
 
-def test_no_cluster_of_the_name_is_not_refused(tmp_path: Path) -> None:
+def test_unused_name_is_accepted(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
     refuse_others("mine", [], tmp_path, OURS.network)
 
 
-def test_a_foreign_cluster_of_the_name_is_refused(tmp_path: Path) -> None:
+def test_foreign_cluster_with_the_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NameTaken, match="that no run of this suite made"):
         refuse_others("mine", [FOREIGN], tmp_path, OURS.network)
 
 
-def test_a_kept_cluster_of_the_name_is_refused(tmp_path: Path) -> None:
+def test_kept_cluster_with_the_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
     with pytest.raises(NameTaken, match="was kept by --keep-cluster: --use-cluster mine begins on it"):
         refuse_others("mine", [OURS], tmp_path, OURS.network)
 
 
-def test_a_kept_clusters_running_node_can_be_used() -> None:
+def test_running_node_of_a_kept_cluster_is_accepted() -> None:
     check_usable("mine", [OURS], IMAGE, OURS.network)
 
 
-def test_a_foreign_cluster_is_not_used() -> None:
+def test_foreign_cluster_is_not_used() -> None:
     with pytest.raises(NameTaken, match="that no run of this suite made"):
         check_usable("mine", [FOREIGN], IMAGE, OURS.network)
 
@@ -69,26 +69,26 @@ def test_a_foreign_cluster_is_not_used() -> None:
 @pytest.mark.parametrize(
     ("nodes", "state"), [([OURS._replace(state="exited")], "exited"), ([], "gone")], ids=["exited", "gone"]
 )
-def test_a_node_that_no_longer_runs_is_not_used(nodes: list[NodeSeen], state: str) -> None:
+def test_stopped_node_is_not_used(nodes: list[NodeSeen], state: str) -> None:
     with pytest.raises(NotKept, match=rf"does not run \({state}\): have a new one made"):
         check_usable("mine", nodes, IMAGE, OURS.network)
 
 
-def test_a_node_of_another_image_is_not_used() -> None:
+def test_node_with_another_image_is_not_used() -> None:
     with pytest.raises(NotKept, match="mine is of lab/node:1, and the lab is lab/node:2 now"):
         check_usable("mine", [OURS], "lab/node:2", OURS.network)
 
 
 @pytest.fixture
 def busy_port() -> Iterator[int]:
-    """A port of 127.0.0.1 on which something listens."""
+    """A port of 127.0.0.1 with a listener."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 
 
 @pytest.fixture
 def unused_port() -> int:
-    """A port of 127.0.0.1 on which nothing listens any more."""
+    """A port of 127.0.0.1 without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port
@@ -107,22 +107,22 @@ def host_port(settled: dict[str, object]) -> object:
 
 
 @pytest.mark.parametrize("given", [{}, {"hostPort": 0}], ids=["none", "0"])
-def test_a_port_that_is_not_fixed_is_left_to_the_engine(given: dict[str, int]) -> None:
+def test_unspecified_port_is_left_to_the_engine(given: dict[str, int]) -> None:
     assert host_port(with_ports(config(**given))) == -1
 
 
-def test_a_fixed_port_that_is_free_is_kept(unused_port: int) -> None:
+def test_free_fixed_port_is_kept(unused_port: int) -> None:
     assert host_port(with_ports(config(hostPort=unused_port))) == unused_port
 
 
-def test_a_fixed_port_that_is_busy_is_refused(busy_port: int) -> None:
+def test_busy_fixed_port_is_refused(busy_port: int) -> None:
     with pytest.raises(BusyPort, match=rf"port {busy_port} of 127\.0\.0\.1 is busy.*leave hostPort out"):
         with_ports(config(hostPort=busy_port))
 
 
-def test_a_configuration_without_ports_stays_as_it_is() -> None:
+def test_configuration_without_ports_is_unchanged() -> None:
     assert with_ports({"nodes": [{"role": "worker"}]}) == {"nodes": [{"role": "worker"}]}
 
 
-def test_a_busy_port_is_not_free(busy_port: int) -> None:
+def test_busy_port_is_not_free(busy_port: int) -> None:
     assert not is_free("127.0.0.1", busy_port)

@@ -1,4 +1,4 @@
-"""The look for causes on a running cluster: at what is ours, and never in the way of the failure itself."""
+"""Diagnosis of a running cluster: limited to our namespaces, and never hiding the failure itself."""
 
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from suites.selftest.recordings import recorded
 
 
 class Api:
-    """An API server that has some kinds."""
+    """An API server with some kinds."""
 
     def __init__(self, **kinds: list[Any]) -> None:
         self.kinds = kinds
@@ -30,7 +30,7 @@ class Api:
 
 
 class Syncs:
-    """An istioctl that reports this, or fails."""
+    """An istioctl that reports this sync status, or fails."""
 
     def __init__(self, report: Any = None) -> None:
         self.report = report
@@ -52,42 +52,42 @@ def broken_pod(namespace: str) -> Any:
     return pod
 
 
-def test_a_cluster_without_istio_has_no_causes() -> None:
+def test_cluster_without_istio_has_no_causes() -> None:
     assert looking(Api()).likely() is None
 
 
-def test_a_broken_pod_of_ours_ends_a_wait() -> None:
+def test_broken_pod_of_ours_ends_a_wait() -> None:
     told = looking(Api(Pod=[broken_pod("test-namespace")])).lasting()
     assert str(told).startswith("image cannot be pulled: pod test-namespace/badimage")
 
 
-def test_a_broken_pod_of_others_ends_no_wait() -> None:
+def test_broken_pod_of_others_does_not_end_a_wait() -> None:
     assert looking(Api(Pod=[broken_pod("shop")])).lasting() is None
 
 
-def test_a_label_on_a_namespace_of_others_is_not_told() -> None:
+def test_label_on_a_foreign_namespace_is_not_reported() -> None:
     shop = {"metadata": {"name": "shop", "labels": {"istio-injection": "enabled"}}}
     assert looking(Api(Namespace=[shop])).likely() is None
 
 
-def test_nodes_are_looked_at_wherever_the_pods_are() -> None:
+def test_nodes_are_checked_whatever_the_namespaces() -> None:
     condition = {"type": "Ready", "status": "False", "message": "no CNI"}
     node = {"metadata": {"name": "node-1"}, "status": {"conditions": [condition]}}
     assert looking(Api(Node=[node])).likely() == "node not ready: node node-1: Ready is False: no CNI"
 
 
-def test_each_kind_is_read_once_for_one_look() -> None:
+def test_each_kind_is_read_once_per_diagnosis() -> None:
     api = Api(Pod=[], Service=[])
     looking(api).likely()
     assert sorted(api.read) == sorted(set(api.read))
 
 
-def test_a_rejected_update_is_found_through_istiod() -> None:
+def test_rejected_update_is_found_through_istiod() -> None:
     told = looking(Api(), Syncs(recorded("syncz-rejected.json"))).lasting()
     assert "value length must be at least 1 characters" in str(told)
 
 
-def test_a_prometheus_that_is_gone_hides_no_other_cause() -> None:
+def test_absent_prometheus_hides_no_other_cause() -> None:
     diagnosis = looking(Api(Pod=[broken_pod("test-namespace")]))
 
     def gone() -> list[Any]:
@@ -97,7 +97,7 @@ def test_a_prometheus_that_is_gone_hides_no_other_cause() -> None:
     assert "cannot pull image" in str(diagnosis.likely())
 
 
-def test_a_cluster_that_is_gone_is_an_error_and_not_no_cause() -> None:
+def test_unreachable_cluster_is_an_error_and_not_no_cause() -> None:
     class Gone(Api):
         def get_all(self, kind: str) -> list[Any]:
             raise ApiError(kind, 0, "MaxRetryError", "connection refused")
@@ -106,14 +106,14 @@ def test_a_cluster_that_is_gone_is_an_error_and_not_no_cause() -> None:
         looking(Gone()).likely()
 
 
-def test_a_cause_that_cannot_be_looked_for_hides_no_other_and_is_told_last() -> None:
+def test_failed_cause_hides_no_other_and_is_reported_last() -> None:
     odd = {"metadata": {"name": "odd", "namespace": "test-namespace"}}
     told = str(looking(Api(Pod=[broken_pod("test-namespace")], Gateway=[odd])).likely())
     assert told.startswith("image cannot be pulled: pod test-namespace/badimage")
     assert "; the search for 'selector matches no gateway pod' failed: KeyError: 'spec'" in told
 
 
-def test_resources_are_told_in_the_order_of_the_namespaces() -> None:
+def test_resources_are_reported_in_the_order_of_the_namespaces() -> None:
     pods = [broken_pod(name) for name in ("kube-system", "client-namespace", "test-namespace")]
     diagnosis = looking(Api(Pod=pods))
     diagnosis.namespaces = ("test-namespace", "client-namespace", "kube-system")
@@ -122,7 +122,7 @@ def test_resources_are_told_in_the_order_of_the_namespaces() -> None:
     assert told.endswith("; and 1 more like these")
 
 
-def test_what_was_asked_for_is_compared_with_what_there_is() -> None:
+def test_desired_state_is_compared_with_the_cluster() -> None:
     api = Api(Gateway=[], Namespace=[])
     api.asked.patched(("v1/Namespace", None, "shop"), {"metadata": {"labels": {"a": "b"}}})
     api.asked.patched(("other.example/v1/Gone", "shop", "a"), {"spec": {}})

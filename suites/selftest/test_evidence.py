@@ -1,4 +1,4 @@
-"""What a failed phase collects: bounded, without secrets, never hiding the failure."""
+"""Evidence of a failed phase: bounded, without secrets, never hiding the failure."""
 
 import json
 import threading
@@ -55,7 +55,7 @@ def of_a_cluster(limits: Limits | None = None) -> Evidence:
         pytest.param("  client-key-data: TFMwdExTMUNSVWRK", "TFMwdExTMUNSVWRK", id="kubeconfig"),
     ],
 )
-def test_a_secret_is_taken_out(text: str, secret: str) -> None:
+def test_secret_is_removed(text: str, secret: str) -> None:
     assert secret not in redact(text)
     assert "[redacted]" in redact(text)
 
@@ -70,18 +70,18 @@ def test_a_secret_is_taken_out(text: str, secret: str) -> None:
         "outbound|80||test-svc.test-namespace.svc.cluster.local",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_text_that_is_no_secret_stays(text: str) -> None:
     assert redact(text) == text
 
 
-def test_a_long_text_keeps_both_ends_and_says_what_is_missing() -> None:
+def test_long_text_keeps_both_ends_and_states_what_is_missing() -> None:
     cut = bounded("a" * 1000 + "z" * 1000, 100)
     assert cut.startswith("a" * 50)
     assert cut.endswith("z" * 50)
     assert "1900 characters left out" in cut
 
 
-def test_a_collector_that_fails_says_so_in_its_piece() -> None:
+def test_failed_collector_reports_it_in_its_attachment() -> None:
     evidence = Evidence()
 
     def fails() -> str:
@@ -93,7 +93,7 @@ def test_a_collector_that_fails_says_so_in_its_piece() -> None:
     assert piece.text == "This could not be collected: KeyError: 'uid'"
 
 
-def test_a_collector_that_hangs_costs_its_limit_and_no_more() -> None:
+def test_hanging_collector_takes_no_longer_than_its_limit() -> None:
     evidence = Evidence(Limits(seconds=0.05))
     released = threading.Event()
     evidence.add("hangs", lambda: str(released.wait(5)))
@@ -102,7 +102,7 @@ def test_a_collector_that_hangs_costs_its_limit_and_no_more() -> None:
     assert piece.text == "This could not be collected: it took too long."
 
 
-def test_a_cluster_is_read_whole_in_the_order_of_its_namespaces() -> None:
+def test_whole_cluster_is_read_in_the_order_of_its_namespaces() -> None:
     names = [piece.name for piece in of_a_cluster().collect()]
     assert names[:4] == ["events", "pods", "describe pods in test-namespace", "describe pods in istio-system"]
     assert {"proxy-status", "istioctl analyze", "config_dump of istio-system/gateway-1"} < set(names)
@@ -110,12 +110,12 @@ def test_a_cluster_is_read_whole_in_the_order_of_its_namespaces() -> None:
     assert names.index("log of test-namespace/web-1") < names.index("log of istio-system/gateway-1")
 
 
-def test_previous_logs_are_read_of_containers_that_restarted_only() -> None:
+def test_previous_logs_are_read_only_for_restarted_containers() -> None:
     previous = [piece.name for piece in of_a_cluster().collect() if piece.name.startswith("previous")]
     assert previous == ["previous log of istio-system/gateway-1"]
 
 
-def test_a_container_that_has_not_begun_keeps_back_no_log() -> None:
+def test_unstarted_container_withholds_no_other_log() -> None:
     logs = [piece.text for piece in of_a_cluster().collect() if "log of" in piece.name]
     assert logs
     assert all("--ignore-errors" in log for log in logs)
@@ -129,17 +129,17 @@ def test_a_container_that_has_not_begun_keeps_back_no_log() -> None:
         ('{"other": 1}', '{"other": 1}'),
     ],
 )
-def test_a_configuration_has_a_line_for_each_part(dump: str, told: str) -> None:
+def test_configuration_has_one_line_for_each_part(dump: str, told: str) -> None:
     assert compact(dump) == told
 
 
-def test_pods_of_other_namespaces_are_left_alone() -> None:
+def test_pods_of_other_namespaces_are_not_collected() -> None:
     assert not [
         piece for piece in of_a_cluster().collect() if "other-1" in piece.text and "log" in piece.name
     ]
 
 
-def test_a_cluster_that_does_not_answer_is_one_piece_that_says_so() -> None:
+def test_unresponsive_cluster_yields_one_attachment_that_says_so() -> None:
     evidence = Evidence()
 
     def refused(*_arguments: str) -> str:
@@ -150,19 +150,19 @@ def test_a_cluster_that_does_not_answer_is_one_piece_that_says_so() -> None:
     assert "ConnectionRefusedError: 127.0.0.1:6443" in piece.text
 
 
-def test_pieces_past_the_limit_are_named() -> None:
+def test_attachments_past_the_limit_are_named() -> None:
     pieces = of_a_cluster(Limits(pieces=3)).collect()
     assert [piece.name for piece in pieces][3:] == ["evidence left out"]
     assert "proxy-status" in pieces[-1].text
 
 
-def test_later_failures_of_a_run_say_that_the_first_ones_carry_the_state() -> None:
+def test_later_failures_refer_to_the_state_of_the_first_ones() -> None:
     evidence = of_a_cluster(Limits(failures=1))
     assert len(evidence.collect()) > 5
     assert [piece.name for piece in evidence.collect()] == ["evidence left out"]
 
 
-def test_nothing_is_collected_of_a_cluster_that_is_gone() -> None:
+def test_nothing_is_collected_from_a_deleted_cluster() -> None:
     evidence = of_a_cluster()
     evidence.forget()
     assert evidence.collect() == []

@@ -1,4 +1,4 @@
-"""What istioctl is told to install by: the distribution's files, the user's over them, the version last."""
+"""The files passed to istioctl: the distribution's, the user's, and the version last."""
 
 from pathlib import Path
 from typing import Any
@@ -11,28 +11,28 @@ LAYER = Path("layer.yaml")
 
 
 def loaded(path: Path) -> dict[str, Any]:
-    """A file's one document."""
+    """The single document of a file."""
     found = yaml.safe_load(path.read_text())
     assert isinstance(found, dict)
     return found
 
 
-def test_the_version_comes_last_with_revision_and_proxy_image(tmp_path: Path) -> None:
-    """What the run asks for can be overridden by no file of anyone."""
+def test_version_revision_and_proxy_image_come_last(tmp_path: Path) -> None:
+    """No file can override what the run requests."""
     layer, named = write_files(tmp_path, "1.29.1", "1-29-1", layers=[LAYER], proxy_image="proxy:1.37.0")
     assert layer == LAYER
     values = {"global": {"proxy": {"image": "proxy:1.37.0"}}}
     assert loaded(named)["spec"] == {"tag": "1.29.1", "revision": "1-29-1", "values": values}
 
 
-def test_without_a_revision_none_is_named(tmp_path: Path) -> None:
-    """An empty revision would be another one than none."""
+def test_no_revision_is_named_without_one(tmp_path: Path) -> None:
+    """An empty revision differs from no revision."""
     (named,) = write_files(tmp_path, "1.29.1", layers=[])
     assert loaded(named)["spec"] == {"tag": "1.29.1"}
 
 
-def test_the_users_values_are_laid_between(tmp_path: Path) -> None:
-    """Plain values become an overlay of their own; the user's file is left as it is."""
+def test_users_values_come_before_the_version(tmp_path: Path) -> None:
+    """Plain values become a separate overlay; the user's file is unchanged."""
     mine = tmp_path / "mine.yaml"
     mine.write_text("pilot: {traceSampling: 5}\n")
     layer, users, _ = write_files(tmp_path, "1.29.1", layers=[LAYER], users=mine)
@@ -40,8 +40,8 @@ def test_the_users_values_are_laid_between(tmp_path: Path) -> None:
     assert mine.read_text() == "pilot: {traceSampling: 5}\n"
 
 
-def test_the_users_overlay_is_taken_as_it_is(tmp_path: Path) -> None:
-    """An IstioOperator needs nothing around it."""
+def test_users_operator_file_is_used_as_it_is(tmp_path: Path) -> None:
+    """An IstioOperator file needs no wrapper."""
     mine = tmp_path / "mine.yaml"
     mine.write_text("{apiVersion: install.istio.io/v1alpha1, kind: IstioOperator, spec: {}}\n")
     assert write_files(tmp_path, "1.29.1", layers=[LAYER], users=mine)[1] == mine

@@ -1,4 +1,4 @@
-"""The account: what became of each request, by what client, proxies and app say of its id."""
+"""Accounting: the fate of each request, from the records of its id in client, proxies and app."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -47,7 +47,7 @@ def account(
 GATEWAY, SIDECAR = logged("gateway-1"), logged("app-1")
 
 
-def test_a_request_that_every_log_has_once_is_answered_and_nothing_else() -> None:
+def test_request_logged_once_everywhere_is_only_answered() -> None:
     found = account([record()], [GATEWAY], [SIDECAR], [served()])
     assert found.total == Counts(sent=1, answered=1)
     assert (found.failed, found.retried, found.unrecorded) == ((), (), 0)
@@ -70,7 +70,7 @@ def test_a_request_that_every_log_has_once_is_answered_and_nothing_else() -> Non
     ],
     ids=["lost", "ended-at-the-gateway", "ended-at-the-sidecar", "answered-by-nobody-known", "served"],
 )
-def test_a_failed_request_is_told_by_how_far_it_came(
+def test_failed_request_is_reported_with_how_far_it_came(
     outcome: str,
     logs: tuple[list[LogEntry], list[LogEntry], list[AppEntry]],
     total: Counts,
@@ -81,7 +81,7 @@ def test_a_failed_request_is_told_by_how_far_it_came(
     assert [each.reached for each in found.failed] == [reached]
 
 
-def test_a_failure_has_phase_flags_of_both_proxies_pod_and_version() -> None:
+def test_failure_has_phase_flags_of_both_proxies_pod_and_version() -> None:
     gateway = logged("gateway-1", flags="UF,URX", attempts=1, code=503)
     (failure,) = account([record("503", start=12.0)], [gateway], [logged("app-1", flags="UC")]).failed
     assert (failure.phase, failure.outcome) == ("gateway", "503")
@@ -91,12 +91,12 @@ def test_a_failure_has_phase_flags_of_both_proxies_pod_and_version() -> None:
     assert "flags UF,URX and UC; app-1 (proxy 1.29.1)" in failure.describe()
 
 
-def test_a_failure_that_only_the_gateway_logged_is_the_gateways() -> None:
+def test_failure_logged_only_by_the_gateway_is_attributed_to_it() -> None:
     (failure,) = account([record("503")], [logged("gateway-1", flags="UH")]).failed
     assert (failure.pod, failure.pod_version, failure.sidecar_flags) == ("gateway-1", "1.28.2", "")
 
 
-def test_a_request_that_the_app_served_twice_is_duplicated() -> None:
+def test_request_served_twice_by_the_app_is_duplicated() -> None:
     found = account([record()], [GATEWAY], [SIDECAR], [served(), served()])
     assert found.total == Counts(sent=1, answered=1, duplicated=1)
     assert [each.served for each in found.duplicated] == [2]
@@ -107,7 +107,7 @@ def test_a_request_that_the_app_served_twice_is_duplicated() -> None:
     [([logged("gateway-1", attempts=2)], [SIDECAR]), ([GATEWAY], [logged("app-1", flags="UF"), SIDECAR])],
     ids=["attempts", "seen-twice"],
 )
-def test_a_request_that_the_mesh_sent_again_is_retried(first: list[LogEntry], last: list[LogEntry]) -> None:
+def test_request_sent_again_by_the_mesh_is_retried(first: list[LogEntry], last: list[LogEntry]) -> None:
     found = account([record()], first, last, [served()])
     assert found.total == Counts(sent=1, answered=1, retried=1)
     assert len(found.retried) == 1
@@ -125,20 +125,20 @@ def test_a_request_that_the_mesh_sent_again_is_retried(first: list[LogEntry], la
     ],
     ids=["denied", "allowed", "answered-by-another", "served-all-the-same", "served-and-reset", "failed"],
 )
-def test_a_request_to_be_denied_is_wrongly_allowed_if_answered_or_served(
+def test_denied_request_is_wrongly_allowed_if_answered_or_served(
     outcome: str, entries: list[AppEntry], total: Counts
 ) -> None:
     assert account([record(outcome, name="denied")], app=entries).total == total
 
 
-def test_an_answer_that_the_apps_log_lacks_is_a_hole_in_the_log() -> None:
+def test_response_missing_from_the_apps_log_is_a_gap() -> None:
     records = [record(number=1), record(number=2)]
     assert account(records, app=[served(1)]).total.unlogged == 1
     assert account(records).total.unlogged == 0
     assert account(records).logs == ()
 
 
-def test_an_id_that_only_a_log_has_is_unrecorded() -> None:
+def test_id_found_only_in_a_log_is_unrecorded() -> None:
     assert account([record()], [GATEWAY, logged("gateway-1", number=7)], app=[served(8)]).unrecorded == 2
 
 
@@ -149,7 +149,7 @@ def test_requests_are_counted_by_the_phase_in_which_they_started() -> None:
     assert found.of_stream("get") == found.total == Counts(sent=4, answered=4)
 
 
-def test_latency_is_without_what_the_app_holds_and_only_of_right_answers() -> None:
+def test_latency_excludes_the_apps_delay_and_wrong_responses() -> None:
     records = [
         record(name="held", seconds=0.115, number=1),
         record(name="held", seconds=0.1099, number=2),
@@ -167,14 +167,14 @@ def test_one_failed_request_among_thousands_is_found() -> None:
     assert [each.record.id for each in found.failed] == ["r-17000"]
 
 
-def test_failures_that_follow_one_another_are_one_outage() -> None:
+def test_consecutive_failures_are_one_outage() -> None:
     starts = (1.0, 1.5, 2.4, 9.0)
     records = [record("503", start=at, seconds=0.1, number=number) for number, at in enumerate(starts)]
     stretches = [(each.begun, round(each.ended, 3), each.failed) for each in outages(account(records).failed)]
     assert stretches == [(1.0, 2.5, 3), (9.0, 9.1, 1)]
 
 
-def test_no_record_at_all_is_refused() -> None:
+def test_no_records_are_refused() -> None:
     with pytest.raises(NothingSent):
         account([], [GATEWAY])
 
@@ -184,6 +184,6 @@ def test_two_requests_with_the_same_id_are_refused() -> None:
         account([record(), record()])
 
 
-def test_a_request_of_an_unknown_stream_is_refused() -> None:
+def test_request_of_an_unknown_stream_is_refused() -> None:
     with pytest.raises(UnknownStream, match="'put', which is not in the plan"):
         account([record(name="put")])

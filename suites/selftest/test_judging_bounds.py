@@ -1,4 +1,4 @@
-"""What a number of observations proves: upper bounds of a share, and ratios of latencies."""
+"""What a number of observations proves: upper bounds of a proportion, and ratios of latencies."""
 
 import math
 import random
@@ -10,38 +10,38 @@ from fixtures.upgrade.judging.bounds import Ratio, ratio, upper_bound
 
 
 @pytest.mark.parametrize("of", [1, 100, 3_000, 30_000])
-def test_none_of_many_has_the_bound_of_the_exact_formula(of: int) -> None:
+def test_zero_of_many_has_the_bound_of_the_exact_formula(of: int) -> None:
     assert upper_bound(0, of) == pytest.approx(1 - 0.05 ** (1 / of))
 
 
-def test_the_modes_promise_what_they_say() -> None:
+def test_each_mode_has_the_bound_it_promises() -> None:
     assert upper_bound(0, 3_000) < 0.001
     assert upper_bound(0, 30_000) < 0.0001
 
 
 @pytest.mark.parametrize(("count", "of"), [(1, 10), (3, 100), (7, 40), (39, 40)])
-def test_so_few_would_show_in_one_of_twenty_trials_at_the_bound(count: int, of: int) -> None:
+def test_at_the_bound_so_few_occur_in_one_of_twenty_trials(count: int, of: int) -> None:
     share = upper_bound(count, of)
     few = sum(math.comb(of, k) * share**k * (1 - share) ** (of - k) for k in range(count + 1))
     assert few == pytest.approx(0.05)
 
 
-def test_a_known_bound_is_met() -> None:
+def test_known_bound_is_reproduced() -> None:
     assert upper_bound(1, 10) == pytest.approx(0.394163, abs=1e-6)
 
 
 @pytest.mark.parametrize(("count", "of"), [(0, 0), (5, 5)])
-def test_all_of_them_or_none_to_see_bounds_nothing(count: int, of: int) -> None:
+def test_all_failures_or_no_observation_has_bound_one(count: int, of: int) -> None:
     assert upper_bound(count, of) == 1
 
 
 @pytest.mark.parametrize(("percent", "value"), [(0, 1), (50, 5), (51, 6), (99, 10), (100, 10)])
-def test_a_percentile_is_a_value_that_was_measured(percent: float, value: float) -> None:
+def test_percentile_is_a_measured_value(percent: float, value: float) -> None:
     assert percentile(range(1, 11), percent) == value
 
 
 def latencies(seed: int, count: int = 2000, *, added: float = 0.0, burst: float = 0.0) -> list[float]:
-    """Eight milliseconds or so, with a tail, and a burst in which every tenth of them is slow."""
+    """Latencies around eight milliseconds with a tail, and a burst in which every tenth one is slow."""
     random.seed(seed)
     plain = [random.lognormvariate(math.log(0.008), 0.4) + added for _ in range(count)]
     return [
@@ -56,24 +56,24 @@ def compared(*sides: list[float], percent: float) -> Ratio:
 
 
 @pytest.mark.parametrize("percent", [50, 99])
-def test_five_milliseconds_more_are_told_from_noise(percent: float) -> None:
+def test_five_milliseconds_more_are_distinguished_from_noise(percent: float) -> None:
     assert compared(latencies(1), latencies(2, added=0.005), percent=percent).value > 1.10
     assert compared(latencies(1), latencies(2, added=0.005), percent=50).low > 1.10
 
 
 @pytest.mark.parametrize("percent", [50, 99])
-def test_the_same_twice_is_never_told_to_be_slower(percent: float) -> None:
+def test_equal_distributions_are_never_reported_as_slower(percent: float) -> None:
     for seed in range(0, 40, 2):
         assert compared(latencies(seed), latencies(seed + 1), percent=percent).low < 1.10
 
 
-def test_one_burst_makes_the_range_wide_and_proves_nothing_of_the_rest() -> None:
+def test_one_burst_widens_the_interval_and_proves_nothing() -> None:
     found = compared(latencies(1), latencies(2, burst=0.2), percent=99)
     assert found.value > 5
     assert found.low < 1.10
 
 
-def test_streams_of_different_speed_count_alike() -> None:
+def test_streams_of_different_speed_have_equal_weight() -> None:
     fast, slow = latencies(1), latencies(2, added=0.1)
     found = ratio([fast, slow], [[4 * each for each in fast], slow], 50)
     assert found is not None
@@ -81,11 +81,11 @@ def test_streams_of_different_speed_count_alike() -> None:
     assert found.low > 1.5
 
 
-def test_too_few_are_not_compared() -> None:
+def test_too_few_values_are_not_compared() -> None:
     assert ratio([latencies(1)], [latencies(2, 150)], 99) is None
     assert ratio([], [latencies(2)], 99) is None
 
 
-def test_a_range_that_says_nothing_is_not_told_in_figures() -> None:
+def test_meaningless_interval_is_not_shown_in_figures() -> None:
     assert Ratio(1, 2, 1.5, 2.5).spread() == "between 1.50 and 2.50"
     assert Ratio(1, 2, 0.001, 2_000).spread() == "uncertain by more than a factor of 100"

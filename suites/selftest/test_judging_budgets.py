@@ -1,4 +1,4 @@
-"""Budgets by name, what a run cost of each, what it does not prove, and the verdict."""
+"""Budgets by name, their results, evidence gaps, and the verdict."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ REFUSED = Injections(created=40, missed=0, refused=2)
 
 
 def records(seconds: float = 40, *, slow: float = 0.002) -> list[Record]:
-    """What both streams send until then; latencies vary a little, and are `slow` from the second phase on."""
+    """The records of both streams; latencies vary slightly, and are `slow` from the second phase on."""
     sent = []
     for each in STREAMS:
         for number in range(int(seconds * each.rate)):
@@ -61,12 +61,12 @@ def with_outcome(sent: list[Record], identity: str, outcome: str) -> list[Record
     return [replace(each, outcome=outcome) if each.id == identity else each for each in sent]
 
 
-def test_a_budget_is_changed_by_its_name_and_the_others_stay() -> None:
+def test_budget_is_overridden_by_name_and_others_stay() -> None:
     limits = {budget.name: budget.limit for budget in overridden({"failed": 2})}
     assert limits == {budget.name: budget.limit for budget in BUDGETS} | {"failed": 2}
 
 
-def test_an_unknown_budget_is_refused_with_those_there_are() -> None:
+def test_unknown_budget_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
         UnknownName, match=r"no budget named 'faild' \(did you mean failed\?\); known: failed"
     ):
@@ -74,12 +74,12 @@ def test_an_unknown_budget_is_refused_with_those_there_are() -> None:
 
 
 @pytest.mark.parametrize("limit", [-1, float("nan")])
-def test_a_budget_below_nothing_is_refused(limit: float) -> None:
+def test_negative_budget_is_refused(limit: float) -> None:
     with pytest.raises(ValueError, match="failed must be at least 0 requests, not"):
         overridden({"failed": limit})
 
 
-def test_a_sound_run_meets_every_budget_and_says_what_it_proves() -> None:
+def test_sound_run_meets_every_budget_and_states_what_it_proves() -> None:
     found = judged(records())
     assert list(found) == [budget.name for budget in BUDGETS]
     assert missed(found) == []
@@ -98,7 +98,7 @@ def test_one_failed_request_misses_its_budget_with_its_phase() -> None:
     )  # fmt: skip
 
 
-def test_a_limit_that_was_raised_is_met() -> None:
+def test_raised_limit_is_met() -> None:
     sent = with_outcome(records(), "get-1000", "reset")
     found = judge(account(sent), PHASES, streams=STREAMS, budgets=overridden({"failed": 1}))
     assert [each.met for each in found if each.budget.name == "failed"] == [True]
@@ -113,12 +113,12 @@ def test_one_duplicate_misses_its_budget() -> None:
     assert missed(judged(sent, [*served(sent), *served(sent)[:1]])) == ["duplicated"]
 
 
-def test_a_pod_without_a_sidecar_misses_its_budget() -> None:
+def test_pod_without_a_sidecar_misses_its_budget() -> None:
     found = judge(account(records()), PHASES, streams=STREAMS, held=[HELD], injections=Injections(40, 1))
     assert [each.budget.name for each in found if not each.met] == ["missed-injections"]
 
 
-def test_a_pod_that_was_refused_at_first_is_told() -> None:
+def test_pod_rejected_at_first_is_reported() -> None:
     found = judge(account(records()), PHASES, streams=STREAMS, held=[HELD], injections=REFUSED)
     (pods,) = [each for each in found if each.budget.name == "missed-injections"]
     assert pods.met
@@ -135,7 +135,7 @@ def test_a_pod_that_was_refused_at_first_is_told() -> None:
     ],
     ids=["with-its-pod", "before-that", "in-the-other-direction", "lost-messages"],
 )
-def test_a_held_stream_may_only_end_with_the_pod_that_carries_it(held: StreamSession, broken: int) -> None:
+def test_long_stream_may_end_only_with_the_pod_that_carries_it(held: StreamSession, broken: int) -> None:
     (found,) = (
         each
         for each in judge(account(records()), PHASES, streams=STREAMS, held=[HELD, held])
@@ -151,18 +151,18 @@ def test_five_milliseconds_of_added_latency_miss_both_budgets() -> None:
     assert "gateway, north-south: 9.1 ms, baseline 2.6 ms (phase before)" in found["latency-p50"].note
 
 
-def test_a_difference_within_the_noise_of_schedulers_is_none() -> None:
+def test_difference_within_scheduler_noise_is_ignored() -> None:
     assert missed(judged(records(slow=0.003))) == []
 
 
-def test_latency_that_a_busy_machine_explains_is_no_proof() -> None:
+def test_latency_explained_by_a_busy_machine_is_unproven() -> None:
     late = [replace(each, lag=0.003 if each.start >= 20 else 0.001) for each in records(slow=0.007)]
     found = judged(late)
     assert missed(found) == []
     assert "lag 3.0 ms: explained by noise or machine load" in found["latency-p50"].note
 
 
-def test_latency_is_compared_with_the_same_phase_of_another_run_where_there_is_one() -> None:
+def test_latency_is_compared_with_the_same_phase_of_a_reference_run() -> None:
     slow = account(records(slow=0.007))
     found = judge(slow, PHASES, streams=STREAMS, baseline=slow)
     ratios = [each for each in found if each.budget.unit == "ratio"]
@@ -170,7 +170,7 @@ def test_latency_is_compared_with_the_same_phase_of_another_run_where_there_is_o
     assert all("(rehearsal)" in each.note for each in ratios)
 
 
-def test_what_was_not_measured_is_not_met() -> None:
+def test_unmeasured_budget_is_not_met() -> None:
     found = judge(account(records(), app=()), PHASES[:1], streams=STREAMS)
     unknown = [each.budget.name for each in found if each.met is None]
     assert unknown == ["duplicated", "missed-injections", "latency-p50", "latency-p99", "held-broken"]
@@ -185,21 +185,21 @@ def test_enough_of_everything_leaves_no_gap() -> None:
     assert found_gaps(records()) == ()
 
 
-def test_too_few_requests_of_each_stream_are_told_in_proportion_to_its_rate() -> None:
+def test_too_few_requests_are_reported_in_proportion_to_the_streams_rate() -> None:
     assert found_gaps(records(), mode=replace(MODE, requests=30_000)) == (
         "get: 1,600 requests sent, mode trial requires 30,000",
         "denied: 400 requests sent, mode trial requires 7,500",
     )
 
 
-def test_a_phase_that_was_too_short_is_told() -> None:
+def test_too_short_phase_is_reported() -> None:
     phases = [replace(PHASES[0], minimum=45), PHASES[1]]
     assert found_gaps(records(), phases=phases) == (
         "phase before lasted 20.0 s, less than its minimum of 45 s",
     )  # fmt: skip
 
 
-def test_traffic_that_stops_by_itself_is_told_by_stream() -> None:
+def test_traffic_that_stops_is_reported_by_stream() -> None:
     found = found_gaps(records(30), mode=replace(MODE, requests=1_000))
     assert found == (
         "get: no request was sent for 10.0 s, starting 30.0 s after the start of the first phase",
@@ -207,7 +207,7 @@ def test_traffic_that_stops_by_itself_is_told_by_stream() -> None:
     )
 
 
-def test_a_generator_that_was_killed_is_told() -> None:
+def test_killed_generator_is_reported() -> None:
     sent = records()
     killed = replace(result(sent), summary=None)
     assert gaps(account(sent), [killed], streams=STREAMS, phases=PHASES, mode=MODE) == (
@@ -215,7 +215,7 @@ def test_a_generator_that_was_killed_is_told() -> None:
     )
 
 
-def test_records_that_got_lost_are_told() -> None:
+def test_lost_records_are_reported() -> None:
     sent = records()
     torn = replace(result(sent), records=tuple(sent[:-3]))
     assert gaps(account(sent), [torn], streams=STREAMS, phases=PHASES, mode=MODE) == (
@@ -223,7 +223,7 @@ def test_records_that_got_lost_are_told() -> None:
     )
 
 
-def test_a_generator_that_lagged_is_told() -> None:
+def test_lagging_generator_is_reported() -> None:
     sent = [replace(each, lag=0.15 if each.stream == "get" else 0.001) for each in records()]
     assert found_gaps(sent) == ("get: the generator's lag is too high: p99 0.150 s (limit 0.1 s)",)
 
@@ -235,16 +235,16 @@ def test_a_generator_that_lagged_is_told() -> None:
         (1_500, "100 of 1,600 answered requests are missing from the app's log"),
     ],
 )
-def test_an_apps_log_with_holes_is_told(kept: int, gap: str) -> None:
+def test_app_log_with_gaps_is_reported(kept: int, gap: str) -> None:
     sent = records()
     (found,) = gaps(
         account(sent, served(sent)[:kept]), [result(sent)], streams=STREAMS, phases=PHASES, mode=MODE
     )
-    # All answers without one entry, or some of them: a log that is not there is not a log with holes.
+    # A log without any entry is missing; only one that lacks some entries has gaps.
     assert found.startswith(gap)
 
 
-def test_requests_that_only_the_logs_know_are_told() -> None:
+def test_requests_found_only_in_logs_are_reported() -> None:
     sent = records()
     more = [*served(sent), AppEntry("get-9999", "GET", "/echo", 1.0, "app-1")]
     assert gaps(account(sent, more), [result(sent)], streams=STREAMS, phases=PHASES, mode=MODE) == (
@@ -252,7 +252,7 @@ def test_requests_that_only_the_logs_know_are_told() -> None:
     )
 
 
-def test_no_phase_at_all_is_told() -> None:
+def test_absence_of_phases_is_reported() -> None:
     assert found_gaps(records(), phases=()) == ("no phase was recorded",)
 
 
@@ -260,34 +260,34 @@ def given(sent: Sequence[Record], *missing: str) -> Verdict:
     return verdict(list(judged(sent).values()), missing, ["one node"])
 
 
-def test_a_run_that_met_all_and_lacks_nothing_is_safe() -> None:
+def test_all_budgets_met_without_gaps_is_safe() -> None:
     found = given(records())
     assert (found.word, found.exit_code, found.missed) == ("safe", 0, ())
     assert found.line().startswith("safe: failed, wrongly-allowed, ")
     assert "not covered: one node" in found.describe()
 
 
-def test_a_run_that_lacks_something_is_not_enough_evidence() -> None:
+def test_any_gap_is_not_enough_evidence() -> None:
     found = given(records(), "too few")
     assert (found.word, found.exit_code) == ("not enough evidence", 11)
     assert found.line() == "not enough evidence: too few"
 
 
-def test_a_run_that_exceeded_a_budget_is_unsafe_whatever_it_lacks() -> None:
+def test_exceeded_budget_is_unsafe_despite_gaps() -> None:
     found = given(with_outcome(records(), "get-1000", "reset"), "too few")
     assert (found.word, found.exit_code, found.missed) == ("unsafe", 10, ("failed",))
     assert found.line() == "unsafe: failed 1 (limit 0)"
     assert "missing evidence: too few" in found.describe()
 
 
-def test_a_budget_that_was_not_measured_is_a_gap() -> None:
+def test_unmeasured_budget_is_a_gap() -> None:
     some = judge(account(records()), PHASES, streams=STREAMS, held=[HELD])
     found = verdict(some, (), ())
     assert found.word == "not enough evidence"
     assert found.line() == "not enough evidence: missed-injections: the injection probe created no pods"
 
 
-def test_a_ratio_above_its_limit_that_may_be_chance_is_said() -> None:
+def test_ratio_above_its_limit_that_may_be_chance_is_reported() -> None:
     sent = [replace(each, seconds=0.5) if 35 <= each.start < 36 else each for each in records()]
     found = given(sent)
     assert found.word == "safe"
@@ -296,5 +296,5 @@ def test_a_ratio_above_its_limit_that_may_be_chance_is_said() -> None:
     assert "latency-p99 156.2 may be noise (limit 1.1)" in found.line()
 
 
-def test_gate_promises_ten_times_what_quick_does() -> None:
+def test_gate_promises_ten_times_as_much_as_quick() -> None:
     assert (QUICK.requests, GATE.requests) == (3_000, 30_000)

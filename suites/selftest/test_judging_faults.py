@@ -1,4 +1,4 @@
-"""Faults planted in a real app under real traffic: each is seen, in its phase, and nothing else is."""
+"""Faults planted in a real app under real traffic: each is detected in its phase, and nothing else is."""
 
 import asyncio
 import json
@@ -11,9 +11,9 @@ from fixtures.upgrade.judging.accounting import Account, reconcile
 from fixtures.upgrade.judging.log_entries import app_entries
 from fixtures.upgrade.judging.phases import Phase
 from suites.selftest.traffic_faults import Faulty, plant, seen
-from suites.selftest.traffic_peers import hurried, sent, serving, stream
+from suites.selftest.traffic_peers import run_accelerated, sent, serving, stream
 
-#: Seconds of each of the seven phases.
+#: Duration of each of the seven phases, in seconds.
 SECONDS = 4.0
 STREAMS = (
     stream("get kept", rate=60, kept=True, hold_ms=110),
@@ -25,7 +25,7 @@ STREAMS = (
 
 @pytest.fixture(scope="module")
 def run() -> tuple[Account, Sequence[Phase]]:
-    """Some thousands of requests, and what became of them."""
+    """Several thousand requests and their accounting."""
     lines: list[str] = []
 
     async def traffic() -> tuple[Account, Sequence[Phase]]:
@@ -44,15 +44,15 @@ def run() -> tuple[Account, Sequence[Phase]]:
         )
         return account, phases
 
-    return hurried(traffic())
+    return run_accelerated(traffic())
 
 
-def test_every_planted_fault_is_seen(run: tuple[Account, Sequence[Phase]]) -> None:
+def test_every_planted_fault_is_detected(run: tuple[Account, Sequence[Phase]]) -> None:
     found = seen(*run, STREAMS)
     assert all(found.values()), found
 
 
-def test_nothing_else_is_seen(run: tuple[Account, Sequence[Phase]]) -> None:
+def test_no_other_fault_is_reported(run: tuple[Account, Sequence[Phase]]) -> None:
     account, _ = run
     assert account.total.sent == 7 * SECONDS * 200
     wrong = Counter((each.phase, each.outcome) for each in account.failed)
@@ -61,7 +61,7 @@ def test_nothing_else_is_seen(run: tuple[Account, Sequence[Phase]]) -> None:
     assert (account.total.duplicated, account.total.wrongly_allowed, account.unrecorded) == (1, 1, 0)
 
 
-def test_the_failed_request_is_shown_with_all_that_is_known_of_it(
+def test_failed_request_is_shown_with_every_known_detail(
     run: tuple[Account, Sequence[Phase]],
 ) -> None:
     failure = next(each for each in run[0].failed if each.phase == "failed")

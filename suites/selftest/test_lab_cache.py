@@ -1,4 +1,4 @@
-"""The lab's cache: whole or not at all, one builder at a time, damage noticed."""
+"""The lab's cache: entries appear whole or not at all, one builder at a time, damage is detected."""
 
 import multiprocessing
 import os
@@ -24,25 +24,25 @@ def _one_file(folder: Path) -> None:
     (folder / "x").write_text("1")
 
 
-def test_digest_tells_apart_parts_that_only_join_alike() -> None:
+def test_digest_differs_for_parts_with_the_same_concatenation() -> None:
     assert digest("ab", "c") != digest("a", "bc")
 
 
-def test_tree_digest_follows_names_and_contents(tmp_path: Path) -> None:
+def test_tree_digest_depends_on_names_and_contents(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1")
     before = tree_digest(tmp_path)
     (tmp_path / "a").rename(tmp_path / "b")
     assert tree_digest(tmp_path) != before
 
 
-def test_an_entry_that_is_whole_is_not_built_again(tmp_path: Path) -> None:
+def test_intact_entry_is_not_rebuilt(tmp_path: Path) -> None:
     built: list[Path] = []
     for _ in range(2):
         _entry(tmp_path).make(built.append, _silent)
     assert len(built) == 1
 
 
-def test_a_corrupt_file_is_noticed_named_and_built_again(tmp_path: Path) -> None:
+def test_corrupt_file_is_named_and_rebuilt(tmp_path: Path) -> None:
     said: list[str] = []
     path = _entry(tmp_path).make(_one_file, _silent)
     (path / "x").write_text("2")
@@ -52,13 +52,13 @@ def test_a_corrupt_file_is_noticed_named_and_built_again(tmp_path: Path) -> None
     assert "x differs from what was built" in said[0]
 
 
-def test_a_missing_file_is_damage(tmp_path: Path) -> None:
+def test_missing_file_counts_as_damage(tmp_path: Path) -> None:
     path = _entry(tmp_path).make(_one_file, _silent)
     (path / "x").unlink()
     assert "x can't be read" in str(_entry(tmp_path).damage())
 
 
-def test_a_torn_manifest_counts_as_not_built(tmp_path: Path) -> None:
+def test_truncated_manifest_counts_as_not_built(tmp_path: Path) -> None:
     path = _entry(tmp_path).make(_one_file, _silent)
     (path / "manifest.json").write_text('{"key": ')
     assert _entry(tmp_path).damage() == "not built"
@@ -72,7 +72,7 @@ def _killed_while_building(root: Path) -> None:
     _entry(root).make(build, _silent)
 
 
-def test_a_build_killed_half_way_leaves_nothing_that_counts_and_no_lock(tmp_path: Path) -> None:
+def test_killed_build_leaves_no_entry_and_no_lock(tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(target=_killed_while_building, args=(tmp_path,))
     process.start()
     process.join(30)
@@ -91,7 +91,7 @@ def _build_counting(root: Path, log: Path) -> None:
     _entry(root).make(build, _silent)
 
 
-def test_two_builds_at_once_build_once_and_both_have_it(tmp_path: Path) -> None:
+def test_concurrent_builds_build_once_for_both(tmp_path: Path) -> None:
     log, context = tmp_path / "log", multiprocessing.get_context("spawn")
     processes = [context.Process(target=_build_counting, args=(tmp_path, log)) for _ in range(2)]
     for process in processes:
@@ -102,7 +102,7 @@ def test_two_builds_at_once_build_once_and_both_have_it(tmp_path: Path) -> None:
     assert log.read_text() == "built\n"
 
 
-def test_old_entries_go_and_the_newest_stay(tmp_path: Path) -> None:
+def test_old_entries_are_pruned_and_the_newest_stay(tmp_path: Path) -> None:
     for number in range(4):
         path = Entry(tmp_path, "node", digest(str(number))).make(_one_file, _silent)
         os.utime(path / "manifest.json", (number, number))
@@ -112,7 +112,7 @@ def test_old_entries_go_and_the_newest_stay(tmp_path: Path) -> None:
 
 
 def _kept(root: Path, count: int, users: dict[int, Path]) -> list[Entry]:
-    """As many whole entries, the first the oldest; those named used by the checkout at this path alone."""
+    """Create intact entries, oldest first; the named ones are used only by the checkout at this path."""
     entries = [Entry(root, "node", digest(str(number))) for number in range(count)]
     (root / OWNERS).mkdir()
     for number, entry in enumerate(entries):
@@ -125,28 +125,28 @@ def _kept(root: Path, count: int, users: dict[int, Path]) -> list[Entry]:
     return entries
 
 
-def test_an_entry_that_another_checkout_has_used_is_not_pruned(tmp_path: Path) -> None:
+def test_entry_used_by_another_checkout_is_not_pruned(tmp_path: Path) -> None:
     entries = _kept(tmp_path, 4, {0: tmp_path})
     assert prune(tmp_path, "node", keep=1) == [entries[2].path, entries[1].path]
     assert entries[0].damage() is None
 
 
-def test_an_entry_of_a_checkout_that_is_gone_is_pruned(tmp_path: Path) -> None:
+def test_entry_of_a_deleted_checkout_is_pruned(tmp_path: Path) -> None:
     entries = _kept(tmp_path, 2, {0: tmp_path / "gone"})
     assert prune(tmp_path, "node", keep=1) == [entries[0].path]
 
 
-def _use_until_told(entry: Entry, told: Connection) -> None:
+def _use_until_released(entry: Entry, told: Connection) -> None:
     entry.use()
     told.send("in use")
     told.recv()
 
 
-def test_an_entry_that_a_run_is_using_is_not_pruned(tmp_path: Path) -> None:
+def test_entry_in_use_by_a_run_is_not_pruned(tmp_path: Path) -> None:
     entries = _kept(tmp_path, 2, {})
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    run = context.Process(target=_use_until_told, args=(entries[0], there))
+    run = context.Process(target=_use_until_released, args=(entries[0], there))
     run.start()
     assert here.recv() == "in use"
     os.utime(entries[0].path / "manifest.json", (0, 0))
@@ -156,7 +156,7 @@ def test_an_entry_that_a_run_is_using_is_not_pruned(tmp_path: Path) -> None:
     assert prune(tmp_path, "node", keep=1) == [entries[0].path]
 
 
-def test_a_damaged_file_is_noticed_at_a_glance_and_a_whole_one_is_read_once(
+def test_damage_is_detected_and_intact_files_are_read_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = _entry(tmp_path)
@@ -171,7 +171,7 @@ def test_a_damaged_file_is_noticed_at_a_glance_and_a_whole_one_is_read_once(
     assert "x can't be read" in str(entry.damage_at_a_glance("x"))
 
 
-def test_what_a_killed_build_left_is_removed_and_what_is_being_made_stays(tmp_path: Path) -> None:
+def test_remains_of_a_killed_build_are_removed_and_builds_in_progress_stay(tmp_path: Path) -> None:
     for name in ("programs/0123456789abcdef.part", "node/0123456789abcdef.part", "import-ab.part"):
         (tmp_path / name).mkdir(parents=True)
     with cache.locked(tmp_path / "locks" / "node-0123456789abcdef"):

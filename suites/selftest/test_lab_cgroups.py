@@ -1,4 +1,4 @@
-"""What is frozen in a container is found and thawed, and nothing else."""
+"""Frozen control groups of a container are found and thawed, and no others."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def test_frozen_groups_of_both_versions_are_thawed(tmp_path: Path) -> None:
     assert (first.read_text(), second.read_text()) == ("THAWED", "0")
 
 
-def test_what_is_not_frozen_and_what_is_another_containers_is_left_alone(tmp_path: Path) -> None:
+def test_running_groups_and_other_containers_are_left_alone(tmp_path: Path) -> None:
     running = group(tmp_path, NODE, "freezer.state", "THAWED")
     foreign = group(tmp_path, OTHER, "freezer.state", "FROZEN")
     assert thaw(NODE, tmp_path) == 0

@@ -1,4 +1,4 @@
-"""What the lab tells of each Istio, and that manifests and suite use its words; nothing need be built."""
+"""The lab's description of each Istio, and its consistency with manifests and suite; needs no build."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def test_each_istio_has_the_envoy_of_its_own_release_line(tmp_path: Path) -> Non
     assert sorted(release.envoy_version for release in releases) == versions_of("envoy")
 
 
-def test_an_envoy_that_is_named_is_every_istios(tmp_path: Path) -> None:
+def test_named_envoy_applies_to_every_istio(tmp_path: Path) -> None:
     newest = versions_of("envoy")[-1]
     releases = releases_of(plan(tmp_path), newest).values()
     assert {release.envoy_version for release in releases} == {newest}
@@ -34,20 +34,20 @@ def test_an_envoy_that_is_named_is_every_istios(tmp_path: Path) -> None:
     assert not any(REQUEST_METRICS in release.lacks for release in releases)
 
 
-def test_an_envoy_without_the_logger_says_what_is_lacking(tmp_path: Path) -> None:
+def test_envoy_without_the_logger_states_what_it_lacks(tmp_path: Path) -> None:
     (lacking,) = {
         release.lacks[REQUEST_METRICS] for release in releases_of(plan(tmp_path), "1.36.4").values()
     }
     assert "stats access logger, which 1.36.4 lacks" in lacking
 
 
-def test_an_unknown_istio_says_which_exist() -> None:
+def test_unknown_istio_lists_the_known_ones() -> None:
     with pytest.raises(LabError, match=r"no Istio 9\.9\.9; it has 1\.28\.2, 1\.29\.1"):
         describe("9.9.9")
 
 
-def test_only_proxies_that_can_count_are_told_to() -> None:
-    """Envoy refuses a whole listener for a logger that it doesn't know."""
+def test_only_capable_proxies_are_configured_to_count() -> None:
+    """Envoy rejects a whole listener because of an unknown logger."""
     (resource,) = yaml.safe_load_all((MANIFESTS / "lab" / "request-metrics.yaml").read_text())
     patches = resource["spec"]["configPatches"]
     counting = [patch for patch in patches if "envoy.access_loggers.stats" in yaml.safe_dump(patch["patch"])]
@@ -57,5 +57,5 @@ def test_only_proxies_that_can_count_are_told_to() -> None:
     assert not any("proxy" in patch["match"] for patch in patches if patch not in counting)
 
 
-def test_lab_and_suite_call_what_is_lacking_by_the_same_name() -> None:
+def test_lab_and_suite_use_the_same_name_for_a_missing_capability() -> None:
     assert proxies.REQUEST_METRICS == REQUEST_METRICS

@@ -1,4 +1,4 @@
-"""The doctor: what it says of a machine, and what it keeps to itself."""
+"""The doctor: what it reports about a machine, and what it keeps private."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from lab import doctor, engine, runtime
 from lab.doctor import Prerequisite, State
 
 
-def test_every_look_gives_findings_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_check_returns_findings_with_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_LOOKUPS", {"nothing": ["true"]})
     findings = doctor.examine()
     subjects = {
@@ -29,7 +29,7 @@ def test_every_look_gives_findings_in_words(monkeypatch: pytest.MonkeyPatch) -> 
     assert all(finding.action for finding in findings if finding.state is not State.PRESENT)
 
 
-def test_registry_that_does_not_answer_is_missing_and_not_named(
+def test_unresponsive_registry_is_missing_and_not_named(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     says = ["sh", "-c", "echo registry.invalid; echo registry.invalid >&2; exit 1"]
@@ -40,7 +40,7 @@ def test_registry_that_does_not_answer_is_missing_and_not_named(
     assert "registry.invalid" not in "".join(capfd.readouterr())
 
 
-def test_missing_things_are_summed_up(
+def test_missing_items_are_summarized(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lacking = Prerequisite(
@@ -53,7 +53,7 @@ def test_missing_things_are_summed_up(
     assert shown.endswith("Fix these first: memory.\n")
 
 
-def test_machine_without_an_engine_is_told_what_will_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machine_without_an_engine_shows_what_will_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*, prove: bool) -> Iterator[tuple[None, str]]:
         assert not prove, "the doctor runs nothing"
         yield None, "nothing listens"
@@ -68,18 +68,20 @@ def test_machine_without_an_engine_is_told_what_will_be_done(monkeypatch: pytest
 @pytest.mark.parametrize(
     ("lacks", "state"), [(True, State.AUTOMATIC), (False, State.PRESENT)], ids=["bounded", "whole"]
 )
-def test_bounding_set_is_judged(monkeypatch: pytest.MonkeyPatch, lacks: bool, state: State) -> None:
+def test_capability_bounding_set_is_evaluated(
+    monkeypatch: pytest.MonkeyPatch, lacks: bool, state: State
+) -> None:
     monkeypatch.setattr(runtime, "lacks_capability", lambda: lacks)
     assert doctor._capabilities()[0].state is state
 
 
-def test_user_who_is_not_root_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_without_root_gets_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     finding = doctor._root()[0]
     assert finding.state is State.MISSING
     assert "firewall" in finding.action
 
 
-def test_old_program_is_missing() -> None:
+def test_outdated_program_counts_as_missing() -> None:
     finding = doctor._program("Shell", ["echo", "v1.9.3"], (1, 10), "install it")
     assert (finding.state, finding.seen) == (State.MISSING, "1.9; 1.10 or later is needed")

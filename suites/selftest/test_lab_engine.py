@@ -1,4 +1,4 @@
-"""Finding an engine: which one is asked, which is refused and why; none of it needs a real one."""
+"""Selecting an engine: which one is used or refused, and why; needs no real engine."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from lab import daemon, engine
 from lab.errors import LabError
 
-#: Stands in for the docker client: says a version, and fails what it is told to fail.
+#: A stand-in for the docker client: prints a version, and fails the commands it is told to fail.
 CLIENT = """#!/bin/sh
 case "$1" in
 version) echo 20.10.24 ;;
@@ -24,7 +24,7 @@ esac
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A docker client first on the path, and a machine on which no real engine is looked for."""
+    """Put a fake docker client first on PATH, and disable the search for a real engine."""
     program = tmp_path / "bin" / "docker"
     program.parent.mkdir()
     program.write_text(CLIENT)
@@ -37,7 +37,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def listening(client: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An engine that DOCKER_HOST names, as far as the client above can tell."""
+    """An engine that DOCKER_HOST names, as far as the fake client can tell."""
     (tmp_path / "engine.sock").touch()
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
     return f"unix://{tmp_path}/engine.sock"
@@ -47,23 +47,23 @@ def _engine(client: Path) -> engine.Engine:
     return engine.Engine("unix:///nowhere.sock", own=False, version="20.10.24", client=client)
 
 
-def test_engine_that_runs_a_privileged_container_is_used(listening: str, client: Path) -> None:
+def test_engine_that_runs_privileged_containers_is_used(listening: str, client: Path) -> None:
     assert engine.find() == engine.Engine(listening, own=False, version="20.10.24", client=client)
 
 
-def test_engine_that_refuses_privileges_is_passed_over(listening: str, client: Path) -> None:
+def test_engine_without_privileged_containers_is_skipped(listening: str, client: Path) -> None:
     client.with_suffix(".refuses").touch()
     assert engine.find() is None
     refusals = [refusal for _, refusal in engine.survey()]
     assert "unable to apply caps" in str(refusals[0])
 
 
-def test_engine_of_another_machine_is_refused(client: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_on_another_machine_is_refused(client: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://engine.invalid:2375")
     assert next(engine.survey()) == (None, "the engine at tcp:// is not on this machine")
 
 
-def test_no_engine_and_not_root_says_so_before_anything_is_changed(
+def test_no_engine_without_root_fails_before_any_change(
     client: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
@@ -73,7 +73,7 @@ def test_no_engine_and_not_root_says_so_before_anything_is_changed(
     assert not daemon.place().root.exists()
 
 
-def test_environment_leads_to_this_engine_alone(client: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_points_to_this_engine_only(client: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_CONTEXT", "elsewhere")
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     environment = _engine(client).environment()
@@ -82,18 +82,18 @@ def test_environment_leads_to_this_engine_alone(client: Path, monkeypatch: pytes
     assert not environment.keys() & {"DOCKER_CONTEXT", "DOCKER_TLS_VERIFY"}
 
 
-def test_failed_command_says_its_last_words(client: Path) -> None:
+def test_failed_command_reports_its_last_output(client: Path) -> None:
     with pytest.raises(LabError, match=r"docker broken failed \(3\): broken for good"):
         _engine(client).docker("broken")
     assert _engine(client).docker("broken", check=False).returncode == 3
 
 
-def test_command_that_hangs_is_ended(client: Path) -> None:
+def test_hanging_command_is_stopped(client: Path) -> None:
     with pytest.raises(LabError, match=r"took more than 0\.1 s"):
         _engine(client).docker("slow", timeout=0.1)
 
 
-def test_proof_program_ends_with_zero(tmp_path: Path) -> None:
+def test_probe_program_exits_with_zero(tmp_path: Path) -> None:
     program = tmp_path / "exit"
     program.write_bytes(engine.proof_program())
     program.chmod(0o755)
@@ -106,12 +106,12 @@ def test_state_folder_with_a_long_name_is_refused(monkeypatch: pytest.MonkeyPatc
         daemon.place()
 
 
-def test_daemons_are_told_apart_by_their_folder(tmp_path: Path) -> None:
+def test_daemons_are_distinguished_by_their_folder(tmp_path: Path) -> None:
     mine, other = daemon.Place(tmp_path / "mine"), daemon.Place(tmp_path / "other")
     arguments = ["dockerd", "-c", "echo up; read line", f"--data-root={mine.root}/data"]
     pipe = subprocess.PIPE
     with subprocess.Popen(arguments, executable="/bin/bash", stdin=pipe, stdout=pipe) as process:
-        # Its command line can be read from the moment that it has begun to run, not from its start.
+        # The command line is readable only after exec, not right after fork.
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
         assert daemon.running(mine) == [process.pid]
@@ -122,5 +122,5 @@ def test_daemons_are_told_apart_by_their_folder(tmp_path: Path) -> None:
     assert daemon.running(mine) == []
 
 
-def test_two_places_have_control_groups_of_their_own(tmp_path: Path) -> None:
+def test_each_place_has_its_own_control_group(tmp_path: Path) -> None:
     assert daemon.Place(tmp_path / "a").cgroup != daemon.Place(tmp_path / "b").cgroup

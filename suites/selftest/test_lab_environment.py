@@ -1,4 +1,4 @@
-"""Nothing of the caller's environment reaches the lab's programs but what they need."""
+"""The lab's programs get only what they need from the caller's environment."""
 
 import os
 import select
@@ -29,7 +29,7 @@ PROXY = "http://user:proxy-password@proxy.invalid:3128"
 
 @pytest.fixture
 def caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A caller with secrets and a proxy in the environment."""
+    """A caller whose environment contains secrets and a proxy."""
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     for name in ("http_proxy", "HTTPS_PROXY", "all_proxy"):
@@ -47,19 +47,19 @@ def environments() -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("which", ["engine", "needed", "registries", "go"])
-def test_secrets_of_the_callers_are_not_handed_on(caller: None, which: str) -> None:
+def test_callers_secrets_are_not_passed_on(caller: None, which: str) -> None:
     values = environments()[which].values()
     assert not set(SECRETS.values()) & set(values)
 
 
 @pytest.mark.parametrize("which", ["engine", "needed"])
-def test_a_proxy_is_not_handed_on_where_no_registry_is_asked(caller: None, which: str) -> None:
-    """kind hands a proxy on to each node, and the control plane's manifests then have it."""
+def test_proxy_is_passed_only_to_registry_clients(caller: None, which: str) -> None:
+    """kind passes a proxy to each node, where it ends up in the control plane's manifests."""
     assert not any("proxy-password" in value for value in environments()[which].values())
 
 
 @pytest.mark.parametrize("which", ["registries", "go"])
-def test_the_clients_of_the_registries_get_proxy_and_settings(
+def test_registry_clients_get_proxy_and_settings(
     caller: None, monkeypatch: pytest.MonkeyPatch, which: str
 ) -> None:
     monkeypatch.setenv("GOPROXY", "https://modules.invalid")
@@ -76,7 +76,7 @@ with subprocess.Popen(ending_with_us(["sh", "-c", "echo $$; exec sleep 60"])):
 """
 
 
-def test_a_build_ends_when_its_caller_is_killed() -> None:
+def test_build_ends_when_its_caller_is_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", BUILD], stdout=subprocess.PIPE, cwd=PROJECT) as caller:
         assert caller.stdout is not None
         build = os.pidfd_open(int(caller.stdout.readline()))

@@ -1,4 +1,4 @@
-"""The lab's folders: marked when made, refused when foreign, removed without foreign files and mounts."""
+"""The lab's folders: marked on creation, refused if foreign, removed without foreign files or mounts."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from lab.folders import MARK, cache_place, state_place
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of the user's, with files, in which both of the lab's folders can be named."""
+    """A user's folder with files, below which both of the lab's folders can be placed."""
     (tmp_path / "thesis.txt").write_text("years of work")
     monkeypatch.setenv("ISTIO_LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ISTIO_LAB_STATE", str(tmp_path / "state"))
@@ -26,7 +26,7 @@ def contents(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-def test_a_new_folder_is_made_marked_and_removed_whole(home: Path) -> None:
+def test_new_folder_is_created_with_a_mark_and_removed_completely(home: Path) -> None:
     place = state_place()
     assert place.claim() == home / "state"
     (home / "state" / "runs" / "mine").mkdir(parents=True)
@@ -35,7 +35,7 @@ def test_a_new_folder_is_made_marked_and_removed_whole(home: Path) -> None:
     assert contents(home) == {"thesis.txt"}
 
 
-def test_an_empty_folder_of_the_users_is_used_and_stays(home: Path) -> None:
+def test_users_empty_folder_is_used_and_stays(home: Path) -> None:
     (home / "cache").mkdir()
     cache_place().claim()
     (home / "cache" / "locks").mkdir()
@@ -45,11 +45,11 @@ def test_an_empty_folder_of_the_users_is_used_and_stays(home: Path) -> None:
 
 @pytest.mark.parametrize("variable", ["ISTIO_LAB_CACHE", "ISTIO_LAB_STATE"])
 @pytest.mark.parametrize("use", ["claim", "remove", "clean"])
-def test_a_folder_with_files_of_the_users_is_refused_and_left_alone(
+def test_folder_with_the_users_files_is_refused_and_unchanged(
     home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, use: str
 ) -> None:
     users = home / "users"
-    # Names that the lab uses too prove nothing without the mark.
+    # Names that the lab also uses prove nothing without the mark.
     for name in ("data", "runs", "node", "documents"):
         (users / name).mkdir(parents=True)
         (users / name / "mine").write_text("mine")
@@ -66,7 +66,7 @@ def test_a_folder_with_files_of_the_users_is_refused_and_left_alone(
     assert contents(home) == before
 
 
-def test_a_file_put_into_a_folder_of_the_labs_is_refused_at_its_next_use(home: Path) -> None:
+def test_foreign_file_in_the_labs_folder_is_refused_at_its_next_use(home: Path) -> None:
     state_place().claim()
     (home / "state" / "notes.txt").write_text("mine")
     with pytest.raises(
@@ -75,7 +75,7 @@ def test_a_file_put_into_a_folder_of_the_labs_is_refused_at_its_next_use(home: P
         state_place().claim()
 
 
-def test_a_file_put_into_a_folder_of_the_labs_outlives_it(home: Path) -> None:
+def test_foreign_file_in_the_labs_folder_survives_its_removal(home: Path) -> None:
     state_place().claim()
     for name in ("runs", "photos"):
         (home / "state" / name).mkdir()
@@ -86,7 +86,7 @@ def test_a_file_put_into_a_folder_of_the_labs_outlives_it(home: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["data", "runs"])
-def test_a_link_of_the_users_under_a_name_of_the_labs_is_refused(home: Path, name: str) -> None:
+def test_users_link_with_a_name_of_the_labs_is_refused(home: Path, name: str) -> None:
     state_place().claim()
     (home / "elsewhere").mkdir()
     (home / "elsewhere" / "mine").write_text("mine")
@@ -97,14 +97,14 @@ def test_a_link_of_the_users_under_a_name_of_the_labs_is_refused(home: Path, nam
     assert (home / "elsewhere" / "mine").read_text() == "mine"
 
 
-def test_a_folder_that_only_sounds_like_the_caches_is_not_the_caches(home: Path) -> None:
+def test_folder_with_a_similar_name_is_not_the_cache(home: Path) -> None:
     cache_place().claim()
     for name in ("node/0123456789abcdef", "core", "photos/2026"):
         (home / "cache" / name).mkdir(parents=True)
     assert cache_place().foreign() == ["core", "photos"]
 
 
-def test_a_folder_with_a_mount_in_it_is_not_removed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_that_contains_a_mount_is_not_removed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state_place().claim()
     (home / "state" / "runs" / "disk").mkdir(parents=True)
     monkeypatch.setattr(folders, "mounts_below", lambda folder: [folder / "runs" / "disk"])
@@ -114,31 +114,31 @@ def test_a_folder_with_a_mount_in_it_is_not_removed(home: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("place", ["relative/folder", "~/lab"])
-def test_a_relative_path_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+def test_relative_path_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     monkeypatch.setenv("ISTIO_LAB_STATE", place)
     with pytest.raises(LabError, match="is a relative path; set ISTIO_LAB_STATE to an absolute path"):
         state_place().check()
 
 
-def test_one_folder_for_both_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_folder_for_cache_and_state_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISTIO_LAB_STATE", str(home / "cache"))
     with pytest.raises(LabError, match="contains the lab's state folder"):
         folders.check()
 
 
-def test_a_folder_that_holds_the_other_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_that_contains_the_other_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISTIO_LAB_STATE", str(home / "cache" / "state"))
     with pytest.raises(LabError, match="contains the lab's state folder"):
         folders.check()
 
 
-def test_a_file_in_the_folders_place_is_refused(home: Path) -> None:
+def test_file_in_place_of_a_folder_is_refused(home: Path) -> None:
     (home / "state").write_text("a file")
     with pytest.raises(LabError, match="is not a folder"):
         state_place().check()
 
 
-def test_the_mark_of_the_other_kind_is_no_mark(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mark_of_the_other_kind_does_not_count(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache_place().claim()
     monkeypatch.setenv("ISTIO_LAB_STATE", str(home / "cache"))
     monkeypatch.setenv("ISTIO_LAB_CACHE", str(home / "other"))
@@ -146,17 +146,15 @@ def test_the_mark_of_the_other_kind_is_no_mark(home: Path, monkeypatch: pytest.M
         state_place().check()
 
 
-def test_a_torn_mark_counts_as_none(home: Path) -> None:
+def test_truncated_mark_does_not_count(home: Path) -> None:
     (home / "state" / "runs").mkdir(parents=True)
     (home / "state" / MARK).write_text('{"kind": "sta')
     with pytest.raises(LabError, match="is not empty and not the lab's"):
         state_place().check()
 
 
-def test_the_usual_folder_of_an_earlier_version_is_taken_over(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Before there were marks the lab made its usual folder too, and nothing but its own is in it."""
+def test_default_folder_of_an_earlier_version_is_adopted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Versions without marks created the same default folder; it contains only the lab's own files."""
     monkeypatch.delenv("ISTIO_LAB_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(home))
     usual = home / "istio-conformance-lab"

@@ -1,4 +1,4 @@
-"""What the lab asks of the machine before it changes anything, and how it installs Debian's packages."""
+"""What the lab checks on the machine before it changes anything, and how it installs Debian packages."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from lab.errors import LabError
 
 
 class Apt:
-    """Stands for the commands of Debian's package tools; `failing` names what fails the first time."""
+    """A stand-in for Debian's package tools; `failing` names the command that fails the first time."""
 
     def __init__(self, failing: str = "") -> None:
         self.failing = failing
@@ -34,7 +34,7 @@ class Apt:
 
 @pytest.fixture
 def apt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Apt:
-    """A Debian machine with root, on which `there` is installed and nothing else."""
+    """A Debian machine with root, on which only `there` is installed."""
     made = Apt()
     monkeypatch.setenv("ISTIO_LAB_CACHE", str(tmp_path))
     monkeypatch.setattr(packages, "run", made.run)
@@ -44,18 +44,18 @@ def apt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Apt:
     return made
 
 
-def test_too_little_disk_says_where_and_how_to_choose_another(tmp_path: Path) -> None:
+def test_low_disk_space_shows_the_place_and_how_to_change_it(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"GiB free and the lab needs 1000000\.0 GiB there: .*ISTIO_LAB_CACHE"):
         host.check_room(1e6, 0, [tmp_path / "not" / "yet"])
     assert not (tmp_path / "not").exists()
 
 
-def test_too_little_memory_says_how_much(tmp_path: Path) -> None:
+def test_low_memory_shows_how_much_is_needed(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"the lab needs 1000000\.0 GiB: stop other programs"):
         host.check_room(0, 1e6, [tmp_path])
 
 
-def test_room_is_looked_for_where_the_data_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_space_is_checked_where_the_data_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[Path] = []
 
     def free(folder: Path) -> int:
@@ -69,7 +69,7 @@ def test_room_is_looked_for_where_the_data_goes(monkeypatch: pytest.MonkeyPatch)
     assert looked == [Path("/a"), Path("/b")]
 
 
-def test_without_root_the_purpose_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_root_names_the_purpose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(LabError, match="root is needed to move the moon; run the same command again as root"):
         host.require_root("move the moon")
@@ -95,7 +95,7 @@ def test_missing_packages_are_named_before_they_are_installed(apt: Apt) -> None:
     [("--simulate", ["--simulate", "update", "install"]), ("lacking", ["--simulate", "update", "install"])],
     ids=["unknown to the lists", "any failure of the trial"],
 )
-def test_lists_are_updated_only_where_they_do_not_do(apt: Apt, failing: str, actions: list[str]) -> None:
+def test_package_lists_are_updated_only_if_needed(apt: Apt, failing: str, actions: list[str]) -> None:
     apt.failing = failing
     packages.ensure(["lacking"], lambda _: None)
     assert apt.actions() == actions
@@ -113,7 +113,7 @@ def test_imported_packages_need_no_mirror(apt: Apt, tmp_path: Path) -> None:
         assert "Dir::Etc::sourceparts=-" in command, "a mirror of the machine's is asked"
 
 
-def test_nothing_is_started_and_nothing_is_left() -> None:
+def test_installation_starts_no_service_and_leaves_nothing() -> None:
     with packages._nothing_started() as options:
         folder = Path(options[1].removeprefix("DPkg::Path=").split(":")[0])
         for starter in ("invoke-rc.d", "deb-systemd-invoke"):

@@ -1,4 +1,4 @@
-"""Container images that the lab writes by itself: reproducible, and in the form that docker and ctr read."""
+"""Container images that the lab writes itself: reproducible, and in the format that docker and ctr read."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ def _layers(folder: Path, **changes: object) -> list[Path]:
     return compose(_image(**changes), files, files, folder, folder)
 
 
-def test_a_layer_has_each_file_with_its_mode_and_its_parent_folders(tmp_path: Path) -> None:
+def test_layer_has_each_file_with_its_mode_and_parent_folders(tmp_path: Path) -> None:
     (made,) = _layers(tmp_path / "1")
     with tarfile.open(made) as tar:
         members = {member.name: (member.mode, member.uid, member.mtime) for member in tar}
@@ -36,12 +36,12 @@ def test_a_layer_has_each_file_with_its_mode_and_its_parent_folders(tmp_path: Pa
     assert list(members)[:4] == ["usr", "usr/local", "usr/local/bin", "usr/local/bin/x"]
 
 
-def test_the_same_inputs_give_the_same_layer(tmp_path: Path) -> None:
+def test_same_inputs_produce_the_same_layer(tmp_path: Path) -> None:
     (first,), (second,) = _layers(tmp_path / "1"), _layers(tmp_path / "2")
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_a_program_of_another_source_has_a_layer_that_images_can_share(tmp_path: Path) -> None:
+def test_program_from_another_source_has_a_shareable_layer(tmp_path: Path) -> None:
     programs = {"other:z": "/usr/local/bin/z"}
     lone = _layers(tmp_path / "1", programs=programs)
     both = _layers(tmp_path / "2", programs={**programs, "x": "/usr/local/bin/x"})
@@ -52,7 +52,7 @@ def test_a_program_of_another_source_has_a_layer_that_images_can_share(tmp_path:
         assert "usr/local/bin/z" not in tar.getnames()
 
 
-def test_an_archive_names_its_layers_by_their_digest_and_shares_them(tmp_path: Path) -> None:
+def test_archive_names_layers_by_digest_and_shares_them(tmp_path: Path) -> None:
     (tarball,) = _layers(tmp_path / "1")
     with closing(Archive(tmp_path / "images.tar")) as archive:
         archive.add("a:1", [tarball], configuration(_image()))
@@ -67,7 +67,7 @@ def test_an_archive_names_its_layers_by_their_digest_and_shares_them(tmp_path: P
     assert [image["RepoTags"] for image in listed] == [["a:1"], ["b:1"]]
 
 
-def test_the_configuration_carries_user_entrypoint_and_environment() -> None:
+def test_configuration_has_user_entrypoint_and_environment() -> None:
     assert "X=1" in configuration(_image())["Env"]
     assert configuration(_image())["User"] == "1337:1337"
     assert configuration(_image())["Entrypoint"] == ["/usr/local/bin/x"]

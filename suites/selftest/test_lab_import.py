@@ -1,4 +1,4 @@
-"""What `lab import` takes in and what it refuses: archives made by hand, small, of the right names."""
+"""What `lab import` accepts and refuses, on small handmade archives with the right names."""
 
 import hashlib
 import io
@@ -14,21 +14,21 @@ from lab.archive import import_from
 from lab.build import plan
 from lab.errors import LabError
 
-#: A member that a bad archive has beside the good ones, or that changes one of them.
+#: A member that a bad archive has in addition to the good ones, or that replaces one of them.
 Change = Callable[[tarfile.TarInfo], None]
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine with an empty cache and a file of the user's beside it."""
+    """A machine with an empty cache, and a user's file beside it."""
     monkeypatch.setenv("ISTIO_LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ISTIO_LAB_STATE", str(tmp_path / "state"))
     (tmp_path / "mine").write_text("mine")
     return tmp_path
 
 
-def whole(root: Path) -> dict[str, bytes]:
-    """The files of a small archive that fits this checkout, by name."""
+def complete_archive(root: Path) -> dict[str, bytes]:
+    """The files of a small archive that matches this checkout, by name."""
     members: dict[str, bytes] = {}
     for entry in archive._entries(plan(root)):
         place = f"{entry.kind}/{entry.key[:16]}"
@@ -40,7 +40,7 @@ def whole(root: Path) -> dict[str, bytes]:
     return members
 
 
-def written(file: Path, members: dict[str, bytes], *more: tarfile.TarInfo) -> Path:
+def write_archive(file: Path, members: dict[str, bytes], *more: tarfile.TarInfo) -> Path:
     with tarfile.open(file, "w") as tar:
         for extra in more:
             tar.addfile(extra, io.BytesIO(b"x" * extra.size))
@@ -59,8 +59,8 @@ def special(
     return member
 
 
-def left(site: Path) -> set[str]:
-    """Everything on the site but the mark, the locks and the archive itself."""
+def remaining_files(site: Path) -> set[str]:
+    """All files on the site except the mark, the locks and the archive itself."""
     found = {str(path.relative_to(site)) for path in site.rglob("*")}
     return {name for name in found if not name.startswith("cache/") and name != "lab.tar"} | {
         name
@@ -69,9 +69,9 @@ def left(site: Path) -> set[str]:
     }
 
 
-def test_a_whole_archive_is_taken_in(site: Path) -> None:
-    members = whole(site / "cache")
-    import_from(written(site / "lab.tar", members), print)
+def test_complete_archive_is_imported(site: Path) -> None:
+    members = complete_archive(site / "cache")
+    import_from(write_archive(site / "lab.tar", members), print)
     for name, content in members.items():
         assert (site / "cache" / name).read_bytes() == content
     assert not list((site / "cache").glob("import-*"))
@@ -103,104 +103,115 @@ def bad_members() -> Iterator[object]:
 
 
 @pytest.mark.parametrize(("member", "refusal"), [*bad_members()])
-def test_an_archive_with_a_member_that_no_export_writes_is_refused(
+def test_archive_with_a_member_that_no_export_writes_is_refused(
     site: Path, member: tarfile.TarInfo, refusal: str
 ) -> None:
-    written(site / "lab.tar", whole(site / "cache"), member)
+    write_archive(site / "lab.tar", complete_archive(site / "cache"), member)
     with pytest.raises(LabError, match=refusal):
         import_from(site / "lab.tar", pytest.fail)
-    assert left(site) == {"mine", "cache"}
+    assert remaining_files(site) == {"mine", "cache"}
 
 
-def test_a_second_archive_does_not_write_through_the_first_ones_link(site: Path) -> None:
-    written(site / "lab.tar", {}, special("wheels", tarfile.SYMTYPE, link=str(site)))
+def test_second_archive_does_not_write_through_the_first_ones_link(site: Path) -> None:
+    write_archive(site / "lab.tar", {}, special("wheels", tarfile.SYMTYPE, link=str(site)))
     for _ in range(2):
         with pytest.raises(LabError, match="is a link"):
             import_from(site / "lab.tar", pytest.fail)
-        written(site / "lab.tar", whole(site / "cache"), special("wheels", tarfile.SYMTYPE, link=str(site)))
-    assert left(site) == {"mine", "cache"}
+        write_archive(
+            site / "lab.tar",
+            complete_archive(site / "cache"),
+            special("wheels", tarfile.SYMTYPE, link=str(site)),
+        )
+    assert remaining_files(site) == {"mine", "cache"}
 
 
-def test_a_file_that_is_not_what_was_built_is_refused(site: Path) -> None:
-    members = whole(site / "cache")
+def test_file_that_differs_from_the_build_is_refused(site: Path) -> None:
+    members = complete_archive(site / "cache")
     name = next(name for name in members if name.endswith("node.tar"))
-    written(site / "lab.tar", members | {name: b"other"})
+    write_archive(site / "lab.tar", members | {name: b"other"})
     with pytest.raises(LabError, match=r"node\.tar differs from what was built; nothing was imported"):
         import_from(site / "lab.tar", print)
-    assert left(site) == {"mine", "cache"}
+    assert remaining_files(site) == {"mine", "cache"}
 
 
-def test_a_file_that_no_manifest_names_is_refused(site: Path) -> None:
-    members = whole(site / "cache")
+def test_file_missing_from_the_manifest_is_refused(site: Path) -> None:
+    members = complete_archive(site / "cache")
     place = next(iter(members)).rpartition("/")[0]
-    written(site / "lab.tar", members | {f"{place}/more": b"more"})
+    write_archive(site / "lab.tar", members | {f"{place}/more": b"more"})
     with pytest.raises(LabError, match="more differs from what was built"):
         import_from(site / "lab.tar", print)
 
 
-def test_a_wheel_that_is_not_pinned_is_refused(site: Path) -> None:
-    written(site / "lab.tar", whole(site / "cache") | {"wheels/pytest-9.0.0-py3-none-any.whl": b"not pytest"})
+def test_unpinned_wheel_is_refused(site: Path) -> None:
+    write_archive(
+        site / "lab.tar",
+        complete_archive(site / "cache") | {"wheels/pytest-9.0.0-py3-none-any.whl": b"not pytest"},
+    )
     with pytest.raises(LabError, match=r"wheels/pytest-.* is not a file that requirements\.txt pins"):
         import_from(site / "lab.tar", print)
-    assert left(site) == {"mine", "cache"}
+    assert remaining_files(site) == {"mine", "cache"}
 
 
-def test_an_npm_package_that_is_not_pinned_is_refused(site: Path) -> None:
+def test_unpinned_npm_package_is_refused(site: Path) -> None:
     content = b"not allure"
     name = f"npm/{hashlib.sha512(content).hexdigest()}.tgz"
-    written(site / "lab.tar", whole(site / "cache") | {name: content})
+    write_archive(site / "lab.tar", complete_archive(site / "cache") | {name: content})
     with pytest.raises(LabError, match=r"is not a package that reports/package-lock\.json pins"):
         import_from(site / "lab.tar", print)
 
 
-def test_an_npm_package_under_the_name_of_a_pinned_one_is_refused(site: Path) -> None:
+def test_npm_package_under_the_name_of_a_pinned_one_is_refused(site: Path) -> None:
     pinned = next(iter(allure.pinned().values()))
-    written(site / "lab.tar", whole(site / "cache") | {f"npm/{pinned}.tgz": b"not allure"})
+    write_archive(site / "lab.tar", complete_archive(site / "cache") | {f"npm/{pinned}.tgz": b"not allure"})
     with pytest.raises(LabError, match="is not a package that"):
         import_from(site / "lab.tar", print)
 
 
-def test_a_debian_package_without_a_signed_index_is_refused(site: Path) -> None:
-    written(site / "lab.tar", whole(site / "cache") | {"debs/docker.io_1_amd64.deb": b"not docker"})
+def test_debian_package_without_a_signed_index_is_refused(site: Path) -> None:
+    write_archive(
+        site / "lab.tar", complete_archive(site / "cache") | {"debs/docker.io_1_amd64.deb": b"not docker"}
+    )
     with pytest.raises(LabError, match=r"docker\.io_1_amd64\.deb is not the package that Debian has signed"):
         import_from(site / "lab.tar", print)
-    assert left(site) == {"mine", "cache"}
+    assert remaining_files(site) == {"mine", "cache"}
 
 
 @pytest.mark.parametrize("name", ["wheels/a.whl", "node/x"])
-def test_a_member_that_is_in_it_twice_is_refused(site: Path, name: str) -> None:
-    members = whole(site / "cache")
+def test_duplicate_member_is_refused(site: Path, name: str) -> None:
+    members = complete_archive(site / "cache")
     twice = next(iter(members))
-    written(site / "lab.tar", members, special(twice))
+    write_archive(site / "lab.tar", members, special(twice))
     with pytest.raises(LabError, match="occurs twice"):
         import_from(site / "lab.tar", print)
 
 
-def test_an_archive_that_is_cut_short_is_refused(site: Path) -> None:
-    file = written(site / "lab.tar", whole(site / "cache") | {"debs/a_1_all.deb": b"x" * 100_000})
+def test_truncated_archive_is_refused(site: Path) -> None:
+    file = write_archive(
+        site / "lab.tar", complete_archive(site / "cache") | {"debs/a_1_all.deb": b"x" * 100_000}
+    )
     with file.open("r+b") as stream:
         stream.truncate(20_000)
     with pytest.raises(
         LabError, match="is not an archive that `python -m lab export` wrote, or it is cut short"
     ):
         import_from(file, print)
-    assert left(site) == {"mine", "cache"}
+    assert remaining_files(site) == {"mine", "cache"}
 
 
 @pytest.mark.parametrize("right", [True, False])
-def test_the_digest_of_the_file_is_compared_before_it_is_read(site: Path, *, right: bool) -> None:
-    file = written(site / "lab.tar", whole(site / "cache"))
+def test_archive_digest_is_checked_before_reading(site: Path, *, right: bool) -> None:
+    file = write_archive(site / "lab.tar", complete_archive(site / "cache"))
     digest = hashlib.sha256(file.read_bytes() if right else b"another").hexdigest()
     if right:
         import_from(file, print, digest.upper())
         return
     with pytest.raises(LabError, match="does not have the SHA-256"):
         import_from(file, print, digest)
-    assert left(site) == {"mine"}
+    assert remaining_files(site) == {"mine"}
 
 
-def test_what_is_whole_already_is_not_replaced(site: Path) -> None:
-    file = written(site / "lab.tar", whole(site / "cache"))
+def test_intact_entry_is_not_replaced(site: Path) -> None:
+    file = write_archive(site / "lab.tar", complete_archive(site / "cache"))
     import_from(file, print)
     before = {path: path.stat().st_ino for path in (site / "cache").rglob("*") if "locks" not in str(path)}
     import_from(file, print)

@@ -1,4 +1,4 @@
-"""Choosing addresses, and finding one's own rules and routes among others'; no network is made."""
+"""Choosing addresses, and identifying the lab's own rules and routes; creates no network."""
 
 import json
 import os
@@ -24,7 +24,7 @@ RULES = """-P FORWARD ACCEPT
 
 
 class Machine:
-    """Answers the commands that would ask or change the machine, and keeps what was asked."""
+    """Answers the commands that would read or change the machine, and records them."""
 
     host = "unix:///selftest.sock"
 
@@ -46,7 +46,7 @@ class Machine:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A machine with one route of its own, one of the lab's, and rules of several owners."""
+    """A machine with one route of its own, one of the lab's, and firewall rules of several owners."""
     monkeypatch.setenv("ISTIO_LAB_STATE", "/tmp/ilab-selftest-none")
     routes = [
         {"dst": "default", "gateway": "192.0.2.1"},
@@ -69,29 +69,29 @@ def _engine(machine: Machine) -> engine.Engine:
     return cast("engine.Engine", machine)
 
 
-def test_in_use_is_neither_the_default_route_nor_the_labs_own(machine: Machine) -> None:
+def test_ranges_in_use_exclude_the_default_route_and_the_labs_own(machine: Machine) -> None:
     assert firewall.in_use() == [Range("192.0.2.0/24"), Range("10.255.255.53/32")]
 
 
-def test_network_keeps_clear_of_what_is_in_use(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_network_avoids_ranges_in_use(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(firewall, "resolvers", lambda: [Range("10.213.0.0/17"), Range("10.213.128.0/18")])
     made = network.create_network(_engine(machine), "run")
     assert Range(made.subnet).subnet_of(Range("10.213.192.0/18"))
 
 
-def test_packets_are_kept_in_before_the_network_is_there(machine: Machine) -> None:
+def test_firewall_rules_exist_before_the_network(machine: Machine) -> None:
     network.create_network(_engine(machine), "run")
     rule = next(index for index, asked in enumerate(machine.asked) if "-I FORWARD" in asked)
     assert "network create" in machine.asked[rule + 1]
 
 
-def test_full_machine_is_named(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machine_without_a_free_range_is_reported(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(firewall, "resolvers", lambda: [Range("0.0.0.0/1"), Range("128.0.0.0/1")])
     with pytest.raises(LabError, match="no free range of 256 addresses"):
         network.create_network(_engine(machine), "run")
 
 
-def test_range_of_the_resolver_gets_no_blackhole(machine: Machine) -> None:
+def test_resolvers_range_gets_no_blackhole_route(machine: Machine) -> None:
     made = network.Network("istio-lab-run", "10.213.4.0/24", "lo")
     left_out = network.guard(_engine(machine), made, "10.255.0.0/16", "10.96.0.0/16")
     assert left_out == (
@@ -100,13 +100,13 @@ def test_range_of_the_resolver_gets_no_blackhole(machine: Machine) -> None:
     assert [asked.split()[4] for asked in machine.changes("replace")] == ["10.213.4.0/24", "10.96.0.0/16"]
 
 
-def test_engine_whose_bridges_are_elsewhere_is_refused(machine: Machine) -> None:
+def test_engine_with_bridges_in_another_namespace_is_refused(machine: Machine) -> None:
     made = network.Network("istio-lab-run", "10.213.4.0/24", "ilab-not-here")
     with pytest.raises(LabError, match="keeps its networks elsewhere"):
         network.guard(_engine(machine), made, "10.244.0.0/16", "10.96.0.0/16")
 
 
-def test_network_that_is_gone_is_not_found(machine: Machine) -> None:
+def test_deleted_network_is_not_found(machine: Machine) -> None:
     with pytest.raises(LabError, match="the network istio-lab-run is gone"):
         network.find_network(_engine(machine), "run")
 
@@ -124,7 +124,7 @@ def test_routes_of_another_lab_stay(machine: Machine) -> None:
     assert machine.changes("del") == []
 
 
-def test_bridge_names_fit_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bridge_names_fit_the_limit_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {firewall.bridge_name("a"), firewall.bridge_name("b")}
     monkeypatch.setenv("ISTIO_LAB_STATE", "/tmp/another")
     names.add(firewall.bridge_name("a"))
@@ -132,7 +132,7 @@ def test_bridge_names_fit_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(names) == 3
 
 
-def test_resolvers_are_read_without_those_of_ipv6(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_ipv4_resolvers_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "resolv.conf"
     file.write_text("# nameserver 192.0.2.9\nnameserver 10.255.255.53\nnameserver fd00::1\nsearch example\n")
     monkeypatch.setattr(firewall, "_RESOLVER_FILES", (str(file), str(tmp_path / "none")))
@@ -140,7 +140,7 @@ def test_resolvers_are_read_without_those_of_ipv6(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a packet socket needs root")
-def test_watch_sees_packets_and_names_and_no_others() -> None:
+def test_egress_watch_matches_only_its_ranges_and_names() -> None:
     with (
         egress_watch.watch(["lo"], ["127.0.77.0/24"], ["Leak"]) as seeing,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,

@@ -1,4 +1,4 @@
-"""Whose the things in an engine are: names of the node image, networks, and the order of firewall rules."""
+"""Ownership of an engine's resources: names of the node image, networks, and the order of firewall rules."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ KEY = digest("node")[:16]
 
 
 class Images:
-    """An engine with images, and containers made by some of their names."""
+    """An engine with images, and containers created from some of their names."""
 
     host = "unix:///selftest.sock"
 
@@ -51,26 +51,26 @@ def loaded(images: Images, load: Callable[[], None]) -> None:
     node.load(Entry(Path("/nowhere"), "node", digest("node")), cast("engine.Engine", images), load)
 
 
-def test_an_image_is_loaded_under_this_checkouts_name_alone() -> None:
+def test_image_is_loaded_only_under_this_checkouts_name() -> None:
     images = Images("users-own")
     loaded(images, images.load)
     assert images.left() == ["users-own", f"{KEY}-{owner()}"]
 
 
-def test_an_image_that_another_checkout_loaded_gets_one_more_name() -> None:
+def test_image_loaded_by_another_checkout_gets_another_name() -> None:
     images = Images(f"{KEY}-0000-other")
     loaded(images, pytest.fail)
     assert images.left() == [f"{KEY}-0000-other", f"{KEY}-{owner()}"]
 
 
-def test_names_of_others_the_users_and_those_in_use_stay() -> None:
+def test_names_of_other_owners_of_the_user_and_in_use_stay() -> None:
     mine, used = f"{KEY}-{owner()}", f"fedcba9876543210-{owner()}"
     images = Images(mine, used, f"{KEY}-0000-other", KEY, "users-own", used=(used,))
     assert node.remove_tags(cast("engine.Engine", images)) == [f"{node.REPOSITORY}:{mine}"]
     assert images.left() == [used, f"{KEY}-0000-other", KEY, "users-own"]
 
 
-def test_names_of_builds_that_are_kept_stay() -> None:
+def test_names_of_kept_builds_stay() -> None:
     mine = f"{KEY}-{owner()}"
     images = Images(mine)
     assert node.remove_tags(cast("engine.Engine", images), keep=lambda key: key == KEY) == []
@@ -78,7 +78,7 @@ def test_names_of_builds_that_are_kept_stay() -> None:
 
 @pytest.fixture
 def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> build.Plan:
-    """A lab that is built, whose node image has been damaged since."""
+    """A built lab whose node image was damaged afterwards."""
     wanted = build.plan(tmp_path)
     for entry in (wanted.node, *wanted.programs.values()):
         entry.make(lambda folder: _made(folder, wanted), print)
@@ -98,11 +98,11 @@ def _made(folder: Path, wanted: build.Plan) -> None:
         (folder / name).write_text("whole")
 
 
-def test_a_damaged_node_image_counts_as_not_built(damaged: build.Plan) -> None:
+def test_damaged_node_image_counts_as_not_built(damaged: build.Plan) -> None:
     assert not damaged.built()
 
 
-def test_a_node_image_that_is_found_damaged_as_it_is_loaded_is_built_again(
+def test_node_image_found_damaged_on_loading_is_rebuilt(
     damaged: build.Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(node, "load", lambda _entry, _engine, load_archive: load_archive())
@@ -110,7 +110,7 @@ def test_a_node_image_that_is_found_damaged_as_it_is_loaded_is_built_again(
     assert damaged.node.damage() is None
 
 
-def test_a_network_of_another_checkouts_is_neither_taken_nor_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_network_of_another_checkout_is_neither_reused_nor_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, ...]] = []
 
     class Networks:
@@ -126,7 +126,7 @@ def test_a_network_of_another_checkouts_is_neither_taken_nor_removed(monkeypatch
     assert {command[:2] for command in asked} == {("network", "ls")}
 
 
-#: What an engine with rules of its own has put before the lab's by the time that the network is made.
+#: Rules that an engine inserts before the lab's while the network is created.
 ENGINES_FIRST = """-P FORWARD DROP
 -N DOCKER-USER
 -A FORWARD -j DOCKER-USER
@@ -136,7 +136,7 @@ ENGINES_FIRST = """-P FORWARD DROP
 """
 
 
-def test_packets_are_rejected_before_an_engines_own_rule_accepts_them(
+def test_reject_rules_precede_the_engines_accept_rule(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls: list[list[str]] = []
@@ -152,5 +152,5 @@ def test_packets_are_rejected_before_an_engines_own_rule_accepts_them(
     assert [words[:2] for words in calls] == [
         ["-S"], ["-I", "FORWARD"], ["-D", "FORWARD"], ["-I", "DOCKER-USER"]
     ]  # fmt: skip
-    # The rule that stood third is fourth by then.
+    # The rule that was third is fourth by now.
     assert calls[2] == ["-D", "FORWARD", "4"]

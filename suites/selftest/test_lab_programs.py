@@ -1,4 +1,4 @@
-"""Modules with a few words changed, as Go is given them."""
+"""Patched copies of Go modules."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ PATCH = '[[patch]]\nmodule="m.io/x"\npath="a/b.go"\ntheirs="Old"\nours="New"\n'
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A module in a cache; Go would say where."""
+    """A module in a cache, in place of the path that Go would print."""
     (tmp_path / "cache" / "a").mkdir(parents=True)
     (tmp_path / "cache" / "a" / "b.go").write_text("var x Old // Old\n")
     (tmp_path / "work").mkdir()
@@ -29,11 +29,11 @@ def source(folder: Path, text: str) -> Source:
     return Source(folder)
 
 
-def test_a_source_without_patches_takes_modules_as_they_are(module: Path) -> None:
+def test_source_without_patches_uses_modules_unchanged(module: Path) -> None:
     assert changed_modules(source(module, ""), module / "work") == []
 
 
-def test_a_patched_module_is_a_copy_with_our_words(module: Path) -> None:
+def test_patched_module_is_a_copy_with_the_replacements(module: Path) -> None:
     flags = changed_modules(source(module, PATCH), module / "work")
     assert flags == [f"-modfile={module}/work/go.mod"]
     assert (module / "work" / "0" / "a" / "b.go").read_text() == "var x New // New\n"
@@ -42,7 +42,7 @@ def test_a_patched_module_is_a_copy_with_our_words(module: Path) -> None:
     assert "Old" in (module / "cache" / "a" / "b.go").read_text()
 
 
-def test_words_that_are_no_longer_there_are_told(module: Path) -> None:
+def test_patch_for_missing_words_is_reported(module: Path) -> None:
     gone = PATCH.replace("Old", "Older")
     with pytest.raises(LabError, match=r"m\.io/x/a/b\.go no longer contains 'Older'"):
         changed_modules(source(module, gone), module / "work")

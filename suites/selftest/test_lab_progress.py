@@ -1,4 +1,4 @@
-"""Progress: what is done, what is left, from recorded times; plain lines where there is no terminal."""
+"""Progress: steps done and time left, from recorded durations; plain lines without a terminal."""
 
 import io
 from pathlib import Path
@@ -9,11 +9,11 @@ from lab.progress import Progress, readable
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (75, "1 min 15 s"), (600, "10 min 00 s")])
-def test_a_duration_reads_as_a_person_would_say_it(seconds: float, text: str) -> None:
+def test_duration_is_human_readable(seconds: float, text: str) -> None:
     assert readable(seconds) == text
 
 
-def test_time_left_counts_the_steps_that_are_not_done(tmp_path: Path) -> None:
+def test_time_left_counts_the_remaining_steps(tmp_path: Path) -> None:
     stream = io.StringIO()
     progress = Progress(tmp_path / "times.json", stream)
     progress.expect({"a": 60.0, "b": 120.0})
@@ -25,7 +25,7 @@ def test_time_left_counts_the_steps_that_are_not_done(tmp_path: Path) -> None:
     assert "second (about 2 min 00 s; whole build: 2 min 00 s left)" in stream.getvalue()
 
 
-def test_what_a_step_took_is_what_the_next_build_expects(tmp_path: Path) -> None:
+def test_recorded_times_are_the_next_builds_estimate(tmp_path: Path) -> None:
     first = Progress(tmp_path / "times.json", io.StringIO())
     first.expect({"a": 60.0})
     with first.step("a", "first"):
@@ -38,14 +38,14 @@ def test_what_a_step_took_is_what_the_next_build_expects(tmp_path: Path) -> None
     assert "(about 0 s; whole build: 0 s left)" in stream.getvalue()
 
 
-def test_a_torn_record_of_times_is_no_obstacle(tmp_path: Path) -> None:
+def test_truncated_record_of_times_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "times.json").write_text("{")
     progress = Progress(tmp_path / "times.json", io.StringIO())
     progress.expect({"a": 1.0})
     assert progress.total == 1.0
 
 
-def test_a_failed_step_records_no_time(tmp_path: Path) -> None:
+def test_failed_step_records_no_time(tmp_path: Path) -> None:
     progress = Progress(tmp_path / "times.json", io.StringIO())
     progress.expect({"a": 60.0})
     with pytest.raises(RuntimeError, match="no"), progress.step("a", "first"):

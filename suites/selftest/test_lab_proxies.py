@@ -1,4 +1,4 @@
-"""Each Istio's proxy image with each Envoy: names, programs, and what the proxy tells of its Envoy."""
+"""Each Istio's proxy image with each Envoy: names, programs, and metadata about its Envoy."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ environment = {{ OF_ITS_OWN = "1" }}
 
 @pytest.fixture
 def sources(tmp_path: Path) -> dict[str, Source]:
-    """Two Istios, each with an Envoy of its own; the older Envoy lacks something."""
+    """Two Istio versions, each with its own Envoy; the older Envoy lacks a capability."""
     for istio, envoy in (("1.28.2", "1.36.4"), ("1.29.1", "1.37.0")):
         declared = f'title="i"\n[versions]\nistio="{istio}"\n{PROXY.format(istio=istio, envoy=envoy)}'
         lacks = '[lacks]\nrequest-metrics="too old"\n' if envoy == "1.36.4" else ""
@@ -35,7 +35,9 @@ def sources(tmp_path: Path) -> dict[str, Source]:
     return all_sources(tmp_path)
 
 
-def test_a_proxy_comes_with_each_envoy_and_its_own_keeps_the_plain_name(sources: dict[str, Source]) -> None:
+def test_each_envoy_has_a_proxy_image_and_the_default_keeps_the_plain_name(
+    sources: dict[str, Source],
+) -> None:
     made = images(sources["istio-1.28.2"], list(sources.values()))
     assert [image.name for image in made] == [
         "docker.io/istio/pilot:1.28.2",
@@ -46,7 +48,7 @@ def test_a_proxy_comes_with_each_envoy_and_its_own_keeps_the_plain_name(sources:
     assert list(made[2].programs) == ["agent", "envoy-1.37.0:envoy"]
 
 
-def test_a_proxy_tells_whether_its_envoy_can_count_requests(sources: dict[str, Source]) -> None:
+def test_proxy_states_whether_its_envoy_can_count_requests(sources: dict[str, Source]) -> None:
     _, own, newer = images(sources["istio-1.28.2"], list(sources.values()))
     assert own.environment == {"OF_ITS_OWN": "1", "ISTIO_META_LAB_COUNTS_REQUESTS": "false"}
     assert newer.environment["ISTIO_META_LAB_COUNTS_REQUESTS"] == "true"
@@ -62,18 +64,18 @@ def test_a_proxy_tells_whether_its_envoy_can_count_requests(sources: dict[str, S
     ],
     ids=["own", "own-by-name", "newer", "older"],
 )
-def test_istio_is_told_the_name_of_the_pair(
+def test_istio_gets_the_image_name_of_the_pair(
     sources: dict[str, Source], version: str, envoy: str | None, name: str
 ) -> None:
     assert proxy(sources[f"istio-{version}"], list(sources.values()), envoy).name == name
 
 
-def test_an_unknown_envoy_says_which_exist(sources: dict[str, Source]) -> None:
+def test_unknown_envoy_lists_the_known_ones(sources: dict[str, Source]) -> None:
     with pytest.raises(LabError, match=r"no Envoy 9\.9\.9; it has 1\.36\.4, 1\.37\.0"):
         proxy(sources["istio-1.29.1"], list(sources.values()), "9.9.9")
 
 
-def test_a_source_without_a_proxy_is_named(sources: dict[str, Source]) -> None:
+def test_source_without_a_proxy_is_named(sources: dict[str, Source]) -> None:
     with pytest.raises(LabError, match=r"envoy-1\.37\.0 declares no image with an Envoy"):
         proxy(sources["envoy-1.37.0"], list(sources.values()))
 

@@ -1,4 +1,4 @@
-"""The bounded runtime: when it is needed, and that it takes out what the machine lacks and nothing else."""
+"""The bounded runtime: when it is needed, and that it drops only capabilities that the machine lacks."""
 
 import json
 import os
@@ -28,7 +28,7 @@ PROCESS = {"args": ["sh"], "capabilities": {"bounding": ["CAP_KILL", LACKING], "
         "28 asks the kernel",
     ],
 )
-def test_need_follows_engine_and_machine(
+def test_bounded_runtime_is_needed_depending_on_engine_and_machine(
     monkeypatch: pytest.MonkeyPatch, version: str, lacks: bool, needed: bool
 ) -> None:
     monkeypatch.setattr(runtime, "lacks_capability", lambda: lacks)
@@ -37,7 +37,7 @@ def test_need_follows_engine_and_machine(
 
 @pytest.fixture
 def bounded(tmp_path: Path) -> list[str]:
-    """The wrapper before a runc that does nothing, on a machine that lacks CAP_SYS_RESOURCE."""
+    """The wrapper around a runc that does nothing, on a machine without CAP_SYS_RESOURCE."""
     if not runtime.built().exists():
         pytest.skip("the bounded runtime is not built on this machine")
     if runtime.bounding_set() & (1 << 24):
@@ -53,7 +53,7 @@ def _run(command: list[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_create_takes_out_what_the_machine_lacks(bounded: list[str], tmp_path: Path) -> None:
+def test_create_drops_capabilities_that_the_machine_lacks(bounded: list[str], tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"process": PROCESS, "linux": {"limit": 18446744073709551615}}))
     arguments = ["--root", "create", "--log=x", "create", "--bundle", str(tmp_path), "name"]
@@ -64,18 +64,20 @@ def test_create_takes_out_what_the_machine_lacks(bounded: list[str], tmp_path: P
 
 
 @pytest.mark.parametrize("form", ["--process FILE", "--process=FILE", "-p FILE"])
-def test_exec_takes_out_what_the_machine_lacks(bounded: list[str], tmp_path: Path, form: str) -> None:
+def test_exec_drops_capabilities_that_the_machine_lacks(
+    bounded: list[str], tmp_path: Path, form: str
+) -> None:
     process = tmp_path / "process.json"
     process.write_text(json.dumps(PROCESS))
     _run([*bounded, "exec", *form.replace("FILE", str(process)).split(), "name"])
     assert json.loads(process.read_text())["capabilities"] == {"bounding": ["CAP_KILL"], "effective": []}
 
 
-def test_other_commands_pass_untouched(bounded: list[str]) -> None:
+def test_other_commands_pass_unchanged(bounded: list[str]) -> None:
     assert _run([*bounded, "--root", "/x", "state", "name"]) == "--root /x state name"
 
 
-def test_broken_file_fails_and_names_it(bounded: list[str], tmp_path: Path) -> None:
+def test_invalid_file_fails_and_is_named(bounded: list[str], tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     done = subprocess.run(
         [*bounded, "create", "--bundle", str(tmp_path), "x"], capture_output=True, check=False

@@ -1,4 +1,4 @@
-"""What a folder of lab/sources declares becomes what is built: one more version is one more folder."""
+"""The folders of lab/sources declare what is built; another version is another folder."""
 
 from pathlib import Path
 
@@ -27,23 +27,23 @@ def test_versions_are_sorted_as_numbers(two_versions: Path) -> None:
     assert versions_of("istio", all_sources(two_versions).values()) == ["1.9.0", "1.28.2", "1.29.1"]
 
 
-def test_a_broken_source_is_named(tmp_path: Path) -> None:
+def test_invalid_source_is_named(tmp_path: Path) -> None:
     _folder(tmp_path, "broken", "title = ")
     with pytest.raises(LabError, match=r"broken/source\.toml is not a source"):
         all_sources(tmp_path)
 
 
-def test_the_projects_own_sources_are_whole() -> None:
+def test_projects_own_sources_are_complete() -> None:
     for source in all_sources().values():
         assert any((source.folder / name).exists() for name in ("go.sum", "requirements.txt")), source.name
 
 
 @pytest.mark.parametrize("module", sorted(SOURCES.glob("*/go.mod")), ids=lambda path: path.parent.name)
-def test_a_module_that_requires_others_has_their_hashes(module: Path) -> None:
+def test_module_with_requirements_has_their_hashes(module: Path) -> None:
     assert "require" not in module.read_text() or (module.parent / "go.sum").stat().st_size > 0
 
 
-def test_the_manifests_name_only_images_that_the_lab_has() -> None:
+def test_manifests_name_only_images_in_the_lab() -> None:
     has = {image.name for source in all_sources().values() for image in source.images}
     wanted = {
         line.partition("image:")[2].strip()
@@ -51,7 +51,7 @@ def test_the_manifests_name_only_images_that_the_lab_has() -> None:
         for line in manifest.read_text().splitlines()
         if line.strip().startswith(("image: ", "- image: "))
     }
-    # What injection replaces, as Istio's own gateways say it.
+    # The placeholder that injection replaces, as in Istio's own gateways.
     wanted.discard("auto")
     assert wanted <= has, f"no source has {sorted(wanted - has)}"
 

@@ -1,4 +1,4 @@
-"""What an install lets manifests say, whom it lets admit them, and what it may do itself."""
+"""CRD schemas, webhooks and permissions in a ledger."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ WARMUP = {
 }
 
 
-def test_a_crds_fields_say_what_they_take() -> None:
+def test_crd_fields_state_their_types() -> None:
     found = admission.crds([crd(v1={"hosts": HOSTS, "warmup": WARMUP})])["gateways.networking.istio.io"]
     assert found["fields"] == {
         "spec": "object",
@@ -42,7 +42,7 @@ def test_a_crds_fields_say_what_they_take() -> None:
     assert found["versions with other fields"] == {}
 
 
-def test_a_version_with_other_fields_is_told() -> None:
+def test_crd_version_with_other_fields_is_recorded() -> None:
     found = admission.crds([crd(v1={"hosts": HOSTS}, v1beta1={"hosts": {"type": "string"}, "old": HOSTS})])
     other = found["gateways.networking.istio.io"]["versions with other fields"]
     assert other == {"v1beta1": ["spec.hosts", "spec.old"]}
@@ -58,13 +58,13 @@ def test_fields_below_lists_and_maps_are_found() -> None:
     assert [place for place, _ in admission.fields(schema)] == ["http", "http[].name", "labels", "labels.*.x"]
 
 
-def test_a_foreign_crd_is_not_istios() -> None:
+def test_foreign_crd_is_left_out() -> None:
     foreign = crd(v1={})
     foreign["spec"]["group"] = "notistio.io"
     assert admission.crds([foreign]) == {}
 
 
-def test_webhooks_say_whom_they_call_for_what_and_what_if_they_fail() -> None:
+def test_webhooks_have_target_rules_and_failure_policy() -> None:
     recordings = [(each["kind"], each) for each in recorded("webhooks.json") if each["webhooks"]]
     found = admission.webhooks(
         [*recordings, ("MutatingWebhookConfiguration", {"metadata": {"name": "other"}})]
@@ -73,7 +73,7 @@ def test_webhooks_say_whom_they_call_for_what_and_what_if_they_fail() -> None:
     assert "other" not in " ".join(found)
 
 
-def test_a_webhooks_rule_and_selectors_are_read_like_a_sentence() -> None:
+def test_webhook_rules_and_selectors_read_like_a_sentence() -> None:
     hook = {
         "name": "a.istio.io",
         "clientConfig": {
@@ -98,7 +98,7 @@ def test_a_webhooks_rule_and_selectors_are_read_like_a_sentence() -> None:
     assert "LS0tLS1" not in str(told)
 
 
-def test_rights_are_verbs_on_one_resource_each() -> None:
+def test_permissions_are_listed_by_resource() -> None:
     rules = [
         {"apiGroups": ["", "apps"], "resources": ["pods"], "verbs": ["list", "get"]},
         {"apiGroups": ["x.io"], "resources": ["roles"], "resourceNames": ["one"], "verbs": ["bind"]},

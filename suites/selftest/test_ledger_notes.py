@@ -1,4 +1,4 @@
-"""Release notes beside a difference: which are seen, which are not, and what no note tells."""
+"""Release notes beside a diff: matched notes, unmatched notes, and changes that no note explains."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_words_of_code_are_quoted_or_look_like_it() -> None:
+def test_code_words_are_quoted_or_look_like_code() -> None:
     text = (
         "`statsCompression: false`, PILOT_X=true, the --wait flag or sidecar.istio.io/inject; true as ever."
     )
@@ -50,7 +50,7 @@ def test_words_of_code_are_quoted_or_look_like_it() -> None:
     }
 
 
-def test_notes_that_the_older_release_has_word_for_word_are_left_out(folder: Path, tmp_path: Path) -> None:
+def test_notes_identical_in_the_older_release_are_left_out(folder: Path, tmp_path: Path) -> None:
     older = tmp_path / "older"
     older.mkdir()
     (older / "breakers.yaml").write_text(BREAKERS)
@@ -60,7 +60,7 @@ def test_notes_that_the_older_release_has_word_for_word_are_left_out(folder: Pat
     assert unreadable == []
 
 
-def test_a_file_that_is_no_note_is_named(folder: Path) -> None:
+def test_file_that_is_no_note_is_named(folder: Path) -> None:
     (folder / "broken.yaml").write_text("releaseNotes: [")
     (folder / "other.yaml").write_text("apiVersion: v1\n---\nkind: none\n")
     read, unreadable = release_notes.read(folder)
@@ -68,13 +68,13 @@ def test_a_file_that_is_no_note_is_named(folder: Path) -> None:
     assert unreadable == ["broken.yaml", "other.yaml"]
 
 
-def test_a_notes_title_is_its_upgrade_notes_or_its_first_sentence(folder: Path) -> None:
+def test_title_is_the_upgrade_note_or_the_first_sentence(folder: Path) -> None:
     titles = {each.file: each.title for each in release_notes.read(folder)[0]}
     assert titles["breakers.yaml"] == "Circuit breaker metrics tracking"
     assert titles["wordless.yaml"] == "**Fixed** a crash."
 
 
-def compared(before: dict[str, Any], after: dict[str, Any], *given: Note) -> Comparison:
+def comparison(before: dict[str, Any], after: dict[str, Any], *given: Note) -> Comparison:
     old, new = Ledger(OLD, before), Ledger(KEY, after)
     return release_notes.compare(old, new, diff(old, new), given, ())
 
@@ -83,46 +83,46 @@ def note(text: str) -> Note:
     return Note("n.yaml", "telemetry", text, upgrade=False, words=words_of_code(text))
 
 
-def test_a_note_is_seen_by_a_word_that_only_one_version_knows() -> None:
-    found = compared(
+def test_note_matches_by_a_word_that_only_one_version_knows() -> None:
+    found = comparison(
         {"clusters": {"a": {"track_remaining": True}}}, {"clusters": {"a": {}}}, note("`TrackRemaining`")
     )
     assert [words for _, words in found.notes[0].changes] == [("TrackRemaining",)]
     assert found.unmentioned == []
 
 
-def test_a_setting_with_another_default_is_seen_by_its_name() -> None:
+def test_setting_with_another_default_matches_by_its_name() -> None:
     before, after = {"settings": {"PILOT_X": "false"}}, {"settings": {"PILOT_X": "true"}}
-    assert compared(before, after, note("PILOT_X is on")).notes[0].changes
+    assert comparison(before, after, note("PILOT_X is on")).notes[0].changes
 
 
-def test_a_word_that_both_know_is_not_enough() -> None:
+def test_word_that_both_versions_know_does_not_match() -> None:
     before = {"commands": {"tag": ["--wait"], "install": []}}
     after = {"commands": {"tag": ["--wait"], "install": ["--wait"]}}
-    found = compared(before, after, note("**Added** `--wait` to `istioctl waypoint`"))
+    found = comparison(before, after, note("**Added** `--wait` to `istioctl waypoint`"))
     assert found.notes[0].changes == []
     assert found.notes[0].unchanged == ("--wait",)
     assert len(found.unmentioned) == 1
 
 
-def test_a_word_that_left_a_list_is_enough_though_others_have_it() -> None:
+def test_word_removed_from_a_list_matches_though_others_have_it() -> None:
     before = {"pods": {"istiod": ["GOMEMLIMIT", "POD_NAME"], "sidecar": ["GOMEMLIMIT"]}}
     after = {"pods": {"istiod": ["POD_NAME"], "sidecar": ["GOMEMLIMIT"]}}
-    found = compared(before, after, note("istiod sets `GOMEMLIMIT` itself"))
+    found = comparison(before, after, note("istiod sets `GOMEMLIMIT` itself"))
     assert [words for _, words in found.notes[0].changes] == [("GOMEMLIMIT",)]
 
 
-def test_two_words_at_once_are_enough() -> None:
+def test_two_words_in_one_change_match() -> None:
     before = {"commands": {"istioctl tag": ["--wait"], "istioctl waypoint status": []}}
     after = {"commands": {"istioctl tag": ["--wait"], "istioctl waypoint status": ["--wait"]}}
-    found = compared(before, after, note("**Added** `--wait` flag to `istioctl waypoint status`"))
+    found = comparison(before, after, note("**Added** `--wait` flag to `istioctl waypoint status`"))
     assert [words for _, words in found.notes[0].changes] == [("--wait", "istioctl waypoint status")]
 
 
-def test_the_text_says_what_is_seen_what_is_not_and_what_no_note_tells(folder: Path) -> None:
+def test_text_lists_matched_unmatched_and_unexplained(folder: Path) -> None:
     before = {"clusters": {"a": {"track_remaining": True}, "b": {"track_remaining": True}}, "settings": {}}
     after = {"clusters": {"a": {}, "b": {}}, "settings": {"PILOT_NEW": "1"}}
-    text = notes_text(compared(before, after, *release_notes.read(folder)[0]))
+    text = notes_text(comparison(before, after, *release_notes.read(folder)[0]))
     seen, unseen, untold = (
         text.index(part) for part in ("Seen in the diff (1)", "Not visible", "in no note (1)")
     )
@@ -130,7 +130,7 @@ def test_the_text_says_what_is_seen_what_is_not_and_what_no_note_tells(folder: P
     assert unseen < text.index("[contains no code word]") < untold < text.index("+ settings/PILOT_NEW")
 
 
-def test_the_command_compares_two_files_with_a_folder(
+def test_notes_command_compares_two_ledgers_with_a_folder(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old, new = (

@@ -1,4 +1,4 @@
-"""What clusters, proxies and istioctl print, and what of it a ledger has."""
+"""Output of clusters, proxies and istioctl, and what a ledger records of it."""
 
 from typing import Any
 
@@ -29,20 +29,20 @@ PAGE = """<table><tr><th>Flags</th></tr>
 <tr><td><code>pilot_xds</code></td><td><code>LastValue</code></td><td>Number</td></tr></table>"""
 
 
-def test_a_list_of_named_things_is_a_mapping_and_their_order() -> None:
+def test_list_of_named_items_becomes_a_mapping_and_their_order() -> None:
     filters = [{"name": "router", "typed_config": {"@type": TYPE}}, {"name": "cors", "disabled": True}]
     router = {"@type": "envoy.extensions.filters.http.router.v3.Router"}
     assert shaped(filters) == {ORDER: ["router", "cors"], "router": router, "cors": {"disabled": True}}
 
 
-def test_a_list_of_things_that_say_one_thing_each_is_a_list_of_texts() -> None:
+def test_list_of_single_value_items_becomes_a_list_of_texts() -> None:
     assert shaped([{"prefix": "istio"}, {"safe_regex": {"regex": "a.*"}}]) == [
         "prefix: istio",
         "safe_regex.regex: a.*",
     ]
 
 
-def test_other_things_are_numbered() -> None:
+def test_other_items_are_numbered() -> None:
     assert shaped([{"a": 1, "b": 2}, {"a": 1}]) == {"1": {"a": 1, "b": 2}, "2": {"a": 1}}
 
 
@@ -54,12 +54,12 @@ def test_circuit_breakers_are_named_by_their_priority() -> None:
     }
 
 
-def test_a_typed_struct_is_what_is_wrapped_in_it() -> None:
+def test_typed_struct_is_unwrapped() -> None:
     wrapped = {"@type": "type.googleapis.com/xds.type.v3.TypedStruct", "type_url": TYPE, "value": {"a": 1}}
     assert shaped(wrapped) == {"@type": "envoy.extensions.filters.http.router.v3.Router", "a": 1}
 
 
-def test_filter_chains_are_named_by_what_they_match() -> None:
+def test_filter_chains_are_named_by_their_match() -> None:
     tls = {"transport_protocol": "tls"}
     found = chains(
         [
@@ -113,7 +113,7 @@ def observed() -> dict[str, Any]:
     )
 
 
-def test_of_a_proxy_only_the_subjects_and_what_every_proxy_has_is_taken() -> None:
+def test_only_the_subjects_and_common_proxy_configuration_is_recorded() -> None:
     found = proxy(observed(), "1.37.0", SUBJECT)
     assert list(found["clusters"]) == ["agent", "outbound|8000||subject.test.svc", "inbound|80||"]
     assert list(found["listeners"]) == [
@@ -127,12 +127,12 @@ def test_of_a_proxy_only_the_subjects_and_what_every_proxy_has_is_taken() -> Non
     assert found["routes"]["8000"]["virtual_hosts"][ORDER] == ["subject:8000", "allow_any"]
 
 
-def test_of_a_proxys_node_only_the_names_of_its_metadata_are_taken() -> None:
+def test_only_the_names_of_node_metadata_are_recorded() -> None:
     found = proxy(observed(), "1.37.0", SUBJECT)["bootstrap"]
     assert found == {"admin": {"a": 1}, "node": {"metadata": ["LABELS", "NAME"]}}
 
 
-def test_containers_are_told_by_kind_and_the_apps_own_by_what_the_mesh_changes() -> None:
+def test_containers_are_listed_by_kind_and_the_apps_by_what_the_mesh_changes() -> None:
     found = pods.pod(INJECTED, "web")["containers"]
     assert {name: each["kind"] for name, each in found.items()} == {
         "istio-init": "init",
@@ -166,16 +166,16 @@ INJECTED: dict[str, Any] = {
 }
 
 
-def test_volumes_say_where_they_come_from() -> None:
+def test_volumes_have_their_source() -> None:
     volumes = pods.pod(INJECTED, "web")["volumes"]
     assert volumes == {"token": "projected", "ca": "configMap istio-ca-crl optional"}
 
 
-def test_requests_and_limits_are_by_container_without_the_apps_own() -> None:
+def test_resources_are_listed_by_container_without_the_apps() -> None:
     assert pods.resources(INJECTED, "web") == {"istio-init": {}, "istio-proxy": {"requests": {"cpu": "50m"}}}
 
 
-def test_metrics_are_told_by_kind_and_labels() -> None:
+def test_metrics_are_listed_by_type_and_labels() -> None:
     text = """# HELP requests Number
 # TYPE requests counter
 requests{code="200",path="a,b=\\"c\\""} 2
@@ -194,7 +194,7 @@ up_count 1
     }
 
 
-def test_a_real_proxys_metrics_have_the_standard_labels() -> None:
+def test_real_proxy_metrics_have_the_standard_labels() -> None:
     told = metrics.families(recorded("stats-app.txt"))["envoy_istio_requests_total"]
     assert told.startswith("counter by connection_security_policy, destination_app, ")
     assert told.endswith(", source_workload, source_workload_namespace")
@@ -207,7 +207,7 @@ def test_chains_of_a_real_pod_are_in_order() -> None:
     assert found["POSTROUTING"] == []
 
 
-def test_the_reference_has_commands_settings_and_metrics() -> None:
+def test_reference_has_commands_settings_and_metrics() -> None:
     found = reference(PAGE)
     assert cli_output.commands(found) == {
         "istioctl": ["--kubeconfig <string>"],
@@ -221,6 +221,6 @@ def test_the_reference_has_commands_settings_and_metrics() -> None:
     assert found.metrics == {"pilot_xds": "LastValue"}
 
 
-def test_a_page_of_another_form_is_no_reference() -> None:
+def test_page_in_another_format_is_no_reference() -> None:
     with pytest.raises(ValueError, match="no settings"):
         reference("<h1>istioctl</h1>")

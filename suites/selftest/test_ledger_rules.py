@@ -1,4 +1,4 @@
-"""The table of what a ledger leaves out: each rule does what its example says, and no more."""
+"""The table of what a ledger leaves out: each rule does exactly what its example says."""
 
 import pytest
 
@@ -9,13 +9,13 @@ RULES = Rules.of(KEY, "1-29-1")
 
 
 @pytest.mark.parametrize("rule", RULES.replaced, ids=lambda rule: rule.example["of"])
-def test_a_rule_does_what_its_example_says(rule: Replaced) -> None:
+def test_rule_does_what_its_example_says(rule: Replaced) -> None:
     given = RULES.filled(rule.example["of"])
     assert RULES.text(given) == rule.example["gives"]
     assert (
         Rules([each for each in RULES.replaced if each is not rule], [], KEY, "1-29-1").text(given)
         != (rule.example["gives"])
-    ), "another rule does it already"
+    ), "another rule already does it"
 
 
 def test_every_rule_has_a_reason() -> None:
@@ -38,11 +38,11 @@ def test_every_rule_has_a_reason() -> None:
         "test-deployment",
     ],
 )
-def test_what_is_the_versions_own_stays(text: str) -> None:
+def test_values_of_the_version_stay(text: str) -> None:
     assert RULES.text(text) == text
 
 
-def test_without_a_revision_nothing_is_taken_for_one() -> None:
+def test_no_text_is_taken_for_a_revision_without_one() -> None:
     assert Rules.of(KEY).text("istiod-1-29-1 in default") == "istiod-1-29-1 in default"
 
 
@@ -51,24 +51,24 @@ def test_names_and_texts_are_replaced_and_numbers_stay() -> None:
     assert RULES.tree(tree) == {"<address>_443": {"of": ["istiod-<pod>", 15012, True]}}
 
 
-def test_two_names_that_differ_in_what_is_replaced_both_stay() -> None:
+def test_names_that_differ_only_in_the_replaced_part_both_stay() -> None:
     assert list(RULES.tree({"10.0.0.1": 1, "10.0.0.2": 2})) == ["<address>", "<address> (2)"]
 
 
-def test_a_place_that_is_left_out_is_not_in_the_order_of_names_either() -> None:
+def test_removed_path_is_not_in_the_order_of_names_either() -> None:
     rules = Rules([], [LeftOut("proxies/**/lab.*", "the lab's own filters are no one's")], KEY)
     filters = {ORDER: ["cors", "lab.say", "router"], "cors": {}, "lab.say": {"a": 1}, "router": {}}
     kept = rules.tree({"proxies": {"sidecar": {"filters": filters}}})["proxies"]["sidecar"]["filters"]
     assert kept == {ORDER: ["cors", "router"], "cors": {}, "router": {}}
 
 
-def test_an_item_of_a_list_is_left_out_by_its_place() -> None:
+def test_list_item_is_removed_by_its_path() -> None:
     rules = Rules([], [LeftOut("node/metadata/LAB_*", "the lab's own are no one's")], KEY)
     tree = {"node": {"metadata": ["LAB_COUNTS", "LABELS", 7], "other": ["LAB_COUNTS"]}}
     assert rules.tree(tree) == {"node": {"metadata": ["LABELS", 7], "other": ["LAB_COUNTS"]}}
 
 
-def test_of_one_name_there_is_no_order() -> None:
+def test_single_name_has_no_order() -> None:
     rules = Rules([], [LeftOut("**/lab.*", "the lab's own filters are no one's")], KEY)
     assert rules.tree({"filters": {ORDER: ["router", "lab.say"], "router": {}}}) == {
         "filters": {"router": {}}
@@ -88,5 +88,5 @@ def test_of_one_name_there_is_no_order() -> None:
         ("**", "anything/at/all", True),
     ],
 )
-def test_a_pattern_means_these_places(pattern: str, place: str, *, same: bool) -> None:
+def test_pattern_matches_these_paths(pattern: str, place: str, *, same: bool) -> None:
     assert matches(pattern.split("/"), place.split("/")) is same

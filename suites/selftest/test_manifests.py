@@ -1,4 +1,4 @@
-"""The overlay: the user's files in place of the project's, and what is refused in them."""
+"""The user's manifests in place of the project's, and what is refused in them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ Overlay = Callable[..., Path]
 
 @pytest.fixture
 def overlay(tmp_path: Path) -> Overlay:
-    """Writes one file into a folder, by name and text, and returns the folder."""
+    """A function that writes one file, by name and text, and returns its folder."""
 
     def write(name: str, text: str) -> Path:
         target = tmp_path / name
@@ -32,35 +32,35 @@ def test_every_manifest_of_the_project_loads() -> None:
         assert manifests.load(name)
 
 
-def test_the_projects_names_are_the_articles() -> None:
+def test_projects_names_are_the_articles() -> None:
     assert names_in(Manifests()) == Names()
 
 
-def test_a_file_of_the_overlay_counts_in_its_place(overlay: Overlay) -> None:
+def test_overlay_file_replaces_the_projects(overlay: Overlay) -> None:
     text = (MANIFESTS / GATEWAY).read_text().replace("test-gateway", "my-gateway")
     manifests = Manifests.checked(overlay(GATEWAY, text))
     assert manifests.load(GATEWAY)[0]["metadata"]["name"] == "my-gateway"
     assert names_in(manifests).gateway == "my-gateway"
 
 
-def test_what_the_overlay_leaves_out_is_the_projects(overlay: Overlay) -> None:
+def test_files_missing_from_the_overlay_are_the_projects(overlay: Overlay) -> None:
     manifests = Manifests.checked(overlay(GATEWAY, (MANIFESTS / GATEWAY).read_text()))
     assert manifests.path(GATEWAY).parent != MANIFESTS / "article"
     assert manifests.path(APP) == MANIFESTS / APP
 
 
-def test_an_app_of_ones_own_gives_its_own_names(overlay: Overlay) -> None:
+def test_users_app_provides_its_own_names(overlay: Overlay) -> None:
     text = (MANIFESTS / APP).read_text().replace("Welcome to nginx!", "My shop").replace("test-", "shop-")
     names = names_in(Manifests.checked(overlay(APP, text)))
     assert (names.page, names.namespace, names.service) == ("My shop", "shop-namespace", "shop-svc")
 
 
-def test_an_unknown_file_is_answered_with_the_known_ones(overlay: Overlay) -> None:
+def test_unknown_file_is_refused_with_the_known_ones(overlay: Overlay) -> None:
     with pytest.raises(UnknownName, match=r"'article/gateway.yml' \(did you mean article/gateway.yaml\?\)"):
         Manifests.checked(overlay("article/gateway.yml", "kind: Gateway"))
 
 
-def test_loading_an_unknown_manifest_is_a_mistake() -> None:
+def test_loading_an_unknown_manifest_is_an_error() -> None:
     with pytest.raises(UnknownName, match="known: addons/"):
         Manifests().load("article/gatway.yaml")
 
@@ -77,34 +77,34 @@ def test_loading_an_unknown_manifest_is_a_mistake() -> None:
     ],
     ids=["broken", "empty", "blank", "list", "no version", "second document"],
 )
-def test_a_file_that_is_no_manifest_is_named(text: str, message: str, overlay: Overlay) -> None:
+def test_invalid_manifest_is_named(text: str, message: str, overlay: Overlay) -> None:
     with pytest.raises(ManifestError, match=message):
         Manifests.checked(overlay(GATEWAY, text))
 
 
-def test_a_file_in_another_encoding_is_named(overlay: Overlay) -> None:
+def test_file_in_another_encoding_is_named(overlay: Overlay) -> None:
     folder = overlay(GATEWAY, "")
     (folder / GATEWAY).write_bytes("kind: Gäteway".encode("latin-1"))
     with pytest.raises(ManifestError, match=r"cannot read \S+gateway\.yaml"):
         Manifests.checked(folder)
 
 
-def test_hidden_files_are_left_alone(overlay: Overlay) -> None:
+def test_hidden_files_are_ignored(overlay: Overlay) -> None:
     overlay(".git/config", "[core]")
     Manifests.checked(overlay(GATEWAY, (MANIFESTS / GATEWAY).read_text()))
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="nowhere is not a directory"):
         Manifests.checked(tmp_path / "nowhere")
 
 
-def test_an_overlay_with_nothing_in_it_is_a_mistake(tmp_path: Path) -> None:
+def test_empty_overlay_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="contains no manifest; known: addons/"):
         Manifests.checked(tmp_path)
 
 
-def test_an_app_without_a_service_is_refused(overlay: Overlay) -> None:
+def test_app_without_a_service_is_refused(overlay: Overlay) -> None:
     parts = [each for each in Manifests().load(APP) if each["kind"] != "Service"]
     manifests = Manifests.checked(overlay(APP, yaml.safe_dump_all(parts)))
     with pytest.raises(ManifestError, match=r"app/test-app\.yaml must contain one Service, not 0"):
@@ -112,14 +112,14 @@ def test_an_app_without_a_service_is_refused(overlay: Overlay) -> None:
 
 
 @pytest.mark.parametrize("metadata", ["", "metadata:", "metadata: {name: 5}", "metadata: [a]"])
-def test_a_resource_without_a_name_is_told_by_its_own_file(metadata: str, overlay: Overlay) -> None:
+def test_resource_without_a_name_is_reported_with_its_file(metadata: str, overlay: Overlay) -> None:
     text = f"apiVersion: networking.istio.io/v1\nkind: Gateway\n{metadata}\n"
     with pytest.raises(ManifestError, match=r"article/gateway\.yaml: the Gateway has no metadata\.name"):
         names_in(Manifests.checked(overlay(GATEWAY, text)))
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "Service"])
-def test_a_part_of_the_app_without_its_spec_is_refused(kind: str, overlay: Overlay) -> None:
+def test_app_resource_without_spec_is_refused(kind: str, overlay: Overlay) -> None:
     parts = Manifests().load(APP)
     next(each for each in parts if each["kind"] == kind)["spec"] = None
     manifests = Manifests.checked(overlay(APP, yaml.safe_dump_all(parts)))

@@ -1,4 +1,4 @@
-"""The mesh as it was seen becomes nodes and edges; what could not be seen becomes a sentence."""
+"""A snapshot of the mesh becomes nodes and edges; anything unobservable becomes a sentence."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -34,7 +34,7 @@ HEADLESS = {"metadata": {"name": "none", "namespace": "test-namespace"}, "spec":
 
 
 def pod(state: str, **metadata: object) -> dict[str, Any]:
-    """The app's pod as it was recorded, plain or injected, owned by its ReplicaSet."""
+    """The recorded pod of the app, plain or injected, owned by its ReplicaSet."""
     made: dict[str, Any] = recorded("pods.json")[state]
     owner = {"name": "test-deployment-56fbdccbf9", "controller": True}
     made["metadata"] |= {"ownerReferences": [owner], **metadata}
@@ -57,7 +57,7 @@ def counted(*proxies: str) -> Counts:
     return counts
 
 
-def test_before_injection_the_gateway_alone_counts_and_names_the_service() -> None:
+def test_before_injection_only_the_gateway_counts_and_names_the_service() -> None:
     scene = scene_of([gateway(), pod("plain")], [SERVICE, HEADLESS], counted("gateway"), {"200": 2})
     app = next(node for node in scene.nodes if node.key == APP)
     assert (app.sidecar, app.ready) == (False, True)
@@ -65,7 +65,7 @@ def test_before_injection_the_gateway_alone_counts_and_names_the_service() -> No
     assert (edge.source, edge.mutual_tls) == (GATEWAY, None)
 
 
-def test_after_injection_the_sidecar_tells_how_requests_came() -> None:
+def test_after_injection_the_sidecar_reports_how_requests_arrived() -> None:
     scene = scene_of([gateway(), pod("injected")], [SERVICE], counted("gateway", "app"), {"200": 4, "404": 3})
     app = next(node for node in scene.nodes if node.key == APP)
     assert app.sidecar
@@ -73,7 +73,7 @@ def test_after_injection_the_sidecar_tells_how_requests_came() -> None:
     assert (dict(edge.answers), edge.mutual_tls) == ({"200": 4, "404": 3}, 100.0)
 
 
-def test_the_client_asks_the_gateway_as_often_as_it_sent() -> None:
+def test_client_edge_has_as_many_requests_as_were_sent() -> None:
     scene = scene_of([gateway()], [], {}, {"200": 20})
     assert [(edge.source, edge.target, edge.answers) for edge in scene.edges] == [
         ("client", GATEWAY, {"200": 20})
@@ -81,7 +81,7 @@ def test_the_client_asks_the_gateway_as_often_as_it_sent() -> None:
     assert [(node.kind, node.ready) for node in scene.nodes] == [("outside", None), ("gateway", False)]
 
 
-def test_a_share_of_plain_text_is_a_share() -> None:
+def test_plain_text_share_is_a_fraction() -> None:
     def side(policy: str) -> frozenset[tuple[str, str]]:
         labels = {"reporter": "destination", "response_code": "200", "connection_security_policy": policy}
         return frozenset((labels | {"source_workload": "a", "destination_workload": "b"}).items())
@@ -99,7 +99,7 @@ def test_a_share_of_plain_text_is_a_share() -> None:
     ],
     ids=["of a Deployment", "of a StatefulSet", "of nothing"],
 )
-def test_a_pod_belongs_to_its_workload(metadata: Mapping[str, object], name: str) -> None:
+def test_pod_belongs_to_its_workload(metadata: Mapping[str, object], name: str) -> None:
     assert workload(pod("plain", **metadata)) == name
 
 
@@ -111,8 +111,8 @@ def test_kiali_is_quoted() -> None:
     assert drawn_by_kiali(Graph((), ())) == ["Kiali draws no edge of the last seconds"]
 
 
-class Deaf:
-    """A program that answers nothing."""
+class Unresponsive:
+    """A program that never responds."""
 
     def __getattr__(self, _: str) -> Any:
         raise ApiError("GET /anything", 503, "Unavailable", "no endpoints available")
@@ -121,22 +121,22 @@ class Deaf:
 def mesh_snapshots(kube: object) -> MeshSnapshots:
     return MeshSnapshots(
         kube=cast("Kube", kube),
-        kiali=Kiali(lambda *_: Deaf().answer),
+        kiali=Kiali(lambda *_: Unresponsive().answer),
         names=Names(),
         thresholds=Thresholds(),
         scenes={},
     )
 
 
-def test_what_can_not_be_seen_is_said_and_fails_nothing() -> None:
-    looking = mesh_snapshots(Deaf())
-    looking.look(BEFORE, lambda: cast("CountedRequests", Deaf().requests))
+def test_unobservable_parts_are_reported_and_fail_nothing() -> None:
+    looking = mesh_snapshots(Unresponsive())
+    looking.look(BEFORE, lambda: cast("CountedRequests", Unresponsive().requests))
     shown = drawing(looking.picture()).text.replace("\n", " ")
     assert "no endpoints available" in shown
     assert "Graph and traces did not come so far" in shown
 
 
-def test_a_kiali_that_does_not_answer_leaves_the_rest_to_be_seen() -> None:
+def test_unresponsive_kiali_hides_nothing_else() -> None:
     class Pods:
         def get_all(self, kind: str, namespace: str) -> list[Any]:
             return [gateway()] if (kind, namespace) == ("v1/Pod", "istio-system") else []
@@ -151,7 +151,7 @@ def test_a_kiali_that_does_not_answer_leaves_the_rest_to_be_seen() -> None:
     assert "Kiali's graph was not read: ApiError" in looking.scenes[AFTER].notes[0]
 
 
-def test_a_run_that_never_came_so_far_says_so_of_both_moments() -> None:
+def test_run_that_ended_earlier_reports_both_moments_as_missing() -> None:
     shown = drawing(picture_of({})).text
     assert shown.count("Not observed: the stage") == 2
     assert "Not observed" not in drawing(picture_of({BEFORE: Scene(), AFTER: Scene()})).text

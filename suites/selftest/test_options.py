@@ -1,4 +1,4 @@
-"""The options: what they come to, and that what can't be is refused before a test is collected."""
+"""The options: their effect, and the refusal of invalid ones before any test is collected."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ Run = Callable[..., pytest.RunResult]
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs one test, given as its arguments and its assertion, with options."""
+    """A function that runs one test, given as its arguments and its assertion, with options."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest(CONFTEST)
 
@@ -31,7 +31,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
-def test_a_results_folder_with_the_users_files_is_not_cleaned(run: Run, pytester: pytest.Pytester) -> None:
+def test_results_folder_with_the_users_files_is_not_cleaned(run: Run, pytester: pytest.Pytester) -> None:
     users = pytester.mkdir("documents")
     (users / "thesis.txt").write_text("years of work")
     options = ("-p", "allure_pytest", f"--alluredir={users}", "--clean-alluredir")
@@ -41,7 +41,7 @@ def test_a_results_folder_with_the_users_files_is_not_cleaned(run: Run, pytester
     assert (users / "thesis.txt").read_text() == "years of work"
 
 
-def test_a_results_folder_of_allures_is_cleaned(run: Run, pytester: pytest.Pytester) -> None:
+def test_results_folder_of_allure_is_cleaned(run: Run, pytester: pytest.Pytester) -> None:
     run("-p", "allure_pytest", "--alluredir=results")
     before = {path.name for path in (pytester.path / "results").iterdir()}
     (pytester.path / "results" / "environment.properties").write_text("distribution=lab")
@@ -57,28 +57,28 @@ def test_time_outs_have_names_and_a_factor(run: Run) -> None:
     run(*options, arguments="timeouts", holds=holds).assert_outcomes(passed=1)
 
 
-def test_the_versions_and_the_clusters_name_are_carried(run: Run) -> None:
+def test_versions_and_cluster_name_reach_the_fixtures(run: Run) -> None:
     options = ("--istio-version", "1.28.2", "--envoy-version", "1.37.0", "--cluster-name", "mine")
     seen = "(run_options.istio_version, run_options.envoy_version, run_options.cluster_name)"
     holds = f"{seen} == ('1.28.2', '1.37.0', 'mine')"
     run(*options, arguments="run_options", holds=holds).assert_outcomes(passed=1)
 
 
-def test_without_a_word_the_cluster_goes_and_each_istio_has_its_own_envoy(run: Run) -> None:
+def test_by_default_the_cluster_is_deleted_and_each_istio_has_its_own_envoy(run: Run) -> None:
     seen = "(run_options.keep_cluster, run_options.envoy_version)"
     run(arguments="run_options", holds=f"{seen} == (False, None)").assert_outcomes(passed=1)
     kept = "run_options.keep_cluster"
     run("--keep-cluster", arguments="run_options", holds=kept).assert_outcomes(passed=1)
 
 
-def test_a_kept_cluster_that_is_used_is_kept_again(run: Run) -> None:
+def test_resumed_cluster_is_kept_again(run: Run) -> None:
     seen = "(run_options.cluster_name, run_options.use_cluster, run_options.keep_cluster)"
     run(
         "--use-cluster", "mine", arguments="run_options", holds=f"{seen} == ('mine', True, True)"
     ).assert_outcomes(passed=1)
 
 
-def test_each_run_has_a_name_of_its_own(run: Run) -> None:
+def test_each_run_has_its_own_name(run: Run) -> None:
     names = set()
     for _ in range(2):
         result = run("-s", arguments="run_options", holds="print('named', run_options.cluster_name) is None")
@@ -86,7 +86,7 @@ def test_each_run_has_a_name_of_its_own(run: Run) -> None:
     assert len(names) == 2
 
 
-def test_the_overlays_folder_reaches_the_fixtures(run: Run, tmp_path: Path) -> None:
+def test_manifests_folder_reaches_the_fixtures(run: Run, tmp_path: Path) -> None:
     source = Path("manifests/article/gateway.yaml")
     (tmp_path / "mine" / "article").mkdir(parents=True)
     text = (Path(__file__).parents[2] / source).read_text().replace("test-gateway", "my-gateway")
@@ -117,14 +117,14 @@ def test_the_overlays_folder_reaches_the_fixtures(run: Run, tmp_path: Path) -> N
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
-def test_what_cannot_be_is_refused(options: list[str], message: str, run: Run) -> None:
+def test_invalid_options_are_refused(options: list[str], message: str, run: Run) -> None:
     result = run(*options)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([message])
     result.stdout.no_fnmatch_line("collected*")
 
 
-def test_pytest_kinds_own_plugin_is_refused_in_words(run: Run, pytester: pytest.Pytester) -> None:
+def test_pytest_kinds_plugin_is_refused_with_the_reason(run: Run, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(kind_plugin="def pytest_configure(config): pass")
     pytester.makeconftest(
         CONFTEST + "import kind_plugin\ndef pytest_addoption(pluginmanager):\n"
@@ -143,13 +143,13 @@ def test_every_time_out_is_in_the_help_with_its_seconds(run: Run) -> None:
         assert f"{name} {getattr(Timeouts(), name):g}" in said
 
 
-def test_a_factor_leaves_the_quiet_period_as_it_is() -> None:
+def test_factor_does_not_change_the_quiet_period() -> None:
     scaled = Timeouts().scaled(0.5)
     assert scaled.quiet_period == Timeouts().quiet_period
     assert scaled.istio_install == Timeouts().istio_install / 2
 
 
-def test_unknown_time_outs_are_answered_with_the_known_ones() -> None:
+def test_unknown_time_outs_are_refused_with_the_known_ones() -> None:
     with pytest.raises(UnknownName, match="did you mean pod_gone") as caught:
         Timeouts().with_overrides({"pods_gone": 3})
     assert caught.value.known == Timeouts.names()

@@ -1,4 +1,4 @@
-"""What belongs to the whole run comes in order, and is the head of the page."""
+"""Attachments of the whole run are ordered and form the head of the page."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def attach(results: Path, name: str, content: str, *, at: int = 1, kind: str = "
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    """Attached in one moment, the tenth stand-in first; the picture was attached before."""
+    """Stand-ins attached at one moment, the tenth first; the picture was attached earlier."""
     folder = tmp_path / "results"
     folder.mkdir()
     for number in (10, 2, 1):
@@ -29,14 +29,12 @@ def results(tmp_path: Path) -> Path:
     return folder
 
 
-def test_attachments_are_in_the_order_of_their_time_then_of_their_numbers(results: Path) -> None:
+def test_attachments_are_ordered_by_time_then_by_number(results: Path) -> None:
     names = [each.name.split(":")[0] for each in overview.given(results)]
     assert names == ["how long each stage took", "stand-in 1", "stand-in 2", "stand-in 10"]
 
 
-def test_allure_is_given_one_file_in_that_order_and_all_the_rest_as_it_was(
-    results: Path, tmp_path: Path
-) -> None:
+def test_allure_gets_one_ordered_file_and_the_rest_unchanged(results: Path, tmp_path: Path) -> None:
     ordered = overview.prepared(results, tmp_path / "ordered")
     assert overview.given(ordered) == [
         overview.Given(each.name, ordered / each.source.name, each.type) for each in overview.given(results)
@@ -45,9 +43,7 @@ def test_allure_is_given_one_file_in_that_order_and_all_the_rest_as_it_was(
     assert {path.name for path in results.glob("*-attachment")} <= {path.name for path in ordered.iterdir()}
 
 
-def test_a_tear_down_is_shown_where_a_fixture_has_one_or_something_failed(
-    results: Path, tmp_path: Path
-) -> None:
+def test_teardown_is_shown_only_if_it_exists_or_failed(results: Path, tmp_path: Path) -> None:
     steps = [("cluster::1", "passed"), ("names::<lambda>", None), ("kube::<lambda>", "broken")]
     afters = [{"name": name, "status": status} for name, status in steps]
     (results / "a-container.json").write_text(json.dumps({"befores": [], "afters": afters}))
@@ -74,37 +70,37 @@ def test_the_head_shows_pictures_with_tooltips_and_stand_ins_as_one_list(results
     ],
     ids=["script", "event", "link", "entity", "broken"],
 )
-def test_an_svg_with_more_than_shapes_is_an_image_that_can_do_nothing(tmp_path: Path, svg: str) -> None:
+def test_svg_with_more_than_shapes_is_embedded_as_an_inert_image(tmp_path: Path, svg: str) -> None:
     attach(tmp_path, "picture", svg, kind="image/svg+xml")
     head = overview.head(overview.given(tmp_path))
     assert '<img alt="picture" src="data:image/svg+xml;base64,' in head
     assert "alert" not in head
 
 
-def test_the_pictures_of_this_project_are_part_of_the_page(tmp_path: Path) -> None:
+def test_projects_pictures_are_inlined_in_the_page(tmp_path: Path) -> None:
     attach(tmp_path, "picture", timings([]), kind="image/svg+xml")
     assert "<svg" in overview.head(overview.given(tmp_path))
 
 
-def test_a_long_text_is_bounded_and_says_so(tmp_path: Path) -> None:
+def test_long_text_is_truncated_and_says_so(tmp_path: Path) -> None:
     attach(tmp_path, "verdict", "safe\n" * 10_000)
     head = overview.head(overview.given(tmp_path))
     assert len(head) < 2 * overview.LONGEST
     assert "more characters" in head
 
 
-def test_a_run_without_any_has_no_head(tmp_path: Path) -> None:
+def test_run_without_attachments_has_no_head(tmp_path: Path) -> None:
     assert overview.head(overview.given(tmp_path)) == ""
     assert overview.prepared(tmp_path, tmp_path / "ordered").is_dir()
 
 
-def test_the_head_is_the_first_of_the_body() -> None:
+def test_head_is_first_in_the_body() -> None:
     assert page.with_head("<html><body><p>", "<b>") == "<html><body><b><p>"
     with pytest.raises(page.ReportError, match="has no body"):
         page.with_head("<html>", "<b>")
 
 
-def test_the_verdict_stands_first_and_unfolded(results: Path) -> None:
+def test_verdict_is_first_and_expanded(results: Path) -> None:
     attach(results, overview.VERDICT, "verdict: safe", at=9)
     every = overview.given(results)
     assert every[0].name == overview.VERDICT

@@ -1,4 +1,4 @@
-"""The HTML page: what pins its maker, what is taken out of it, what it says of the run."""
+"""The HTML page: pinned Allure, removed analytics, and the description of the run."""
 
 import json
 import re
@@ -26,35 +26,35 @@ def test_allure_is_pinned_with_a_hash_for_every_package_and_no_address() -> None
     assert "://" not in (ROOT / "package-lock.json").read_text()
 
 
-def test_the_page_calls_nobody() -> None:
+def test_page_makes_no_request() -> None:
     assert page.without_analytics(f"<body>{CALL}<p>kept</p></body>") == "<body><p>kept</p></body>"
 
 
-def test_a_call_that_is_written_another_way_is_refused() -> None:
+def test_analytics_call_in_another_form_is_refused() -> None:
     with pytest.raises(page.ReportError, match="analytics"):
         page.without_analytics('<img src="https://www.googletagmanager.com/pixel">')
 
 
-def test_a_folder_without_results_is_an_error_that_says_so(tmp_path: Path) -> None:
+def test_folder_without_results_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(page.ReportError, match="contains no results"):
         page.build(tmp_path)
 
 
-def test_the_environment_is_written_as_properties_and_names_the_report(tmp_path: Path) -> None:
+def test_environment_is_written_as_properties_and_names_the_report(tmp_path: Path) -> None:
     told = {"istio": "1.29.1", "kubernetes": "1.35.4", "distribution": "lab", "stand-in 1": "Envoy:\nplain"}
     lines = environment.write(tmp_path, told).read_text().splitlines()
     assert lines[-1] == "stand-in\\ 1=Envoy: plain"
     assert environment.title(tmp_path) == "Istio 1.29.1 on Kubernetes 1.35.4, distribution lab"
 
 
-def test_a_run_on_a_kept_cluster_says_so_in_the_environment() -> None:
+def test_environment_states_that_the_cluster_was_kept() -> None:
     parts = dict.fromkeys(("name", "istio_version", "kubernetes_version", "envoy_version"), "")
     tested = cast("environment.Tested", SimpleNamespace(**parts, versions={}, stand_ins=()))
     assert "begun on" not in environment.facts(tested)
     assert environment.facts(tested, "kept cluster mine")["begun on"] == "kept cluster mine"
 
 
-def test_a_file_that_is_no_report_is_not_replaced(tmp_path: Path) -> None:
+def test_file_that_is_no_report_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "1-result.json").write_text("{}")
     (tmp_path / "notes.html").write_text("my notes")
@@ -63,7 +63,7 @@ def test_a_file_that_is_no_report_is_not_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "notes.html").read_text() == "my notes"
 
 
-def test_a_report_without_an_environment_has_no_name_of_its_own(tmp_path: Path) -> None:
+def test_report_without_an_environment_has_the_default_name(tmp_path: Path) -> None:
     assert environment.title(tmp_path) == ""
 
 
@@ -82,7 +82,7 @@ def test_a_report_without_an_environment_has_no_name_of_its_own(tmp_path: Path) 
         ("skipped", "Skipped: profile minimal has no gateway", "Not on this distribution"),
     ],
 )
-def test_a_result_is_put_into_its_category(status: str, message: str, category: str) -> None:
+def test_result_is_put_into_its_category(status: str, message: str, category: str) -> None:
     rules = json.loads((ROOT / "categories.json").read_text())
     first = next(
         rule["name"]

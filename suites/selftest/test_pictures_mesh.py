@@ -1,4 +1,4 @@
-"""The mesh as a graph: columns by depth, what is known of each node and edge, what was not observed."""
+"""The mesh as a graph: columns by depth, facts about each node and edge, and what was not observed."""
 
 from itertools import pairwise, product
 
@@ -28,7 +28,7 @@ def scene(app: SceneNode, mutual_tls: float | None, *more: SceneNode, **answers:
 BEFORE, AFTER = scene(PLAIN, None, c200=20), scene(INJECTED, 100.0, ISTIOD, c200=20, c404=3)
 
 
-def test_both_moments_stand_side_by_side() -> None:
+def test_both_moments_are_side_by_side() -> None:
     shown = drawing(mesh(BEFORE, AFTER))
     before, after = (
         next(each.box for each in shown.words if each.text == f"{when} injection")
@@ -39,13 +39,13 @@ def test_both_moments_stand_side_by_side() -> None:
     assert shown.collisions() == []
 
 
-def test_what_is_known_of_a_workload_is_written_on_it() -> None:
+def test_workload_node_shows_its_known_facts() -> None:
     shown = drawing(mesh(BEFORE, AFTER)).text
     assert all(words in shown for words in ("no sidecar", "sidecar", "● ready", "▲ not ready", "gateway"))
     assert "ready?" in drawing(mesh(Scene(edges=BEFORE.edges), AFTER)).text, "of what was not observed"
 
 
-def test_requests_are_told_with_their_answers_and_how_they_went() -> None:
+def test_edge_shows_requests_responses_and_mutual_tls() -> None:
     shown = drawing(mesh(BEFORE, AFTER))
     assert shown.marks("20 x 200, 3 x 404, all over mutual TLS") == 1
     assert shown.marks("20 x 200, mutual TLS not reported") == 1
@@ -55,33 +55,33 @@ def test_requests_are_told_with_their_answers_and_how_they_went() -> None:
     ]
 
 
-def test_a_request_without_an_answer_and_a_share_of_mutual_tls_are_told() -> None:
+def test_edge_shows_missing_responses_and_a_share_of_mutual_tls() -> None:
     edge = Edge(source="a", target="b", answers={"0": 2, "503": 1}, mutual_tls=66.6)
     assert edge.in_words() == "2 x no answer, 1 x 503, 67% over mutual TLS"
 
 
-def test_a_workload_that_no_one_asks_is_named_below() -> None:
+def test_workload_without_requests_is_listed_below() -> None:
     assert "no request seen from or to: istiod" in drawing(mesh(BEFORE, AFTER)).text
 
 
-def test_a_moment_that_was_not_observed_says_why() -> None:
+def test_unobserved_moment_shows_the_reason() -> None:
     shown = drawing(mesh(Scene(missing="the stage add-ons was not run"), AFTER))
     assert "Not observed: the stage add-ons was not run" in shown.text
     assert "mTLS" in shown.text
     assert shown.collisions() == []
 
 
-def test_a_mesh_without_requests_says_so() -> None:
+def test_mesh_without_requests_says_so() -> None:
     assert "No request was seen." in drawing(mesh(Scene(nodes=(GATEWAY,)), AFTER)).text
 
 
-def test_columns_go_by_who_asks_whom_whatever_the_order() -> None:
+def test_columns_follow_the_edges_whatever_the_order() -> None:
     pairs = [("gateway", "app"), ("client", "gateway"), ("app", "db"), ("client", "app")]
     assert columns(["db", "alone"], pairs) == columns(["alone", "db"], pairs[::-1])
     assert columns([], pairs) == [["client"], ["app", "gateway"], ["db"]]
 
 
-def test_a_circle_and_one_that_asks_itself_have_their_columns() -> None:
+def test_cycles_and_self_requests_get_columns() -> None:
     assert columns([], [("b", "a"), ("a", "b"), ("b", "b")]) == [["a"], ["b"]]
 
 
@@ -97,7 +97,7 @@ LONG = tuple(f"workload-{number}-with-a-name-that-never-seems-to-end-at-all" for
     ],
     ids=["a chain of seven", "three that ask four", "backwards, over columns, itself"],
 )
-def test_words_never_meet_however_the_mesh_is_made(pairs: list[tuple[str, str]]) -> None:
+def test_texts_never_overlap_for_any_mesh(pairs: list[tuple[str, str]]) -> None:
     edges = tuple(Edge(source=a, target=b, answers={"200": 250_000}, mutual_tls=37.0) for a, b in pairs)
     shown = drawing(mesh(BEFORE, Scene(edges=edges)))
     assert shown.collisions() == []

@@ -1,4 +1,4 @@
-"""The timeline of an upgrade: phases, rates, latencies, failures and held connections, of bounded size."""
+"""The timeline of an upgrade: phases, rates, latencies, failures and long streams, of bounded size."""
 
 import random
 import re
@@ -45,7 +45,7 @@ def heights(svg: str) -> list[float]:
 
 
 @pytest.mark.parametrize("seconds", [(60,) * 9, (300, *([5] * 7), 565), (5,) * 9, (1, 3000, 1)], ids=str)
-def test_words_never_meet_however_short_the_phases(seconds: Sequence[float]) -> None:
+def test_texts_never_overlap_for_short_phases(seconds: Sequence[float]) -> None:
     held = [
         Lifeline(f"north-south websocket of a long name {n}", BEGUN, BEGUN + 9, "malformed")
         for n in range(20)
@@ -54,13 +54,13 @@ def test_words_never_meet_however_short_the_phases(seconds: Sequence[float]) -> 
     assert drawing(timeline(bands(*seconds), points, held=held)).collisions() == []
 
 
-def test_each_phase_has_its_number_its_title_and_how_long_it_took() -> None:
+def test_each_phase_has_its_number_title_and_duration() -> None:
     shown = drawing(timeline(bands(300, 5, 565), [*sent(10)]))
     assert shown.text.count("Control plane to 1.29.1") == 1, "too narrow for its title: only in the table"
     assert {"1 Before the upgrade", "2", "0:05", "5:00", "9:25"} <= {each.text for each in shown.words}
 
 
-def test_each_failure_is_a_mark_that_tells_when_what_and_how() -> None:
+def test_each_failure_is_a_mark_with_time_request_and_outcome() -> None:
     points = [*sent(60), failed(12.4), failed(31, "503"), failed(31.1, "503", "north-south get new")]
     shown = drawing(timeline(bands(60), points))
     assert [tip for tip in shown.tips if " after " in tip] == [
@@ -81,7 +81,7 @@ def test_outcomes_differ_by_shape_and_directions_by_colour() -> None:
     assert len({fill + stroke for _, fill, stroke in marks}) == 3
 
 
-def test_too_many_failures_are_bounded_and_what_is_left_out_is_told() -> None:
+def test_too_many_failures_are_limited_and_the_omission_is_stated() -> None:
     points = [*sent(60), failed(30, "503"), *(failed(n / 100, "refused") for n in range(6000))]
     shown = drawing(timeline(bands(60), points))
     assert shown.marks("refused after") == MOST_MARKS - 1
@@ -97,7 +97,7 @@ def test_many_kinds_of_outcome_share_a_row() -> None:
     assert sum(every.counted.values()) == sum(range(31))
 
 
-def test_a_broken_connection_ends_where_it_broke_and_comes_first() -> None:
+def test_broken_connection_ends_where_it_broke_and_comes_first() -> None:
     held = [Lifeline("events", BEGUN, None, "open"), Lifeline("websocket", BEGUN + 5, BEGUN + 42, "reset")]
     shown = drawing(timeline(bands(60), [*sent(60)], held=held))
     rows = [each.text for each in shown.words if each.text in {"events", "websocket", "open", "0:42 reset"}]
@@ -115,17 +115,17 @@ def test_a_broken_connection_ends_where_it_broke_and_comes_first() -> None:
     ],
     ids=["nothing", "no request", "no failure", "only a failure"],
 )
-def test_what_is_missing_is_said(phases: list[Band], points: list[Point], words: str) -> None:
+def test_missing_data_is_stated(phases: list[Band], points: list[Point], words: str) -> None:
     shown = drawing(timeline(phases, points))
     assert words in shown.text
     assert shown.collisions() == []
 
 
-def test_no_failure_is_not_said_of_a_run_that_sent_nothing() -> None:
+def test_run_without_requests_does_not_claim_no_failures() -> None:
     assert "no request failed" not in drawing(timeline(bands(60), [])).text
 
 
-def test_three_hundred_thousand_requests_stay_small() -> None:
+def test_picture_of_300000_requests_stays_small() -> None:
     random_ = random.Random(1)
     points = [
         Point(BEGUN + n * 0.003, random_.uniform(0.001, 2), random_.random() < 0.9, f"way-{n % 2} get", "503")
@@ -134,7 +134,7 @@ def test_three_hundred_thousand_requests_stay_small() -> None:
     assert len(timeline(bands(300, 300, 300), points)) < 300_000
 
 
-def test_a_second_has_its_rate_and_percentiles_by_nearest_rank() -> None:
+def test_each_second_has_its_rate_and_nearest_rank_percentiles() -> None:
     points = [Point(BEGUN + n / 100, n / 1000, n != 99, "north-south get", "200") for n in range(100)]
     (first, second) = bins(points, BEGUN, BEGUN + 2)["north-south"]
     assert (first.rate, first.p50, first.p99) == (100 / BIN, 0.049, 0.098)
@@ -145,7 +145,7 @@ def test_percentiles_of_one_value_are_that_value() -> None:
     assert [percentile([0.5], part) for part in (0.5, 0.99)] == [0.5, 0.5]
 
 
-def test_a_latency_far_from_the_usual_makes_an_axis_by_powers_of_ten() -> None:
+def test_outlying_latency_makes_the_axis_logarithmic() -> None:
     assert not latencies([0.002, 0.004], 100, 0).by_powers
     far = latencies([0.002] * 9 + [3.0], 100, 0)
     assert (far.least, far.most) == pytest.approx((0.001, 10))

@@ -1,4 +1,4 @@
-"""The chart of the stages' timings: one row a stage, parts told apart, nothing above anything else."""
+"""The chart of the stages' timings: one row for each stage, distinct parts, no overlaps."""
 
 import pytest
 
@@ -16,13 +16,13 @@ def stage(title: str, *, set_up: float = 1.0, tests: float = 2.0, clean_up: floa
 EVERY = [stage(each.title, tests=0.1 * number) for number, each in enumerate(STAGES)]
 
 
-def test_each_stage_of_the_ladder_has_a_row_with_its_title_in_full() -> None:
+def test_each_stage_has_a_row_with_its_full_title() -> None:
     shown = drawing(timings(EVERY, seconds=120))
     assert {each.title for each in STAGES} <= {each.text for each in shown.words}
     assert shown.collisions() == []
 
 
-def test_set_up_tests_and_clean_up_are_told_apart() -> None:
+def test_set_up_tests_and_cleanup_are_distinguished() -> None:
     shown = drawing(timings([stage("Cluster", set_up=12.5, tests=0.25, clean_up=3.0)], seconds=20))
     assert [tip.split(", ")[1] for tip in shown.tips] == ["set-up: 12.5 s", "tests: 0.2 s", "clean-up: 3.0 s"]
     assert (
@@ -30,7 +30,7 @@ def test_set_up_tests_and_clean_up_are_told_apart() -> None:
     )
 
 
-def test_a_stage_begins_where_the_one_before_ended() -> None:
+def test_stage_begins_where_the_previous_one_ended() -> None:
     svg = timings([stage("one", set_up=0, tests=30), stage("two", set_up=0, tests=10)])
     bars = [each for each in drawing(svg).root if each.findtext("{http://www.w3.org/2000/svg}title")]
     (first, second) = [(float(bar.attrib["x"]), float(bar.attrib["width"])) for bar in bars]
@@ -38,7 +38,7 @@ def test_a_stage_begins_where_the_one_before_ended() -> None:
     assert first[1] == pytest.approx(3 * second[1], abs=0.5)
 
 
-def test_every_verdict_is_a_word_and_a_colour_of_its_own() -> None:
+def test_every_verdict_has_its_own_word_and_colour() -> None:
     stages = [StageRecord("x", f"stage {n}", verdict=word, seconds=1.0) for n, word in enumerate(VERDICTS)]
     shown = drawing(timings(stages))
     assert all(shown.text.count(word) == 2 for _, word in VERDICTS.values()), "in the legend and in its row"
@@ -46,14 +46,14 @@ def test_every_verdict_is_a_word_and_a_colour_of_its_own() -> None:
     assert shown.collisions() == []
 
 
-def test_a_stage_that_was_not_reached_has_a_row_and_no_bar() -> None:
+def test_unreached_stage_has_a_row_and_no_bar() -> None:
     beyond = StageRecord("label", "Label", verdict="not reached")
     shown = drawing(timings([stage("Cluster"), beyond]))
     assert "not reached" in shown.text
     assert shown.marks("Label") == 0
 
 
-def test_a_long_title_is_cut_and_whole_in_its_tooltip() -> None:
+def test_long_title_is_truncated_and_complete_in_its_tooltip() -> None:
     title = "A stage that someone named with <b>great</b> care & at length, " * 3
     shown = drawing(timings([stage(title)]))
     (row,) = [each for each in shown.words if each.text.endswith("…")]
@@ -64,7 +64,7 @@ def test_a_long_title_is_cut_and_whole_in_its_tooltip() -> None:
 @pytest.mark.parametrize(
     "stages", [[], [StageRecord("cluster", "Cluster", verdict="not reached")]], ids=["none", "one"]
 )
-def test_a_run_without_seconds_is_a_picture_too(stages: list[StageRecord]) -> None:
+def test_run_without_durations_has_a_picture_too(stages: list[StageRecord]) -> None:
     shown = drawing(timings(stages))
     assert "No stage began" in shown.text or "not reached" in shown.text
     assert shown.collisions() == []

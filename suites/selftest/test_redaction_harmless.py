@@ -1,4 +1,4 @@
-"""The gate leaves the evidence: ids, digests, certificates, references to Secrets, our own texts."""
+"""Redaction keeps the evidence: ids, digests, certificates, references to Secrets, our own texts."""
 
 import ast
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ CERTIFICATE = "\n".join(["-----BEGIN CERTIFICATE-----", *BODY, "-----END CERTIFI
 
 
 @pytest.mark.parametrize("pattern", KEPT)
-def test_kept_files_have_nothing_to_remove(pattern: str) -> None:
+def test_recorded_files_contain_nothing_to_redact(pattern: str) -> None:
     files = [*ROOT.glob(pattern)]
     assert files
     assert [str(file) for file in files if redact(file.read_text()) != file.read_text()] == []
 
 
-def said() -> Iterator[str]:
-    """Every string of the project's own code."""
+def project_strings() -> Iterator[str]:
+    """Every string in the project's code."""
     for top in ("fixtures", "lab", "reports"):
         for file in (ROOT / top).rglob("*.py"):
             if "redaction" in str(file) or "sources" in str(file):
@@ -35,8 +35,8 @@ def said() -> Iterator[str]:
                     yield node.value
 
 
-def test_nothing_that_the_project_says_is_removed() -> None:
-    assert [text for text in said() if redact(text) != text] == []
+def test_projects_own_texts_are_not_redacted() -> None:
+    assert [text for text in project_strings() if redact(text) != text] == []
 
 
 @pytest.mark.parametrize(
@@ -82,5 +82,5 @@ def test_nothing_that_the_project_says_is_removed() -> None:
         CERTIFICATE.replace("CERTIFICATE", "PUBLIC KEY"),
     ],
 )
-def test_evidence_stays_as_it_is(text: str) -> None:
+def test_evidence_is_unchanged(text: str) -> None:
     assert redact(text) == text

@@ -1,4 +1,4 @@
-"""The gate removes a secret of every kind, in every notation, and leaves what is beside it."""
+"""Redaction removes a secret of every kind, in every notation, and keeps its context."""
 
 import pytest
 
@@ -35,12 +35,12 @@ def test_credentials_in_a_header_are_removed(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", cases("urls"))
-def test_credentials_in_a_url_are_removed_and_its_host_stays(case: Case) -> None:
+def test_credentials_in_a_url_are_removed_and_the_host_stays(case: Case) -> None:
     assert_is_removed(case)
 
 
 @pytest.mark.parametrize("case", cases("blocks"))
-def test_private_key_is_removed_whole_or_cut_off(case: Case) -> None:
+def test_private_key_is_removed_complete_or_truncated(case: Case) -> None:
     assert_is_removed(case)
 
 

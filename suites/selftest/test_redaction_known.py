@@ -1,4 +1,4 @@
-"""Secrets that this process knows are removed wherever they stand, whatever they look like."""
+"""Secrets known to this process are removed wherever they appear, whatever their form."""
 
 import base64
 from pathlib import Path
@@ -15,7 +15,7 @@ VALUE = "open sesame/1+2"
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test begins with no value remembered."""
+    """Start each test without remembered values."""
     monkeypatch.setattr(known, "_values", set())
     monkeypatch.setattr(known, "_expressions", [])
 
@@ -52,9 +52,7 @@ def test_short_value_is_not_remembered() -> None:
         ("SETTINGS", "first http://a second http://bob:sesame-1@proxy", "sesame-1"),
     ],
 )
-def test_value_of_the_environment_is_remembered_by_its_name_or_url(
-    name: str, value: str, secret: str
-) -> None:
+def test_environment_value_is_remembered_by_its_name_or_url(name: str, value: str, secret: str) -> None:
     remember_environment({name: value, "HOME": "/home/somebody", "TOKEN_FILE": "/run/secrets/token"})
     assert secret not in redact(f"said {secret} there")
     assert redact("/home/somebody /run/secrets/token") == "/home/somebody /run/secrets/token"
@@ -75,19 +73,19 @@ def test_secret_of_a_users_document_is_remembered(document: str) -> None:
     assert VALUE not in redact(f"said {VALUE} there")
 
 
-def test_text_that_is_no_document_is_ignored() -> None:
+def test_invalid_document_is_ignored() -> None:
     remember_documents("{{ no: yaml")
     assert redact("no yaml") == "no yaml"
 
 
-def test_secrets_of_the_users_manifests_are_remembered(tmp_path: Path) -> None:
+def test_secrets_in_the_users_manifests_are_remembered(tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "mine.yaml").write_text(f"kind: Secret\nstringData: {{any: '{VALUE}'}}")
     redaction._remember_files(tmp_path)
     assert VALUE not in redact(f"said {VALUE} there")
 
 
-def test_credentials_of_a_kubeconfig_are_remembered_as_a_fixture_gives_it(tmp_path: Path) -> None:
+def test_kubeconfig_credentials_are_remembered_when_a_fixture_returns_it(tmp_path: Path) -> None:
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(f"users:\n- name: a\n  user: {{token: '{VALUE}'}}")
     hook = redaction.pytest_fixture_setup()

@@ -1,4 +1,4 @@
-"""A run that lets a secret out at every exit leaves none in its results or on the terminal."""
+"""A run that leaks a secret at every exit leaves none in its results or on the terminal."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return ran(tmp_path_factory.mktemp("run"), "-rA", "--junitxml=junit.xml", "-v")
 
 
-def test_the_run_reaches_every_exit(run: Path) -> None:
+def test_run_reaches_every_exit(run: Path) -> None:
     output = (run / "output").read_text()
     assert "test_uncollected.py" in output
     assert "12 tests" in output or output.count("test_planted.py::") > 12, output
@@ -70,7 +70,7 @@ def test_no_planted_secret_is_left(run: Path, exit_name: str) -> None:
     assert any(MARK in text for text in texts)
 
 
-def test_no_planted_secret_is_left_without_capture_in_another_order_of_plugins(tmp_path: Path) -> None:
+def test_no_planted_secret_is_left_without_capture_or_in_another_plugin_order(tmp_path: Path) -> None:
     plugins = tuple(reversed(PLUGINS))
     folder = ran(tmp_path, "-s", "--tb=long", "--showlocals", "-p", "no:warnings", plugins=plugins)
     assert [*planted.leaks(folder / "results"), *planted.leaks(folder / "output")] == []
@@ -84,7 +84,7 @@ def test_no_planted_secret_is_left_without_capture_in_another_order_of_plugins(t
         "pytest_collection(session): raise pytest.UsageError",
     ],
 )
-def test_an_error_outside_the_tests_leaves_none(tmp_path: Path, hook: str) -> None:
+def test_error_outside_the_tests_leaks_no_secret(tmp_path: Path, hook: str) -> None:
     (tmp_path / "broken.py").write_text(
         f"import pytest\nfrom suites.selftest.planted import TEXTS\ndef {hook}(TEXTS['usage'])\n"
     )
@@ -93,16 +93,16 @@ def test_an_error_outside_the_tests_leaves_none(tmp_path: Path, hook: str) -> No
     assert [*planted.leaks(folder / "output")] == []
 
 
-def test_the_page_is_made_of_redacted_copies_of_an_older_run(tmp_path: Path) -> None:
+def test_page_of_an_older_run_uses_redacted_copies(tmp_path: Path) -> None:
     older = ran(tmp_path, plugins=("report", "causes")) / "results"
     exits = {leak.partition(":")[0] for leak in planted.leaks(older)}
-    # The cluster's state is redacted as it is collected, and commands' errors as they are raised.
+    # The state of the cluster is redacted on collection, and errors of commands when they are raised.
     assert exits >= {"assertion", "stdout", "logging", "parameter", "fixture", "teardown", "step", "known"}
     left = [*planted.leaks(overview.prepared(older, tmp_path / "prepared"))]
     assert [leak for leak in left if not leak.startswith("known:")] == []
 
 
-def test_a_picture_is_not_touched(tmp_path: Path) -> None:
+def test_picture_is_unchanged(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         "import allure\n"
         "def test_it(): allure.attach(b'\\x89PNG password=abc', 'p', allure.attachment_type.PNG)"
@@ -124,7 +124,7 @@ COMMANDS = """
 """
 
 
-def test_a_command_prints_no_secret_not_even_as_it_crashes() -> None:
+def test_command_prints_no_secret_even_when_it_crashes() -> None:
     done = subprocess.run(
         [sys.executable, "-c", dedent(COMMANDS)], cwd=ROOT, capture_output=True, text=True, check=False
     )

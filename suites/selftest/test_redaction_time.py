@@ -1,4 +1,4 @@
-"""The gate takes time in proportion to a text's length, whatever the text."""
+"""Redaction takes time linear in the length of a text, whatever the text."""
 
 import json
 import string
@@ -8,7 +8,7 @@ import pytest
 
 from reports.redaction import redact
 
-#: Seconds of processor time at most, and the ratio for a text four times as long: a square would be 16.
+#: Limits: CPU seconds, and the ratio for a text four times as long (quadratic time would be 16).
 LONG, RATIO = 0.8, 9.0
 SHORT_SIZE, LONG_SIZE = 10_000, 40_000
 UNITS = [
@@ -56,13 +56,13 @@ def seconds(text: str) -> float:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_time_grows_with_the_length(unit: str) -> None:
+def test_time_grows_linearly_with_the_length(unit: str) -> None:
     short, long = (seconds((unit * (size // len(unit) + 1))[:size]) for size in (SHORT_SIZE, LONG_SIZE))
     assert long < LONG
     assert long < RATIO * short + 0.1
 
 
-def test_dump_of_a_megabyte_takes_a_second_or_two() -> None:
+def test_one_megabyte_dump_takes_a_second_or_two() -> None:
     cluster = {
         "name": "outbound|80||test-svc.test-namespace.svc.cluster.local",
         "type": "EDS",

@@ -1,4 +1,4 @@
-"""The report plugin in a run of its own: evidence on each failed phase, what was seen, the summary."""
+"""The report plugin in an inner run: evidence for each failed phase, observations, the summary."""
 
 import json
 import os
@@ -109,13 +109,13 @@ STAGES = """
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one run in which a set-up, a call and a teardown fail; `output` holds what it printed."""
+    """The folder of a run in which a set-up, a call and a teardown fail; `output` holds its output."""
     return ran(tmp_path_factory.mktemp("run"), CONFTEST, STAGES)
 
 
 @pytest.fixture(scope="module")
 def last(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same of a run whose last teardown fails, before the cluster goes in the same phase."""
+    """The same for a run whose last teardown fails before the cluster is deleted in the same phase."""
     return ran(tmp_path_factory.mktemp("last"), "", LAST, "-p", "fixtures.plugins.causes")
 
 
@@ -147,21 +147,21 @@ def attached(run: Path, test: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("test", ["test_set_up", "test_call", "test_teardown"])
-def test_each_failed_phase_carries_evidence_and_how_to_reproduce_it(run: Path, test: str) -> None:
+def test_each_failed_phase_has_evidence_and_a_reproducing_command(run: Path, test: str) -> None:
     pieces = attached(run, test)
     assert pieces["events"] == "Insufficient cpu"
     assert "--keep-cluster" in pieces["how to reproduce"]
 
 
-def test_a_command_that_reproduces_the_check_comes_first(run: Path) -> None:
+def test_reproducing_command_of_the_check_comes_first(run: Path) -> None:
     assert attached(run, "test_call")["how to reproduce"].startswith("curl -i x\n")
 
 
-def test_a_teardown_that_fails_before_the_cluster_goes_carries_its_state(last: Path) -> None:
+def test_failed_teardown_has_the_state_of_the_cluster(last: Path) -> None:
     assert attached(last, "test_last")["pods"] == "web-1 Terminating"
 
 
-def test_a_failure_that_waited_for_nothing_names_its_cause(last: Path) -> None:
+def test_failure_without_a_wait_names_its_cause(last: Path) -> None:
     output = (last / "output").read_text()
     details = result(last, "test_assertion")["statusDetails"]
     assert details["message"].endswith("\nlikely cause: no endpoints: Service web")
@@ -179,44 +179,42 @@ def test_a_failure_that_waited_for_nothing_names_its_cause(last: Path) -> None:
         ),
     ],
 )
-def test_the_command_that_reproduces_repeats_what_the_failure_may_depend_on(
-    arguments: list[str], repeated: list[str]
-) -> None:
+def test_reproducing_command_repeats_the_relevant_options(arguments: list[str], repeated: list[str]) -> None:
     assert [*_repeated(iter(arguments))] == repeated
 
 
-def test_a_passed_test_carries_what_was_seen_and_no_evidence(run: Path) -> None:
+def test_passed_test_has_its_observation_and_no_evidence(run: Path) -> None:
     assert attached(run, "test_node") == {}
     assert [step["name"] for step in result(run, "test_node")["steps"]] == ["seen: node Ready"]
 
 
-def test_product_and_environment_are_told_apart(run: Path) -> None:
+def test_product_and_environment_failures_are_distinguished(run: Path) -> None:
     assert result(run, "test_call")["status"] == "failed"
     assert result(run, "test_set_up")["status"] == "broken"
 
 
-def test_a_test_is_grouped_under_its_numbered_stage(run: Path) -> None:
+def test_test_is_grouped_under_its_numbered_stage(run: Path) -> None:
     labels = {label["name"]: label["value"] for label in result(run, "test_call")["labels"]}
     assert (labels["suite"], labels["stage"]) == ("05 Gateway", "gateway")
 
 
-def test_the_environment_names_distribution_versions_and_stand_ins(run: Path) -> None:
+def test_environment_names_distribution_versions_and_stand_ins(run: Path) -> None:
     told = (run / "results" / "environment.properties").read_text().splitlines()
     assert {"distribution=lab", "istio=1.29.1", "kind=0.30.0", "stand-in\\ 1=plain Envoy"} <= set(told)
 
 
-def given(run: Path) -> dict[str, str]:
-    """What the page as a whole is given: the source of each attachment by its name."""
+def page_attachments(run: Path) -> dict[str, str]:
+    """The attachments of the page as a whole: name to file."""
     every = [json.loads(path.read_text()) for path in (run / "results").glob("*-globals.json")]
     return {attachment["name"]: attachment["source"] for each in every for attachment in each["attachments"]}
 
 
-def test_the_page_is_given_each_stand_in_in_full(run: Path) -> None:
-    assert "stand-in 1: plain Envoy" in given(run)
+def test_page_gets_each_stand_in_in_full(run: Path) -> None:
+    assert "stand-in 1: plain Envoy" in page_attachments(run)
 
 
-def test_the_page_is_given_a_chart_of_the_stages(run: Path) -> None:
-    shown = drawing((run / "results" / given(run)["how long each stage took"]).read_text())
+def test_page_gets_a_chart_of_the_stages(run: Path) -> None:
+    shown = drawing((run / "results" / page_attachments(run)["how long each stage took"]).read_text())
     titles = [
         "Cluster", "Test app", "Before the Gateway", "Gateway", "VirtualService", "Label", "Injection",
         "Metrics",
@@ -225,8 +223,8 @@ def test_the_page_is_given_a_chart_of_the_stages(run: Path) -> None:
     assert "8 stages" in shown.text
 
 
-def test_a_run_that_looks_at_no_mesh_has_no_picture_of_it(run: Path) -> None:
-    assert set(given(run)) == {"stand-in 1: plain Envoy", "how long each stage took"}
+def test_run_without_a_mesh_has_no_picture_of_it(run: Path) -> None:
+    assert set(page_attachments(run)) == {"stand-in 1: plain Envoy", "how long each stage took"}
 
 
 @pytest.mark.parametrize(
@@ -245,7 +243,7 @@ def test_a_run_that_looks_at_no_mesh_has_no_picture_of_it(run: Path) -> None:
         r"results: .*results \(.*",
     ],
 )
-def test_the_summary_tells_each_stage(run: Path, line: str) -> None:
+def test_summary_lists_each_stage(run: Path, line: str) -> None:
     assert re.search(f"^{line}$", (run / "output").read_text(), re.MULTILINE)
 
 
@@ -262,8 +260,8 @@ STRATEGIES = """
 """
 
 
-def test_the_time_left_is_told_for_each_strategy_by_runs_of_the_same_kind(tmp_path: Path) -> None:
-    """What a strategy sets up anew has its own seconds; those of other suites and modes are not in it."""
+def test_time_left_is_estimated_from_runs_of_the_same_kind(tmp_path: Path) -> None:
+    """Each strategy's own set-ups have their own durations; other suites and modes are not included."""
     seconds = tmp_path / ".pytest_cache" / "v" / "istio-conformance"
     seconds.mkdir(parents=True)
     mine = {"mesh, first": 30.0, "mesh, second": 12.0}

@@ -1,4 +1,4 @@
-"""The baseline of the count: only when Prometheus has what proxies that have counted something have."""
+"""The baseline of the request counters: taken when Prometheus and the proxies agree on nonzero counts."""
 
 from typing import Any, cast
 
@@ -42,17 +42,17 @@ def counters(prometheus: Scraped, *proxies: Stats) -> RequestCounters:
     return RequestCounters(cast("Prometheus", prometheus), cast("list[Proxy]", list(proxies)))
 
 
-def test_the_baseline_is_all_that_prometheus_has_once_it_agrees_with_the_proxies() -> None:
+def test_baseline_is_taken_once_prometheus_agrees_with_the_proxies() -> None:
     prometheus = Scraped(("app", "200", 4), ("other", "200", 7))
     assert sorted(counters(prometheus, Stats("app", stats(c200=4))).agreed().values()) == [4, 7]
 
 
-def test_there_is_no_baseline_while_prometheus_lags_behind() -> None:
+def test_no_baseline_while_prometheus_lags() -> None:
     with pytest.raises(AssertionError, match="proxies are ahead of Prometheus"):
         counters(Scraped(("app", "200", 3)), Stats("app", stats(c200=4))).agreed()
 
 
-def test_there_is_no_baseline_while_a_proxy_has_counted_nothing() -> None:
+def test_no_baseline_while_a_proxy_has_counted_nothing() -> None:
     with pytest.raises(AssertionError, match="the proxy of test-namespace/app has counted nothing yet"):
         counters(Scraped(), Stats("app", recorded("iptables-legacy.txt"))).agreed()
 

@@ -1,4 +1,4 @@
-"""The ladder: order, refusals, and what happens above a broken rung; on tests inside a test."""
+"""The order of stages, refusals, and skipping after a failed stage, on inner test runs."""
 
 import pytest
 
@@ -18,18 +18,18 @@ def test_every_stage_has_its_own_name_and_fixtures() -> None:
     assert len(set(fixtures)) == len(fixtures)
 
 
-def test_a_stage_replaces_what_lower_stages_have_made() -> None:
+def test_stage_replaces_only_fixtures_of_earlier_stages() -> None:
     for rung, stage in enumerate(stages.STAGES):
         assert all(stages.RUNG_OF_FIXTURE[fixture] < rung for fixture in stage.replaces)
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+def test_unknown_stage_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UnknownName, match="did you mean metrics") as caught:
         stages.rung_of("metric")
     assert caught.value.known == stages.NAMES
 
 
-def test_tests_run_in_the_ladders_order(inner: Inner) -> None:
+def test_tests_run_in_stage_order(inner: Inner) -> None:
     inner.tests("gateway(gateway)", "cluster(cluster)", "()", "test-app(app)", "cluster(cluster)")
     assert inner.order() == [
         "test_3",
@@ -39,24 +39,24 @@ def test_tests_run_in_the_ladders_order(inner: Inner) -> None:
     ]
 
 
-def test_fixtures_are_set_up_in_the_ladders_order(inner: Inner) -> None:
+def test_fixtures_are_set_up_in_stage_order(inner: Inner) -> None:
     inner.tests("gateway(gateway, app, istio, cluster)")
     assert inner.order() == ["test_1", "cluster", "istio", "app", "gateway"]
 
 
-def test_stage_climbs_and_runs_that_rung_only(inner: Inner) -> None:
+def test_stage_option_sets_up_earlier_stages_and_runs_only_its_own_tests(inner: Inner) -> None:
     inner.tests("gateway(gateway)", "cluster(cluster)", "()", "control-plane(istio)")
     assert inner.order("--stage", "control-plane") == ["test_4", "cluster", "istio"]
 
 
-def test_stage_without_a_name_lists_and_makes_nothing(inner: Inner) -> None:
+def test_stage_option_without_a_name_lists_stages_and_sets_up_nothing(inner: Inner) -> None:
     inner.tests("gateway(gateway)")
     result = inner.run("-s", "--stage")
     assert result.ret == pytest.ExitCode.OK
     assert result.outlines == stages.listing().splitlines()
 
 
-def test_a_plan_of_the_set_up_makes_nothing(inner: Inner) -> None:
+def test_setup_plan_sets_up_nothing(inner: Inner) -> None:
     inner.tests("gateway(gateway)", "cluster(cluster)")
     result = inner.run("-s", "--setup-plan")
     assert result.ret == pytest.ExitCode.OK
@@ -64,13 +64,13 @@ def test_a_plan_of_the_set_up_makes_nothing(inner: Inner) -> None:
     result.stdout.no_fnmatch_line("*made*")
 
 
-def test_stage_with_an_unknown_name_is_refused(inner: Inner) -> None:
+def test_stage_option_with_an_unknown_name_is_refused(inner: Inner) -> None:
     result = inner.run("--stage", "gatway")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--stage: there is no stage named 'gatway' (did you mean gateway[?])*"])
 
 
-def test_above_a_broken_rung_nothing_runs(inner: Inner) -> None:
+def test_stages_after_a_failed_one_are_skipped(inner: Inner) -> None:
     inner.tests("cluster(cluster): assert 0", "control-plane(istio)", "cluster(cluster)", "gateway(gateway)")
     result = inner.run("-s")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -79,7 +79,7 @@ def test_above_a_broken_rung_nothing_runs(inner: Inner) -> None:
     result.stdout.no_fnmatch_line("made istio")
 
 
-def test_a_broken_fixture_is_told_once(inner: Inner) -> None:
+def test_failed_fixture_is_reported_once(inner: Inner) -> None:
     inner.conftest("@pytest.fixture(scope='session')\ndef prometheus(gateway): 1 / 0")
     inner.tests("metrics(prometheus)", "metrics(prometheus)", "metrics(gateway)")
     result = inner.run()
@@ -87,7 +87,7 @@ def test_a_broken_fixture_is_told_once(inner: Inner) -> None:
     result.stdout.fnmatch_lines(["SKIPPED [[]1] *: not reached because of Metrics: test_1"])
 
 
-def test_a_fixture_that_a_profile_cannot_have_keeps_its_reason(inner: Inner) -> None:
+def test_skipped_fixture_keeps_its_reason(inner: Inner) -> None:
     inner.conftest(
         "@pytest.fixture(scope='session')\ndef prometheus(gateway): pytest.skip('none in minimal')"
     )
@@ -97,7 +97,7 @@ def test_a_fixture_that_a_profile_cannot_have_keeps_its_reason(inner: Inner) -> 
     result.stdout.fnmatch_lines(["SKIPPED *: none in minimal"] * 2)
 
 
-def test_an_expected_failure_breaks_nothing(inner: Inner) -> None:
+def test_expected_failure_skips_no_stage(inner: Inner) -> None:
     inner.tests("cluster(cluster): pytest.xfail('known')", "control-plane(istio)")
     inner.run().assert_outcomes(xfailed=1, passed=1)
 
@@ -110,7 +110,7 @@ def pytest_collection_modifyitems(items):
 """
 
 
-def test_a_rung_that_was_passed_is_an_error(inner: Inner) -> None:
+def test_completed_stage_is_an_error(inner: Inner) -> None:
     inner.conftest(REVERSED)
     inner.tests("cluster(cluster)", "control-plane(istio)")
     result = inner.run()
@@ -118,25 +118,25 @@ def test_a_rung_that_was_passed_is_an_error(inner: Inner) -> None:
     result.stdout.fnmatch_lines(["*rung passed: the cluster has been brought to 'control-plane'*"])
 
 
-def test_a_passed_rung_breaks_nothing_above_it(inner: Inner) -> None:
+def test_completed_stage_skips_no_later_stage(inner: Inner) -> None:
     inner.conftest(REVERSED.replace("items.reverse()", "items.insert(1, items.pop(0))"))
     inner.tests("cluster(cluster)", "control-plane(istio)", "test-app(app)")
     inner.run().assert_outcomes(errors=1, passed=2)
 
 
-def test_a_fixture_of_a_higher_rung_is_an_error(inner: Inner) -> None:
+def test_fixture_of_a_later_stage_is_an_error(inner: Inner) -> None:
     inner.tests("cluster(app)", "test-app(app)")
     result = inner.run()
     result.assert_outcomes(errors=1, passed=1)
     result.stdout.fnmatch_lines(["*this test needs app, which a stage above its own makes"])
 
 
-def test_a_rung_is_passed_by_whatever_asks_for_more(inner: Inner) -> None:
+def test_requesting_a_later_fixture_completes_a_stage(inner: Inner) -> None:
     inner.tests("cluster(request): request.getfixturevalue('app')", "cluster(cluster)")
     inner.run().assert_outcomes(errors=1, passed=1)
 
 
-def test_a_test_that_stands_before_its_own_rungs_fixture_comes_first(inner: Inner) -> None:
+def test_test_without_its_stages_fixture_runs_first(inner: Inner) -> None:
     inner.tests("cluster()", "cluster(cluster)", "cluster()")
     result = inner.run()
     result.assert_outcomes(errors=1, passed=2)
@@ -145,7 +145,7 @@ def test_a_test_that_stands_before_its_own_rungs_fixture_comes_first(inner: Inne
     )
 
 
-def test_a_stage_and_all_above_it_can_be_asked_for(inner: Inner) -> None:
+def test_stage_and_all_later_ones_can_be_selected(inner: Inner) -> None:
     inner.tests("cluster(cluster)", "gateway(gateway)", "test-app(app)", "()")
     assert inner.order("--stage", "test-app..") == ["test_3", "cluster", "app", "test_2", "istio", "gateway"]
 
@@ -157,7 +157,7 @@ def test_a_stage_and_all_above_it_can_be_asked_for(inner: Inner) -> None:
         ("gatway(cluster)", "*::test_1: mark.stage: there is no stage named 'gatway'*"),
     ],
 )
-def test_a_test_that_says_no_stage_is_refused(test: str, message: str, inner: Inner) -> None:
+def test_test_without_a_stage_is_refused(test: str, message: str, inner: Inner) -> None:
     inner.tests(test)
     result = inner.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -174,7 +174,7 @@ def test_parallel_workers_are_refused(inner: Inner) -> None:
 
 
 @pytest.mark.parametrize("option", ["--ff", "--nf"])
-def test_another_order_by_pytests_own_options_is_refused(option: str, inner: Inner) -> None:
+def test_reordering_by_pytest_options_is_refused(option: str, inner: Inner) -> None:
     result = inner.run(option)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*in order: run them without --ff and --nf"])

@@ -1,4 +1,4 @@
-"""The ladder on a cluster that an earlier run kept; on tests inside a test, and a folder for a cluster."""
+"""Stages on a kept cluster, on inner test runs with a folder in place of a cluster."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from fixtures.clusters.checkpoint import Checkpoint
 from suites.selftest.inner import Inner
 
-#: A cluster is the files of one folder, a resource each; its record lies beside them.
+#: The files of one folder stand for the resources of a cluster; the checkpoint is beside them.
 KEPT = """
 import json, os
 from pathlib import Path
@@ -86,8 +86,8 @@ def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Inner:
     return inner
 
 
-def brought_to(inner: Inner, stage: str, *tests: str) -> None:
-    """A first run, to this stage."""
+def reach_stage(inner: Inner, stage: str, *tests: str) -> None:
+    """A first run, up to this stage."""
     inner.tests(f"{stage}({stage.replace('-', '_')})", *tests)
     inner.run("--stage", stage)
 
@@ -97,37 +97,37 @@ def recorded(inner: Inner) -> dict[str, Any]:
     return told
 
 
-def test_how_far_the_cluster_was_brought_is_written_down(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_reached_stage_is_recorded(inner: Inner) -> None:
+    reach_stage(inner, "gateway")
     told = recorded(inner)
     assert told["reached"] == "gateway"
     assert list(told["done"]) == ["cluster", "istio", "app", "gateway"]
     assert told["done"]["gateway"][0]["metadata"]["name"] == "gateway"
 
 
-def test_what_was_done_is_not_done_again(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_completed_set_up_is_not_repeated(inner: Inner) -> None:
+    reach_stage(inner, "gateway")
     inner.tests("virtual-service(virtual_service, gateway, app, istio)")
     assert inner.order() == ["test_1", "cluster", "virtual_service"]
     assert recorded(inner)["reached"] == "virtual-service"
     assert inner.order() == ["test_1", "cluster"]
 
 
-def test_an_owner_stands_in_for_what_was_done(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_owner_replaces_a_completed_fixture(inner: Inner) -> None:
+    reach_stage(inner, "gateway")
     inner.tests("gateway(gateway, app, istio): assert (app, istio) == ('workload', 'mesh')")
     inner.run().assert_outcomes(passed=1)
 
 
-def test_the_header_says_where_the_run_begins(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_header_shows_where_the_run_resumes(inner: Inner) -> None:
+    reach_stage(inner, "gateway")
     inner.run().stdout.fnmatch_lines(
         ["kept cluster mine, brought to 'gateway': what its stages have done is *"]
     )
 
 
-def test_a_lower_rung_is_an_error_and_no_result(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_earlier_stage_is_an_error_and_not_a_result(inner: Inner) -> None:
+    reach_stage(inner, "gateway")
     inner.tests("test-app(app)", "gateway(gateway)")
     result = inner.run()
     result.assert_outcomes(errors=1, passed=1)
@@ -137,25 +137,25 @@ def test_a_lower_rung_is_an_error_and_no_result(inner: Inner) -> None:
 
 
 @pytest.mark.parametrize("asked", ["test-app", "test-app.."])
-def test_a_lower_rung_asked_for_by_name_is_refused_at_once(inner: Inner, asked: str) -> None:
-    brought_to(inner, "gateway")
+def test_earlier_stage_selected_by_name_is_refused_at_once(inner: Inner, asked: str) -> None:
+    reach_stage(inner, "gateway")
     result = inner.run("--stage", asked)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: --stage {asked}: rung passed: *brought to 'gateway'*"])
 
 
-def test_what_stands_before_the_reached_rungs_fixture_is_passed(inner: Inner) -> None:
-    brought_to(inner, "virtual-service")
+def test_test_without_the_reached_stages_fixture_is_an_error(inner: Inner) -> None:
+    reach_stage(inner, "virtual-service")
     inner.tests("virtual-service(gateway)", "virtual-service(virtual_service)")
     result = inner.run()
     result.assert_outcomes(errors=1, passed=1)
     result.stdout.fnmatch_lines(["*rung passed: *, and this test stands before virtual_service; *"])
 
 
-def test_a_set_up_that_failed_half_way_has_passed_its_rung_and_is_done_again(inner: Inner) -> None:
+def test_interrupted_set_up_completes_earlier_stages_and_is_repeated(inner: Inner) -> None:
     broken = "\n@pytest.fixture(scope='session')\ndef virtual_service(gateway): make('half'), 1 / 0\n"
     inner.conftest(KEPT + broken)
-    brought_to(inner, "virtual-service")
+    reach_stage(inner, "virtual-service")
     assert recorded(inner)["reached"] == "virtual-service"
     assert "virtual_service" not in recorded(inner)["done"]
     inner.conftest(KEPT)
@@ -165,7 +165,7 @@ def test_a_set_up_that_failed_half_way_has_passed_its_rung_and_is_done_again(inn
     result.stdout.fnmatch_lines(["*made virtual_service*"])
 
 
-def test_a_killed_run_has_written_down_what_it_began(inner: Inner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_run_has_recorded_what_it_began(inner: Inner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     killed = "\n@pytest.fixture(scope='session')\ndef gateway(app): os.kill(os.getpid(), 9)\n"
     inner.conftest(KEPT + killed)
@@ -175,16 +175,16 @@ def test_a_killed_run_has_written_down_what_it_began(inner: Inner, monkeypatch: 
     assert list(recorded(inner)["done"]) == ["cluster", "istio", "app"]
 
 
-def test_a_resource_is_given_as_it_is_now(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_resource_is_returned_as_it_is_now(inner: Inner) -> None:
+    reach_stage(inner, "gateway")
     there = inner.pytester.path / "cluster" / "gateway"
     there.write_text(there.read_text().replace('"first"', '"first", "generation": 2'))
     inner.tests("gateway(gateway): assert gateway[0]['metadata']['generation'] == 2")
     inner.run().assert_outcomes(passed=1)
 
 
-def test_what_a_higher_stage_replaced_is_given_as_it_was(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_resource_replaced_by_a_later_stage_is_returned_as_recorded(inner: Inner) -> None:
+    reach_stage(inner, "gateway")
     (inner.pytester.path / "cluster" / "gateway").unlink()
     kept = Checkpoint.read(inner.pytester.path / "cluster")
     kept.begun("purged_mesh").ended("purged_mesh", None).write(inner.pytester.path / "cluster")
@@ -192,8 +192,8 @@ def test_what_a_higher_stage_replaced_is_given_as_it_was(inner: Inner) -> None:
     inner.run().assert_outcomes(passed=1)
 
 
-def test_what_no_stage_replaced_must_still_be_there(inner: Inner) -> None:
-    brought_to(inner, "virtual-service")
+def test_resource_that_no_stage_replaced_must_still_exist(inner: Inner) -> None:
+    reach_stage(inner, "virtual-service")
     there = inner.pytester.path / "cluster" / "gateway"
     there.write_text(there.read_text().replace("first", "second"))
     inner.tests("virtual-service(virtual_service)", "injection(virtual_service)")
@@ -204,8 +204,8 @@ def test_what_no_stage_replaced_must_still_be_there(inner: Inner) -> None:
     )
 
 
-def test_a_plan_of_the_set_up_takes_up_nothing(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_setup_plan_resumes_nothing(inner: Inner) -> None:
+    reach_stage(inner, "gateway")
     inner.tests("gateway(gateway)")
     result = inner.run("-s", "--setup-plan")
     assert result.ret == pytest.ExitCode.OK

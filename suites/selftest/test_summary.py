@@ -1,56 +1,56 @@
-"""The summary that is read in ten seconds."""
+"""The summary in the terminal, readable in ten seconds."""
 
 from reports.summary import StageRecord, lines
 
 
-def told(*stages: StageRecord, width: int = 100) -> list[str]:
+def rendered(*stages: StageRecord, width: int = 100) -> list[str]:
     return list(lines(stages, seconds=61.4, places={"results": "reports/results"}, width=width))
 
 
-def test_a_stage_is_one_line_with_its_verdict_seconds_and_what_was_seen() -> None:
+def test_stage_is_one_line_with_verdict_seconds_and_observation() -> None:
     stage = StageRecord("gateway", "Gateway", tests=2, seconds=1.26, seen=["404", "empty body"])
-    assert told(stage)[0] == "pass  Gateway    1.3 s  404; empty body"
+    assert rendered(stage)[0] == "pass  Gateway    1.3 s  404; empty body"
 
 
-def test_a_failure_is_told_in_lines_of_its_own_below_each_other() -> None:
+def test_failure_is_shown_on_separate_lines() -> None:
     stage = StageRecord("gateway", "Gateway", tests=1, seconds=30.0)
     stage.worsen("product", "404 at the ingress: not so\n  likely cause: no listener")
-    first, second = told(stage)[:2]
+    first, second = rendered(stage)[:2]
     assert first == "FAIL  Gateway   30.0 s  404 at the ingress: not so"
     assert second.strip() == "likely cause: no listener"
 
 
-def test_the_worst_verdict_stays() -> None:
+def test_worst_verdict_wins() -> None:
     stage = StageRecord("gateway", "Gateway")
     stage.worsen("environment", "Insufficient cpu")
     stage.worsen("skipped", "not here")
     assert (stage.verdict, stage.reason) == ("environment", "Insufficient cpu")
 
 
-def test_the_count_names_whose_failure_it_is() -> None:
+def test_counts_distinguish_the_kinds_of_failure() -> None:
     broken = StageRecord("gateway", "Gateway", verdict="environment", reason="x")
     beyond = StageRecord("metrics", "Metrics", verdict="not reached", reason="not reached because of Gateway")
-    count = told(broken, beyond)[-2]
+    count = rendered(broken, beyond)[-2]
     assert count.startswith("2 stages in 61 s: 1 not reached, 1 failed (the environment broke")
 
 
 def test_no_stage_is_wider_than_the_terminal() -> None:
     stage = StageRecord("gateway", "Gateway", seen=["long " * 50])
-    assert max(map(len, told(stage, width=80)[:1])) == 80
+    assert max(map(len, rendered(stage, width=80)[:1])) == 80
 
 
-def test_the_place_of_the_report_is_the_last_line() -> None:
-    assert told()[-1] == "results: reports/results"
+def test_path_of_the_report_is_the_last_line() -> None:
+    assert rendered()[-1] == "results: reports/results"
 
 
-def test_a_stage_with_one_skipped_test_passes_and_says_what_was_not_tested() -> None:
+def test_stage_with_a_skipped_test_passes_and_shows_what_was_not_tested() -> None:
     stage = StageRecord("graph", "Graph", tests=2, seconds=1.0, seen=["one edge"])
     stage.skip("there is no Grafana")
     stage.settle()
-    assert told(stage)[0] == "pass  Graph    1.0 s  one edge; not tested: there is no Grafana"
+    assert rendered(stage)[0] == "pass  Graph    1.0 s  one edge; not tested: there is no Grafana"
 
 
-def test_a_stage_of_which_every_test_was_skipped_is_skipped() -> None:
+def test_stage_with_only_skipped_tests_is_skipped() -> None:
     stage = StageRecord("graph", "Graph", tests=1)
     stage.skip("there is no gateway in this profile")
     stage.settle()

@@ -1,4 +1,4 @@
-"""The app that the traffic is sent to: what it answers, what it logs, and how it ends."""
+"""The app that receives the traffic: its responses, its log, and its shutdown."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import pytest
 
 from fixtures.traffic.app import App
 from fixtures.traffic.connection import Address, Connection, connect
-from suites.selftest.traffic_peers import LOOPBACK, hurried, serving
+from suites.selftest.traffic_peers import LOOPBACK, run_accelerated, serving
 
 
 def request(path: str, *headers: str, method: str = "GET", body: str = "") -> bytes:
@@ -23,7 +23,7 @@ def request(path: str, *headers: str, method: str = "GET", body: str = "") -> by
 def with_app(
     steps: Callable[[App, Connection], Awaitable[Any]],
 ) -> tuple[Any, list[dict[str, Any]]]:
-    """What the steps give, with one connection to the app, and the lines that the app logged meanwhile."""
+    """The result of the steps, run with one connection to the app, and the lines that the app logged."""
     lines: list[dict[str, Any]] = []
 
     async def run() -> Any:
@@ -31,7 +31,7 @@ def with_app(
         async with serving(app) as (port, _):
             return await steps(app, await connect(Address(LOOPBACK, port)))
 
-    return hurried(run()), lines[1:]
+    return run_accelerated(run()), lines[1:]
 
 
 @pytest.mark.parametrize(
@@ -58,25 +58,25 @@ def test_each_request_is_answered_and_logged_with_its_id(
     assert [(line["id"], line["method"], line["path"]) for line in lines] == logged
 
 
-def test_a_connection_is_closed_after_its_last_request() -> None:
+def test_connection_is_closed_after_its_last_request() -> None:
     async def steps(_: App, connection: Connection) -> bool:
         return (await connection.send(request("/echo?id=1", "connection: close"), "1")).keep_alive
 
     assert with_app(steps)[0] is False
 
 
-def test_an_answer_is_held_for_as_long_as_asked() -> None:
+def test_response_is_delayed_as_long_as_requested() -> None:
     async def steps(_: App, connection: Connection) -> float:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         await connection.send(request("/echo?id=1&hold_ms=50"), "1")
         return loop.time() - begun
 
-    # A loop's timer may fire by its clock's resolution too early.
+    # A timer of the event loop may fire early by the resolution of its clock.
     assert with_app(steps)[0] >= 0.049
 
 
-def test_what_is_being_served_when_it_ends_is_answered_and_closes_its_connection() -> None:
+def test_request_in_flight_at_shutdown_is_answered_and_closes_its_connection() -> None:
     async def steps(app: App, connection: Connection) -> tuple[int, bool]:
         asking = asyncio.create_task(connection.send(request("/echo?id=1&hold_ms=100"), "1"))
         await asyncio.sleep(0.03)
@@ -87,7 +87,7 @@ def test_what_is_being_served_when_it_ends_is_answered_and_closes_its_connection
     assert with_app(steps)[0] == (200, False)
 
 
-def test_a_connection_that_is_idle_when_it_ends_is_closed_at_once() -> None:
+def test_idle_connection_is_closed_at_once_on_shutdown() -> None:
     async def steps(app: App, connection: Connection) -> bool:
         await connection.send(request("/echo?id=1"), "1")
         await app.drain()
@@ -96,7 +96,7 @@ def test_a_connection_that_is_idle_when_it_ends_is_closed_at_once() -> None:
     assert with_app(steps)[0] is False
 
 
-def test_the_program_logs_its_ports_and_ends_on_sigterm() -> None:
+def test_program_logs_its_ports_and_exits_on_sigterm() -> None:
     ports = ["--host", LOOPBACK, "--http-port", "0", "--tcp-port", "0"]
     command = [sys.executable, "-m", "fixtures.traffic.app", *ports]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:

@@ -1,4 +1,4 @@
-"""What a generator writes and what is read of it, phases, and the lines of the logs."""
+"""The generator's records, phases, and the parsing of logs."""
 
 import json
 import shutil
@@ -32,24 +32,24 @@ ACCESS = {
 PLACE = {"pod": "gateway-1", "role": "gateway", "version": "1.28.2"}
 
 
-def test_what_is_written_is_read_again() -> None:
+def test_records_are_read_back_as_written() -> None:
     result = read([RECORD.line(), HELD.line(), SUMMARY.line()])
     assert (result.records, result.held, result.summary, result.ignored) == ((RECORD,), (HELD,), SUMMARY, 0)
 
 
-def test_a_held_stream_is_read_as_it_was_last_and_each_life_by_itself() -> None:
+def test_long_stream_has_its_latest_state_and_one_record_per_connection() -> None:
     later = replace(HELD, ended=1700000009.0, end="reset", messages=44)
     second = replace(HELD, start=1700000010.0, reconnects=1)
     assert read([RECORD.line(), HELD.line(), later.line(), second.line()]).held == (later, second)
     assert (later.broken, second.broken) == (True, False)
 
 
-def test_lines_of_others_and_torn_ones_are_counted_and_no_summary_is_none() -> None:
+def test_foreign_and_truncated_lines_are_counted_and_a_missing_summary_is_none() -> None:
     result = read(["warning: something", RECORD.line(), '{"id": "x"}', RECORD.line()[:40], "\n"])
     assert (len(result.records), result.ignored, result.summary) == (1, 3, None)
 
 
-def test_a_result_without_a_request_is_refused() -> None:
+def test_result_without_a_request_is_refused() -> None:
     with pytest.raises(NothingSent, match=r"no request .* \(1 other lines\)"):
         read([HELD.line(), "nonsense"])
 
@@ -57,30 +57,30 @@ def test_a_result_without_a_request_is_refused() -> None:
 @pytest.mark.parametrize(
     ("outcome", "status"), [("200", 200), ("503", 503), ("reset", None), ("empty reply", None)]
 )
-def test_only_a_whole_answer_has_a_status(outcome: str, status: int | None) -> None:
+def test_only_a_complete_response_has_a_status(outcome: str, status: int | None) -> None:
     assert replace(RECORD, outcome=outcome).status == status
 
 
-def test_each_direction_sends_a_hundred_to_be_answered_and_ten_to_be_denied() -> None:
+def test_each_direction_sends_a_hundred_allowed_and_ten_denied_requests() -> None:
     sent = streams("east-west")
     assert sum(stream.rate for stream in sent if stream.expected == "200") >= 100
     assert [stream.rate for stream in sent if stream.expected == "403"] == [10]
     assert len({stream.name for stream in (*sent, *streams("north-south"))}) == 8
 
 
-def test_a_moment_belongs_to_the_phase_that_it_lies_in() -> None:
+def test_time_belongs_to_the_phase_that_contains_it() -> None:
     name = phase_of([Phase("after", "", 20, 30, 5), Phase("before", "", 0, 10, 5)])
     assert [name(moment) for moment in (-1, 0, 9.9, 10, 15, 20, 30)] == [
         OUTSIDE, "before", "before", OUTSIDE, OUTSIDE, "after", OUTSIDE
     ]  # fmt: skip
 
 
-def test_phases_that_overlap_are_refused() -> None:
+def test_overlapping_phases_are_refused() -> None:
     with pytest.raises(PhasesOverlap, match=r"phase gateway begins 1.000 s before phase before ends"):
         phase_of([Phase("before", "", 0, 10, 5), Phase("gateway", "", 9, 20, 5)])
 
 
-def test_a_held_stream_ends_with_its_pod_only_in_its_direction_and_time() -> None:
+def test_long_stream_ends_with_its_pod_only_in_its_direction_and_phase() -> None:
     phase = Phase("gateway", "", 0, 10, 5, replaces=("north-south",))
     ended = replace(HELD, ended=5.0, end="closed")
     assert phase.ends(ended)
@@ -89,7 +89,7 @@ def test_a_held_stream_ends_with_its_pod_only_in_its_direction_and_time() -> Non
     assert not phase.ends(HELD)
 
 
-def test_an_access_log_is_read_by_the_id_in_the_path() -> None:
+def test_access_log_is_read_by_the_id_in_the_path() -> None:
     other = json.dumps(ACCESS | {"path": "/healthz"})
     (entry,) = proxy_entries(["Envoy starts", other, json.dumps(ACCESS), json.dumps(ACCESS)[:50]], **PLACE)
     assert (entry.id, entry.start, entry.code, entry.flags) == ("r-0-1", 1700000000.25, 503, "UF,URX")
@@ -98,20 +98,20 @@ def test_an_access_log_is_read_by_the_id_in_the_path() -> None:
 
 
 @pytest.mark.parametrize("nothing", ["-", "", None])
-def test_what_envoy_writes_for_nothing_is_nothing(nothing: str | None) -> None:
+def test_envoys_placeholder_for_nothing_is_none(nothing: str | None) -> None:
     names = ("response_code", "response_flags", "attempts", "duration", "upstream_host", "start_time")
     (entry,) = proxy_entries([json.dumps(ACCESS | dict.fromkeys(names, nothing))], **PLACE)
     assert (entry.code, entry.flags, entry.attempts, entry.seconds, entry.upstream) == (0, "", 0, 0, "")
 
 
-def test_the_apps_log_is_read_by_its_ids() -> None:
+def test_app_log_is_read_by_its_ids() -> None:
     line = '{"id": "r-0-1", "method": "POST", "path": "/echo?id=r-0-1", "time": 1700000000.3}'
     (entry,) = app_entries(['{"listening": {"http": 8080}}', line, "Traceback"], pod="app-1")
     assert (entry.id, entry.method, entry.time, entry.pod) == ("r-0-1", "POST", 1700000000.3, "app-1")
 
 
 @pytest.mark.parametrize("program", ["fixtures.traffic", "fixtures.traffic.app"])
-def test_the_folders_files_alone_run_with_the_standard_library_alone(tmp_path: Path, program: str) -> None:
+def test_traffic_package_runs_with_only_the_standard_library(tmp_path: Path, program: str) -> None:
     source = Path(traffic.__file__).parent
     mounted = tmp_path / "fixtures" / "traffic"
     mounted.mkdir(parents=True)
@@ -125,7 +125,7 @@ def test_the_folders_files_alone_run_with_the_standard_library_alone(tmp_path: P
     assert ran.stdout.startswith(f"usage: python -m {program}")
 
 
-def test_the_folder_fits_into_a_config_map() -> None:
+def test_traffic_package_fits_into_a_config_map() -> None:
     files = list(Path(traffic.__file__).parent.iterdir())
     assert [file.name for file in files if file.is_dir()] in ([], ["__pycache__"])
     assert sum(file.stat().st_size for file in files if file.suffix == ".py") < 900_000

@@ -1,4 +1,4 @@
-"""What the phases of an upgrade are compared with."""
+"""The baselines that the phases of an upgrade are compared with."""
 
 import pytest
 
@@ -20,10 +20,10 @@ ALL = ["rehearsal-control-plane", "rehearsal-gateway", "rehearsal-workloads"]
         ("after-rollback", []),
     ],
 )
-def test_a_phase_is_compared_with_what_restarts_the_same(phase: str, same: list[str]) -> None:
+def test_phase_is_compared_with_the_baseline_of_the_same_restarts(phase: str, same: list[str]) -> None:
     assert rehearsals_of(phase) == same
 
 
-def test_each_rehearsal_is_a_phase_with_a_stated_minimum() -> None:
+def test_each_baseline_phase_has_a_stated_minimum() -> None:
     held = upgrade_holds("quick", "canary")
     assert sorted(name for name in held if is_rehearsal(name)) == ALL

@@ -7,10 +7,10 @@ from fixtures.traffic.streams import RATE
 from fixtures.upgrade.baseline import is_rehearsal
 from fixtures.upgrade.judging.evidence_gaps import GATE
 
-#: Seconds that Envoy drains a listener for, and that a pod has to end.
+#: Seconds for which Envoy drains a listener, and a pod's termination grace period.
 DRAIN, GRACE = 45, 30
 STRATEGIES = ("in-place", "canary")
-#: What only a canary has.
+#: Phases that only a canary has.
 CANARY_ONLY = {"again", "clean-up"}
 
 
@@ -20,16 +20,16 @@ def phases(mode: str, strategy: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_gate_is_long_enough_for_its_requests_and_no_longer_than_said(strategy: str) -> None:
+def test_gate_mode_is_long_enough_for_its_requests_and_within_its_promise(strategy: str) -> None:
     held = phases("gate", strategy)
     seconds = sum(held.values())
-    # What is sent in the rehearsal counts for nothing but itself.
+    # Requests of the baseline count for no budget.
     assert GATE.requests / RATE <= sum(held[name] for name in held if not is_rehearsal(name))
     assert seconds <= 16 * 60
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_in_gate_mode_a_change_outlasts_drain_and_grace(strategy: str) -> None:
+def test_gate_mode_phases_outlast_drain_and_grace_periods(strategy: str) -> None:
     held = phases("gate", strategy)
     changes = [name for name in held if "gateway" in name or "workloads" in name]
     changes = [name for name in changes if not is_rehearsal(name)]
@@ -39,7 +39,7 @@ def test_in_gate_mode_a_change_outlasts_drain_and_grace(strategy: str) -> None:
 
 @pytest.mark.parametrize("mode", ["quick", "gate"])
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_the_way_back_is_held_as_long_as_the_way_forward(mode: str, strategy: str) -> None:
+def test_rollback_phases_are_held_as_long_as_forward_phases(mode: str, strategy: str) -> None:
     held = upgrade_holds(mode, strategy)
     for name in ("control-plane", "gateway", "workloads"):
         assert held[f"rollback-{name}"] == held[name]

@@ -1,4 +1,4 @@
-"""The probe: a pod asked for each second, that would get its sidecar or not."""
+"""The injection probe: a dry run each second shows whether a pod would get its sidecar."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +40,7 @@ def first(api: FakeApiServer) -> InjectionAttempt:
         probe.stop()
 
 
-def test_a_pod_with_a_sidecar_says_of_which_version(api: FakeApiServer) -> None:
+def test_injected_pod_reports_its_sidecars_version(api: FakeApiServer) -> None:
     api.on(f"POST {PODS}", NATIVE)
     found = first(api)
     assert (found.image, found.missed) == ("proxyv2:1.29.1", "")
@@ -48,18 +48,18 @@ def test_a_pod_with_a_sidecar_says_of_which_version(api: FakeApiServer) -> None:
     assert asked == "All"
 
 
-def test_a_pod_without_one_is_missed(api: FakeApiServer) -> None:
+def test_pod_without_sidecar_is_missed(api: FakeApiServer) -> None:
     api.on(f"POST {PODS}", BARE)
     assert first(api).missed == "created without a sidecar"
 
 
-def test_a_pod_that_is_refused_is_asked_for_again_as_a_controller_does(api: FakeApiServer) -> None:
+def test_rejected_pod_is_retried_as_a_controller_does(api: FakeApiServer) -> None:
     api.on(f"POST {PODS}", refusal(500, "InternalError", "failed calling webhook"), NATIVE)
     found = first(api)
     assert (found.image, found.missed) == ("proxyv2:1.29.1", "")
     assert "failed calling webhook" in found.refused[0]
 
 
-def test_a_pod_that_is_always_refused_is_missed(api: FakeApiServer) -> None:
+def test_repeatedly_rejected_pod_is_missed(api: FakeApiServer) -> None:
     api.on(f"POST {PODS}", refusal(500, "InternalError", "failed calling webhook"))
     assert first(api).missed.startswith("refused 4 times: ")

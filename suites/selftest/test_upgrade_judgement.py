@@ -1,4 +1,4 @@
-"""What an upgrade is judged to have cost, and how it is told."""
+"""The judgement of an upgrade, and how it is rendered."""
 
 from dataclasses import replace
 from typing import cast
@@ -22,7 +22,7 @@ SECONDS = 4
 
 
 def records(failed: str = "", outcome: str = "503") -> list[Record]:
-    """So many seconds of every stream, all as it should be but for one request of one stream."""
+    """Records of every stream for this many seconds, all correct except one request of one stream."""
     made = []
     for place, stream in enumerate(STREAMS):
         for number in range(int(stream.rate * SECONDS)):
@@ -76,7 +76,7 @@ def budget(found: Judgement, name: str) -> tuple[float | None, bool | None]:
     return mine.value, mine.met
 
 
-def test_a_run_without_a_failure_is_no_proof_if_it_was_short() -> None:
+def test_short_run_without_failures_is_not_enough_evidence() -> None:
     found = judged(sent(records()))
     assert budget(found, "failed") == (0, True)
     assert found.verdict.word == "not enough evidence"
@@ -91,19 +91,19 @@ def test_one_failed_request_is_unsafe_and_shown() -> None:
     assert line.startswith("failed: before: north-south get new")
 
 
-def test_what_the_single_replica_loses_belongs_to_no_budget() -> None:
+def test_failures_of_the_single_replica_count_for_no_budget() -> None:
     found = judged(sent(records("east-west single")))
     assert budget(found, "failed") == (0, True)
     (line,) = (each for each in summary.traffic_lines(found) if "one replica" in each)
     assert line.endswith("1 of 80 requests failed: 1 in before")
 
 
-def test_a_missed_injection_is_unsafe() -> None:
+def test_missed_injection_is_unsafe() -> None:
     found = judged(sent(records(), missed="created without a sidecar"))
     assert budget(found, "missed-injections") == (1, False)
 
 
-def test_an_upgrade_that_died_by_itself_is_unsafe() -> None:
+def test_upgrade_that_died_by_itself_is_unsafe() -> None:
     failure = UpgradeFailure("workloads", "NotReady: no pod", external=False, rolled_back=True)
     found = judged(sent(records()), failure)
     assert budget(found, "died") == (1, False)
@@ -111,7 +111,7 @@ def test_an_upgrade_that_died_by_itself_is_unsafe() -> None:
     assert "failed in phase workloads; rolled back" in "\n".join(summary.lines(found))
 
 
-def test_an_upgrade_whose_istioctl_was_killed_proves_nothing() -> None:
+def test_upgrade_whose_istioctl_was_killed_is_not_enough_evidence() -> None:
     found = judged(
         sent(records()),
         UpgradeFailure("control-plane", "CommandFailed: -9", external=True, rolled_back=False),
@@ -120,18 +120,18 @@ def test_an_upgrade_whose_istioctl_was_killed_proves_nothing() -> None:
     assert any("NOT rolled back" in gap for gap in found.verdict.gaps)
 
 
-def test_no_traffic_at_all_is_an_error() -> None:
+def test_no_traffic_is_an_error() -> None:
     with pytest.raises(NothingSent):
         judged(None)
 
 
-def test_every_budget_is_told_met_or_not() -> None:
+def test_every_budget_is_listed_met_or_not() -> None:
     lines = [*summary.budget_lines(judged(sent(records("north-south get new"))).verdict.results)]
     assert [line[:12].strip() for line in lines][:2] == ["MISSED", "met"]
     assert "(limit 0 requests)" in lines[0]
 
 
-def test_the_verdict_is_one_line_with_its_exit_code() -> None:
+def test_verdict_is_one_line_with_its_exit_code() -> None:
     found = judged(sent(records("north-south get new")))
     line = summary.verdict_line(UPGRADE, [found], code=10, broken=["test_a"], changed="2 removed")
     assert line.startswith("verdict: unsafe (exit 10): 1.28.2 to 1.29.1: canary unsafe: failed 1 (limit 0)")
@@ -139,7 +139,7 @@ def test_the_verdict_is_one_line_with_its_exit_code() -> None:
     assert "\n" not in line
 
 
-def test_a_run_that_lacks_only_evidence_passes_where_that_is_allowed() -> None:
+def test_run_that_lacks_only_evidence_passes_if_allowed() -> None:
     lenient = replace(UPGRADE, unproven_passes=True)
     short = judged(sent(records()))
     killed = judged(
@@ -160,11 +160,11 @@ def test_a_run_that_lacks_only_evidence_passes_where_that_is_allowed() -> None:
     ("broken", "unknown", "word"),
     [([], [], "not enough evidence"), (["a"], [], "unsafe"), ([], ["a"], "not enough evidence")],
 )
-def test_the_word_is_the_worst_of_all(broken: list[str], unknown: list[str], word: str) -> None:
+def test_verdict_is_the_worst_of_all(broken: list[str], unknown: list[str], word: str) -> None:
     assert summary.word([], broken, unknown) == word
 
 
-def test_only_single_streams_are_left_out_of_the_budgets() -> None:
+def test_only_single_replica_streams_are_excluded_from_budgets() -> None:
     assert [each.name for each in STREAMS if is_single(each.name)] == [
         "north-south single",
         "east-west single",

@@ -14,12 +14,12 @@ from fixtures.upgrade.logs import SCRIPT, contents, logs_in
 NAME = "upgrade_web_uid@app@0"
 
 
-def test_the_runtimes_own_words_are_taken_off() -> None:
+def test_prefix_of_the_container_runtime_is_removed() -> None:
     lines = ["2026-01-01T00:00:01.1Z stdout F one\n", "2026-01-01T00:00:01.2Z stderr F two words\n"]
     assert [*contents(iter(lines))] == ["one", "two words"]
 
 
-def test_a_line_that_was_cut_is_put_together() -> None:
+def test_split_line_is_joined() -> None:
     lines = ["t stdout P begins \n", "t stdout F and ends\n", "t stdout F \n"]
     assert [*contents(iter(lines))] == ["begins and ends", ""]
 
@@ -33,16 +33,16 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def keeping(tmp_path: Path, log: Path) -> Iterator[Background]:
-    """The script, at work on a folder of this machine."""
+def running_log_keeper(tmp_path: Path, log: Path) -> Iterator[Background]:
+    """Run the script on a folder of this machine."""
     places = (str(tmp_path / "kept"), str(tmp_path / "pods"), "upgrade")
     with background(["bash", str(SCRIPT), *places], environment={"PATH": "/usr/bin:/bin"}) as running:
         yield running
 
 
-def test_a_log_is_kept_though_its_pod_goes(tmp_path: Path, log: Path, keeping: Background) -> None:
+def test_log_survives_its_pod(tmp_path: Path, log: Path, running_log_keeper: Background) -> None:
     def said() -> None:
-        assert f"{NAME} 4" in keeping.printed()
+        assert f"{NAME} 4" in running_log_keeper.printed()
 
     waits.eventually(said, "the log is kept", 5)
     with log.open("a") as more:
@@ -52,9 +52,9 @@ def test_a_log_is_kept_though_its_pod_goes(tmp_path: Path, log: Path, keeping: B
     assert (tmp_path / "kept" / NAME).read_text() == "one\ntwo\nthree\n"
 
 
-def test_a_log_that_is_begun_anew_is_kept_whole(tmp_path: Path, log: Path, keeping: Background) -> None:
+def test_rotated_log_is_kept_completely(tmp_path: Path, log: Path, running_log_keeper: Background) -> None:
     def kept(what: str) -> None:
-        assert what in keeping.printed()
+        assert what in running_log_keeper.printed()
 
     waits.eventually(lambda: kept(f"{NAME} 4"), "the first file is kept", 5)
     with log.open("w") as first:
@@ -68,11 +68,11 @@ def test_a_log_that_is_begun_anew_is_kept_whole(tmp_path: Path, log: Path, keepi
     assert [*found.lines()] == ["one", "two, cut"]
 
 
-def test_it_ends_when_it_is_told_to(tmp_path: Path, keeping: Background) -> None:
+def test_log_keeper_stops_on_request(tmp_path: Path, running_log_keeper: Background) -> None:
     def ended() -> Completed:
         assert (tmp_path / "kept").is_dir()
         (tmp_path / "kept" / "stop").touch()
-        done = keeping.ended()
+        done = running_log_keeper.ended()
         assert done
         return done
 

@@ -1,4 +1,4 @@
-"""The upgrade's options: what they come to, and that what can't be is refused before anything is made."""
+"""The upgrade's options: their effect, and the refusal of invalid ones before anything is created."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ Run = Callable[..., pytest.RunResult]
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs one test of the upgrade, given as its assertion, with options."""
+    """A function that runs one test of the upgrade, given as its assertion, with options."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest(CONFTEST)
 
@@ -37,16 +37,16 @@ def refused(result: pytest.RunResult) -> str:
     return str(result.stderr)
 
 
-def test_both_strategies_run_from_the_last_version_but_one(run: Run) -> None:
+def test_default_is_both_strategies_from_the_second_newest_version(run: Run) -> None:
     holds = "(upgrade.old, upgrade.new, upgrade.mode) == ('1.28.2', '1.29.1', 'quick')"
     run(holds=holds).assert_outcomes(passed=2)
 
 
-def test_a_strategy_is_chosen_by_name(run: Run) -> None:
+def test_strategy_is_chosen_by_name(run: Run) -> None:
     run("--strategy", "canary", holds="strategy == 'canary'").assert_outcomes(passed=1)
 
 
-def test_the_same_version_twice_is_an_a_a_run(run: Run) -> None:
+def test_same_version_twice_is_an_a_a_run(run: Run) -> None:
     run("--from", "1.29.1", holds="upgrade.same").assert_outcomes(passed=2)
 
 
@@ -55,16 +55,16 @@ def test_budgets_are_set_by_name(run: Run) -> None:
     run(*options, holds="upgrade.budgets == {'failed': 3, 'latency-p99': 1.5}").assert_outcomes(passed=2)
 
 
-def test_with_the_meshs_retries_there_is_no_way_back(run: Run) -> None:
+def test_mesh_retries_disable_the_rollback(run: Run) -> None:
     run("--mesh-retries", holds="not upgrade.rolls_back").assert_outcomes(passed=2)
 
 
-def test_a_downgrade_is_refused_whatever_is_run(run: Run) -> None:
+def test_downgrade_is_refused_whatever_is_run(run: Run) -> None:
     told = refused(run("--from", "1.29.1", "--to", "1.28.2", mark="other"))
     assert "--from 1.28.2 --to 1.29.1" in told
 
 
-def test_too_great_a_distance_is_refused_with_the_strategy_that_takes_it(run: Run) -> None:
+def test_too_many_minor_versions_are_refused_with_the_strategy_that_supports_them(run: Run) -> None:
     assert "--strategy canary alone" in refused(run("--from", "1.27.1"))
     run("--from", "1.27.1", "--strategy", "canary").assert_outcomes(passed=1)
 
@@ -80,7 +80,7 @@ def test_too_great_a_distance_is_refused_with_the_strategy_that_takes_it(run: Ru
         (("--mode", "slow"), "invalid choice"),
     ],
 )
-def test_what_can_not_be_is_refused_and_said(run: Run, options: tuple[str, ...], told: str) -> None:
+def test_invalid_options_are_refused_with_the_reason(run: Run, options: tuple[str, ...], told: str) -> None:
     assert told in refused(run(*options))
 
 
@@ -90,7 +90,7 @@ def test_values_must_be_a_mapping(run: Run, tmp_path: Path) -> None:
     assert "no mapping" in refused(run("--istio-values", str(mine)))
 
 
-def test_the_upgrade_shares_no_cluster_with_the_stages(run: Run, pytester: pytest.Pytester) -> None:
+def test_upgrade_shares_no_cluster_with_the_stages(run: Run, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         test_stage="import pytest\n@pytest.mark.stage('cluster')\ndef test_it(): pass\n",
     )

@@ -1,4 +1,4 @@
-"""The pods that an upgrade runs beside what runs, and what the checks before it say."""
+"""The pods that an upgrade adds, and the findings of the preflight checks."""
 
 from typing import Any
 
@@ -38,14 +38,14 @@ PODS = [
 
 
 @pytest.mark.parametrize(("strategy", "gateways"), [("canary", 2), ("in-place", 1)])
-def test_a_control_plane_more_gateways_and_one_of_each_workload(
+def test_planned_pods_are_a_control_plane_gateways_and_one_of_each_workload(
     strategy: StrategyName, gateways: int
 ) -> None:
     found = [(each.what, each.cpu) for each in demands(COMING, PODS, [], strategy)]
     assert found == [("istiod-1-29-1", 500), *[("ingress", 100)] * gateways, ("app", 100)]
 
 
-def test_what_is_planned_comes_with_a_sidecar_and_one_more() -> None:
+def test_planned_workloads_have_a_sidecar_and_a_surge_pod() -> None:
     planned = demands([], PODS[2:], [deployment("client", "100m")], "canary")
     assert [(each.what, each.cpu) for each in planned] == [
         ("app", 100),
@@ -53,7 +53,7 @@ def test_what_is_planned_comes_with_a_sidecar_and_one_more() -> None:
     ]
 
 
-def test_findings_are_told_one_a_line() -> None:
+def test_findings_are_listed_one_per_line() -> None:
     assert describe([]) == "no obstacles to the upgrade"
     assert describe([Obstacle("cluster capacity", "blocks", "needs 350m CPU more")]) == (
         "cluster capacity: needs 350m CPU more"

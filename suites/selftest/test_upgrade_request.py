@@ -1,4 +1,4 @@
-"""What an upgrade may be asked for."""
+"""Which upgrades can be requested."""
 
 import pytest
 
@@ -14,38 +14,38 @@ def test_versions_are_compared_by_their_numbers() -> None:
 
 
 @pytest.mark.parametrize("text", ["1.29", "1.29.1.4", "latest", "1.29.x", ""])
-def test_what_is_no_version_is_refused(text: str) -> None:
+def test_invalid_version_is_refused(text: str) -> None:
     with pytest.raises(UpgradeRefused, match="three numbers"):
         version_of(text)
 
 
 @pytest.mark.parametrize(("old", "new"), [("1.28.2", "1.29.1"), ("1.29.1", "1.29.1")])
-def test_one_minor_version_and_none_are_supported_by_both(old: str, new: str) -> None:
+def test_same_and_next_minor_version_are_supported_by_both(old: str, new: str) -> None:
     check_versions(old, new, KNOWN, STRATEGIES)
 
 
-def test_a_downgrade_is_refused_and_told_what_to_ask_for() -> None:
+def test_downgrade_is_refused_with_what_to_do_instead() -> None:
     with pytest.raises(UpgradeRefused, match=r"--from 1\.28\.2 --to 1\.29\.1"):
         check_versions("1.29.1", "1.28.2", KNOWN, ["canary"])
 
 
-def test_two_minor_versions_are_for_a_canary_alone() -> None:
+def test_two_minor_versions_are_supported_only_by_canary() -> None:
     check_versions("1.27.1", "1.29.1", KNOWN, ["canary"])
     with pytest.raises(UpgradeRefused, match=r"--strategy canary alone, or upgrade to a 1\.28 release first"):
         check_versions("1.27.1", "1.29.1", KNOWN, STRATEGIES)
 
 
-def test_three_minor_versions_are_for_none() -> None:
+def test_three_minor_versions_are_refused() -> None:
     with pytest.raises(
         UpgradeRefused, match=r"Istio supports 2 with canary: upgrade to a 1\.28 release first"
     ):
         check_versions("1.26.0", "1.29.1", KNOWN, ["canary"])
 
 
-def test_a_version_that_is_not_there_is_refused_with_those_that_are() -> None:
+def test_unknown_version_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UnknownName, match=r"no Istio version named .1\.28\.1."):
         check_versions("1.28.1", "1.29.1", KNOWN, STRATEGIES)
 
 
-def test_a_revision_has_no_dots() -> None:
+def test_revision_has_no_dots() -> None:
     assert revision_of("1.29.1") == "1-29-1"

@@ -1,4 +1,4 @@
-"""One strategy carried out: the order of its moments, and what becomes of one that dies."""
+"""One run of a strategy: the order of its steps, and what happens when it dies."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -16,8 +16,8 @@ from fixtures.waits import NotReady
 SENT = cast("TrafficResult", object())
 
 
-class Acting:
-    """A strategy of one phase each way, which fails where it is told to."""
+class FakeStrategy:
+    """A strategy with one phase in each direction that fails where it is told to."""
 
     def __init__(self) -> None:
         self.fails: dict[str, Exception] = {}
@@ -46,8 +46,8 @@ class Acting:
         return moment
 
 
-class Flowing:
-    """Traffic that flows until it is told to have stopped."""
+class FakeTraffic:
+    """Traffic that flows until a test stops it."""
 
     flows = True
 
@@ -63,27 +63,27 @@ def release(version: str, revision: str) -> UpgradeVersion:
 
 
 @pytest.fixture
-def acting() -> Acting:
-    return Acting()
+def fake_strategy() -> FakeStrategy:
+    return FakeStrategy()
 
 
 @pytest.fixture
-def flowing() -> Flowing:
-    return Flowing()
+def fake_traffic() -> FakeTraffic:
+    return FakeTraffic()
 
 
 @pytest.fixture
-def begun(acting: Acting, flowing: Flowing) -> Callable[..., Run]:
-    """A run, carried out."""
+def start_run(fake_strategy: FakeStrategy, fake_traffic: FakeTraffic) -> Callable[..., Run]:
+    """A function that executes a run with these options and returns it."""
 
     def begin(**options: Any) -> Run:
         run = Run(
             upgrade=Upgrade(old="1.28.2", new="1.29.1", **options),
             strategy_name="canary",
-            strategy=cast("Strategy", acting),
-            timeline=Timeline(minima={}, check_flowing=flowing.check_flowing, report=lambda _: None),
-            traffic=cast("Traffic", flowing),
-            observe=acting.observe,
+            strategy=cast("Strategy", fake_strategy),
+            timeline=Timeline(minima={}, check_flowing=fake_traffic.check_flowing, report=lambda _: None),
+            traffic=cast("Traffic", fake_traffic),
+            observe=fake_strategy.observe,
             find_leftovers=lambda revision: [f"left of {revision}"],
         )
         run.carry_out()
@@ -96,8 +96,8 @@ def phases(run: Run) -> list[str]:
     return [phase.name for phase in run.timeline.phases]
 
 
-def test_the_way_forward_and_back_with_a_look_at_each_end(begun: Callable[..., Run]) -> None:
-    run = begun()
+def test_run_goes_forward_and_back_with_a_probe_at_each_end(start_run: Callable[..., Run]) -> None:
+    run = start_run()
     assert phases(run) == [
         "before",
         "rehearsal-workloads",
@@ -112,13 +112,15 @@ def test_the_way_forward_and_back_with_a_look_at_each_end(begun: Callable[..., R
     assert (run.failure, run.traffic_result) == (None, SENT)
 
 
-def test_with_the_meshs_retries_it_goes_forward_only(begun: Callable[..., Run]) -> None:
-    assert phases(begun(mesh_retries=True)) == ["before", "rehearsal-workloads", "control-plane", "after"]
+def test_run_with_mesh_retries_goes_forward_only(start_run: Callable[..., Run]) -> None:
+    assert phases(start_run(mesh_retries=True)) == ["before", "rehearsal-workloads", "control-plane", "after"]
 
 
-def test_an_upgrade_that_fails_by_itself_is_taken_back(acting: Acting, begun: Callable[..., Run]) -> None:
-    acting.fails["control-plane"] = NotReady("istioctl ends", elapsed=180, tries=9, last="pod Pending")
-    run = begun()
+def test_upgrade_that_fails_by_itself_is_rolled_back(
+    fake_strategy: FakeStrategy, start_run: Callable[..., Run]
+) -> None:
+    fake_strategy.fails["control-plane"] = NotReady("istioctl ends", elapsed=180, tries=9, last="pod Pending")
+    run = start_run()
     assert run.failure is not None
     assert (run.failure.phase, run.failure.external, run.failure.rolled_back) == (
         "control-plane",
@@ -135,41 +137,45 @@ def test_an_upgrade_that_fails_by_itself_is_taken_back(acting: Acting, begun: Ca
     assert "pod Pending" in str(run.failure)
 
 
-def test_what_has_been_taken_back_is_not_taken_back_again(acting: Acting, begun: Callable[..., Run]) -> None:
-    acting.fails["observe: after-rollback"] = NotReady("it is logged", elapsed=30, tries=9, last="0 lines")
-    run = begun()
+def test_completed_rollback_is_not_repeated(
+    fake_strategy: FakeStrategy, start_run: Callable[..., Run]
+) -> None:
+    fake_strategy.fails["observe: after-rollback"] = NotReady(
+        "it is logged", elapsed=30, tries=9, last="0 lines"
+    )
+    run = start_run()
     assert run.failure is not None
     assert (run.failure.phase, run.failure.rolled_back) == ("after-rollback", True)
     assert phases(run)[-2:] == ["rollback-control-plane", "after-rollback"]
 
 
-def test_an_upgrade_whose_istioctl_was_killed_ended_from_outside(
-    acting: Acting, begun: Callable[..., Run]
+def test_upgrade_whose_istioctl_was_killed_counts_as_ended_from_outside(
+    fake_strategy: FakeStrategy, start_run: Callable[..., Run]
 ) -> None:
-    acting.fails["control-plane"] = CommandFailed(["istioctl"], "ended with status -9", status=-9)
-    run = begun()
+    fake_strategy.fails["control-plane"] = CommandFailed(["istioctl"], "ended with status -9", status=-9)
+    run = start_run()
     assert run.failure is not None
     assert run.failure.external
     assert run.traffic_result is SENT
 
 
-def test_one_that_can_not_be_taken_back_says_so(acting: Acting, begun: Callable[..., Run]) -> None:
-    acting.fails |= {name: RuntimeError(name) for name in ("control-plane", "rollback-control-plane")}
-    run = begun()
+def test_failed_rollback_is_reported(fake_strategy: FakeStrategy, start_run: Callable[..., Run]) -> None:
+    fake_strategy.fails |= {name: RuntimeError(name) for name in ("control-plane", "rollback-control-plane")}
+    run = start_run()
     assert run.failure is not None
     assert "NOT rolled back (rollback-control-plane)" in str(run.failure)
 
 
-def test_without_traffic_there_is_no_way_back_to_watch(
-    acting: Acting, flowing: Flowing, begun: Callable[..., Run]
+def test_no_rollback_without_traffic(
+    fake_strategy: FakeStrategy, fake_traffic: FakeTraffic, start_run: Callable[..., Run]
 ) -> None:
-    flowing.flows = False
-    run = begun()
+    fake_traffic.flows = False
+    run = start_run()
     assert run.failure is not None
     assert (run.failure.phase, run.failure.external, run.failure.rolled_back) == ("before", True, True)
 
 
-def test_an_error_of_the_suites_own_is_raised(acting: Acting, begun: Callable[..., Run]) -> None:
-    acting.fails["control-plane"] = KeyError("spec")
+def test_error_in_the_suite_is_raised(fake_strategy: FakeStrategy, start_run: Callable[..., Run]) -> None:
+    fake_strategy.fails["control-plane"] = KeyError("spec")
     with pytest.raises(KeyError):
-        begun()
+        start_run()

@@ -1,4 +1,4 @@
-"""What a newer version's CRDs no longer take."""
+"""Resources that a newer version's CRDs reject."""
 
 from typing import Any
 
@@ -35,11 +35,11 @@ def found(spec: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return removed([thing(spec)], schemas([crd(OLD)]), schemas([new]))
 
 
-def test_what_both_versions_take_is_no_finding() -> None:
+def test_resource_valid_in_both_versions_is_no_finding() -> None:
     assert found({"mode": "A", "hosts": [{"name": "x"}]}, crd(OLD)) == []
 
 
-def test_a_field_that_is_gone_is_named_with_its_place() -> None:
+def test_removed_field_is_named_with_its_path() -> None:
     new = {
         "properties": {"mode": OLD["properties"]["mode"], "hosts": {"items": {"properties": {"name": TEXT}}}}
     }
@@ -48,20 +48,20 @@ def test_a_field_that_is_gone_is_named_with_its_place() -> None:
     ]
 
 
-def test_a_value_that_is_no_longer_in_its_enumeration_is_named() -> None:
+def test_value_removed_from_its_enum_is_named() -> None:
     new = {"properties": {**OLD["properties"], "mode": {"enum": ["B"]}}}
     assert found({"mode": "A"}, crd(new)) == ["Thing n/one: spec.mode: 'A' is not one of ['B']"]
 
 
-def test_what_the_old_version_did_not_take_either_is_not_this_upgrade() -> None:
+def test_resource_invalid_in_the_old_version_too_is_no_finding() -> None:
     assert found({"unknown": 1}, crd(OLD)) == []
 
 
-def test_a_version_that_is_not_served_any_more_is_named() -> None:
+def test_version_no_longer_served_is_named() -> None:
     assert found({}, crd(OLD, served=False)) == ["Thing n/one: x.istio.io/v1/Thing is no longer served"]
 
 
-def test_a_field_that_keeps_everything_takes_everything() -> None:
+def test_field_that_preserves_unknown_fields_accepts_everything() -> None:
     keeping = {"properties": {"free": {"x-kubernetes-preserve-unknown-fields": True, "properties": {}}}}
     free = schemas([crd(keeping)])
     assert removed([thing({"free": {"a": 1}})], free, free) == []

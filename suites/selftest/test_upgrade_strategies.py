@@ -1,4 +1,4 @@
-"""The order in which each strategy acts: that of Istio's documentation, and of docs/upgrade-protocol.md."""
+"""The order of each strategy's steps follows Istio's documentation and docs/upgrade-protocol.md."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +18,8 @@ from fixtures.upgrade.strategies.in_place import InPlace
 from fixtures.upgrade.timeline import Timeline
 
 
-class Recorded:
-    """Stands for every actor; writes down what it is asked to do."""
+class CallRecorder:
+    """A stand-in for every building block that records its calls."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -60,8 +60,8 @@ class Recorded:
 
 
 @pytest.fixture
-def actor() -> Recorded:
-    return Recorded()
+def recorder() -> CallRecorder:
+    return CallRecorder()
 
 
 @pytest.fixture
@@ -69,64 +69,66 @@ def timeline() -> Timeline:
     return Timeline(minima={}, check_flowing=lambda: None, report=lambda _: None)
 
 
-def release(actor: Recorded, version: str, revision: str = "") -> UpgradeVersion:
-    istioctl = cast("Istioctl", actor)
+def release(recorder: CallRecorder, version: str, revision: str = "") -> UpgradeVersion:
+    istioctl = cast("Istioctl", recorder)
     return UpgradeVersion(
         version=version, envoy="1.37.0", istioctl=istioctl, files=(Path("x"),), revision=revision
     )
 
 
 @pytest.fixture
-def canary(actor: Recorded) -> Canary:
+def canary(recorder: CallRecorder) -> Canary:
     return Canary(
-        steps=cast("Steps", actor),
-        app=cast("TrafficApp", actor),
+        steps=cast("Steps", recorder),
+        app=cast("TrafficApp", recorder),
         names=Names(),
         manifests=Manifests(),
-        old=release(actor, "1.28.2", "1-28-2"),
-        new=release(actor, "1.29.1", "1-29-1"),
+        old=release(recorder, "1.28.2", "1-28-2"),
+        new=release(recorder, "1.29.1", "1-29-1"),
     )
 
 
-def in_place(actor: Recorded, new: str = "1.29.1") -> InPlace:
-    steps, app = cast("Steps", actor), cast("TrafficApp", actor)
-    old = release(actor, "1.28.2")
-    return InPlace(steps=steps, app=app, names=Names(), old=old, new=release(actor, new))
+def in_place(recorder: CallRecorder, new: str = "1.29.1") -> InPlace:
+    steps, app = cast("Steps", recorder), cast("TrafficApp", recorder)
+    old = release(recorder, "1.28.2")
+    return InPlace(steps=steps, app=app, names=Names(), old=old, new=release(recorder, new))
 
 
-def test_in_place_istioctl_goes_before_the_workloads(actor: Recorded, timeline: Timeline) -> None:
-    in_place(actor).forward(timeline)
-    assert actor.done == ["upgrade 1.29.1", "restart the workloads"]
+def test_in_place_runs_istioctl_before_the_workloads(recorder: CallRecorder, timeline: Timeline) -> None:
+    in_place(recorder).forward(timeline)
+    assert recorder.done == ["upgrade 1.29.1", "restart the workloads"]
     assert [phase.name for phase in timeline.phases] == ["control-plane", "gateway", "workloads"]
 
 
-def test_in_place_the_way_back_is_an_install_of_the_old_version(actor: Recorded, timeline: Timeline) -> None:
-    in_place(actor).back(timeline)
-    assert actor.done == ["install 1.28.2", "restart the workloads"]
+def test_in_place_rollback_is_an_install_of_the_old_version(
+    recorder: CallRecorder, timeline: Timeline
+) -> None:
+    in_place(recorder).back(timeline)
+    assert recorder.done == ["install 1.28.2", "restart the workloads"]
     assert "wait until the old gateways are gone" in [step.what for step in timeline.steps]
     names = ["rollback-control-plane", "rollback-gateway", "rollback-workloads"]
     assert [phase.name for phase in timeline.phases] == names
 
 
-def test_the_way_back_awaits_no_gateway_that_the_upgrade_never_came_to(
-    actor: Recorded, timeline: Timeline
+def test_rollback_waits_for_no_gateway_that_the_upgrade_never_reached(
+    recorder: CallRecorder, timeline: Timeline
 ) -> None:
-    actor.generations = iter([7] * 10)
-    in_place(actor).back(timeline)
+    recorder.generations = iter([7] * 10)
+    in_place(recorder).back(timeline)
     assert "wait until the old gateways are gone" not in [step.what for step in timeline.steps]
 
 
-def test_an_a_a_run_restarts_what_an_upgrade_would(actor: Recorded, timeline: Timeline) -> None:
-    actor.generations = iter([7] * 10)
-    in_place(actor, "1.28.2").forward(timeline)
-    assert actor.done[1:] == ["restart istiod", "restart istio-ingressgateway", "restart the workloads"]
+def test_a_a_run_restarts_what_an_upgrade_would(recorder: CallRecorder, timeline: Timeline) -> None:
+    recorder.generations = iter([7] * 10)
+    in_place(recorder, "1.28.2").forward(timeline)
+    assert recorder.done[1:] == ["restart istiod", "restart istio-ingressgateway", "restart the workloads"]
 
 
-def test_the_canary_begins_beside_the_old_and_moves_the_tag_last(
-    canary: Canary, actor: Recorded, timeline: Timeline
+def test_canary_starts_beside_the_old_revision_and_moves_the_tag_last(
+    canary: Canary, recorder: CallRecorder, timeline: Timeline
 ) -> None:
     canary.forward(timeline)
-    assert actor.done == [
+    assert recorder.done == [
         "install 1.29.1 as 1-29-1",
         "apply Deployment istio-ingressgateway-1-29-1",
         "scale istio-ingressgateway-1-28-2 to 0",
@@ -135,9 +137,11 @@ def test_the_canary_begins_beside_the_old_and_moves_the_tag_last(
     ]
 
 
-def test_the_canary_goes_back_in_the_other_order(canary: Canary, actor: Recorded, timeline: Timeline) -> None:
+def test_canary_rolls_back_in_reverse_order(
+    canary: Canary, recorder: CallRecorder, timeline: Timeline
+) -> None:
     canary.back(timeline)
-    assert actor.done == [
+    assert recorder.done == [
         "tag stable on 1-28-2",
         "restart the workloads",
         "apply Deployment istio-ingressgateway-1-28-2",
@@ -148,9 +152,9 @@ def test_the_canary_goes_back_in_the_other_order(canary: Canary, actor: Recorded
     ]
 
 
-def test_the_canarys_gateway_of_each_revision_selects_its_own_pods(canary: Canary, actor: Recorded) -> None:
+def test_canary_gateway_of_each_revision_selects_its_own_pods(canary: Canary, recorder: CallRecorder) -> None:
     applied: list[dict[str, Any]] = []
-    actor.apply = applied.append  # type: ignore[assignment, method-assign]
+    recorder.apply = applied.append  # type: ignore[assignment, method-assign]
     canary.install()
     deployment = next(each for each in applied if each["kind"] == "Deployment")
     labels = deployment["spec"]["template"]["metadata"]["labels"]
@@ -158,9 +162,11 @@ def test_the_canarys_gateway_of_each_revision_selects_its_own_pods(canary: Canar
     assert labels["istio.io/rev"] == "1-28-2"
 
 
-def test_the_old_control_plane_goes_last_of_all(canary: Canary, actor: Recorded, timeline: Timeline) -> None:
+def test_old_control_plane_is_uninstalled_last(
+    canary: Canary, recorder: CallRecorder, timeline: Timeline
+) -> None:
     canary.clean_up(timeline)
-    assert actor.done[-3:] == [
+    assert recorder.done[-3:] == [
         "tag default on 1-29-1",
         "delete istio-ingressgateway-1-28-2",
         "uninstall 1-28-2",

@@ -1,4 +1,4 @@
-"""The protocol: phases that follow one another, held for their minimum, with their steps."""
+"""The timeline: consecutive phases with their steps, each held for its minimum."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def timeline(told: list[str]) -> Timeline:
     return Timeline(minima={"held": 0.2}, check_flowing=flows, report=told.append)
 
 
-def test_a_phase_begins_where_the_one_before_ended(timeline: Timeline) -> None:
+def test_phase_begins_where_the_previous_one_ended(timeline: Timeline) -> None:
     for name in ("one", "two"):
         with timeline.phase(name, "a title", ("north-south",)):
             pass
@@ -32,21 +32,21 @@ def test_a_phase_begins_where_the_one_before_ended(timeline: Timeline) -> None:
     assert (two.begun, two.replaces) == (one.ended, ("north-south",))
 
 
-def test_a_phase_is_held_for_its_minimum_and_said(timeline: Timeline, told: list[str]) -> None:
+def test_phase_is_held_for_its_minimum_and_reported(timeline: Timeline, told: list[str]) -> None:
     with timeline.phase("held", "nothing is changed"):
         pass
     assert timeline.phases[0].seconds >= 0.2
     assert told == ["held: nothing is changed (at least 0.2 s)"]
 
 
-def test_a_phase_in_which_the_traffic_stops_is_not_held(timeline: Timeline) -> None:
+def test_phase_is_not_held_after_the_traffic_stops(timeline: Timeline) -> None:
     timeline.check_flowing = stopped
     with pytest.raises(NotReady, match="the generator has ended"), timeline.phase("held", ""):
         pass
     assert timeline.phases[0].seconds < 0.2
 
 
-def test_a_step_that_fails_is_written_down_and_ends_the_phase(timeline: Timeline) -> None:
+def test_failed_step_is_recorded_and_ends_the_phase(timeline: Timeline) -> None:
     with pytest.raises(RuntimeError), timeline.phase("one", ""), timeline.step("install"):
         raise RuntimeError("no room")
     (step,) = timeline.steps
@@ -54,7 +54,7 @@ def test_a_step_that_fails_is_written_down_and_ends_the_phase(timeline: Timeline
     assert timeline.phase_now == timeline.phases[0].name == "one"
 
 
-def test_the_protocol_is_told_line_by_line(timeline: Timeline) -> None:
+def test_timeline_is_rendered_line_by_line(timeline: Timeline) -> None:
     with timeline.phase("one", "first"), timeline.step("do it"):
         pass
     phase, step = timeline.lines()

@@ -1,4 +1,4 @@
-"""Waits, on a clock that goes only when it is told to."""
+"""Waits, on a clock that only the test advances."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from fixtures.waits import Clock, ConditionNotMet, NotReady, consistently, event
 
 @dataclass
 class Watch:
-    """A clock of the test's own: a pause takes no time and is remembered by `seconds`."""
+    """The test's own clock: a pause takes no time and is added to `seconds`."""
 
     seconds: float = 0.0
 
@@ -33,7 +33,7 @@ def clock(watch: Watch) -> Clock:
 
 
 def passing_from(try_number: int, but_not: tuple[int, ...] = ()) -> Callable[[], int]:
-    """A check that passes from its n-th try on and returns the try's number."""
+    """A check that passes from its n-th attempt on and returns the number of the attempt."""
     tries = iter(range(1, 10_000))
 
     def check() -> int:
@@ -49,11 +49,11 @@ def key_error() -> None:
     raise KeyError("status")
 
 
-def never() -> None:
+def always_fails() -> None:
     raise AssertionError("503 instead of 200")
 
 
-def test_eventually_returns_what_the_passing_check_returned(clock: Clock) -> None:
+def test_eventually_returns_the_result_of_the_passing_check(clock: Clock) -> None:
     assert eventually(passing_from(4), "it passes", 5, clock=clock) == 4
 
 
@@ -66,15 +66,15 @@ def test_successes_are_counted_in_a_row(clock: Clock) -> None:
     assert eventually(passing_from(2, but_not=(4,)), "it lasts", 5, successes=3, clock=clock) == 7
 
 
-def test_a_broken_row_is_told(clock: Clock) -> None:
+def test_interrupted_row_of_successes_is_reported(clock: Clock) -> None:
     with pytest.raises(ConditionNotMet, match=r"passed 2 of 3 times in a row; before that: only try 3"):
         eventually(passing_from(4), "it lasts", 1, interval=0.25, successes=3, clock=clock)
 
 
-def test_the_failure_says_all_that_is_known(clock: Clock) -> None:
+def test_failure_states_everything_known(clock: Clock) -> None:
     with pytest.raises(ConditionNotMet) as caught:
         eventually(
-            never,
+            always_fails,
             "nginx is served",
             1,
             interval=0.25,
@@ -91,23 +91,23 @@ def test_the_failure_says_all_that_is_known(clock: Clock) -> None:
     assert isinstance(caught.value.__cause__, AssertionError)
 
 
-def test_the_last_try_is_made_when_the_time_is_up(clock: Clock, watch: Watch) -> None:
+def test_last_attempt_is_made_at_the_time_out(clock: Clock, watch: Watch) -> None:
     with pytest.raises(ConditionNotMet, match=r"timed out after 1\.0 s \(3 attempts\): it passes"):
-        eventually(never, "it passes", 1, interval=0.7, clock=clock)
+        eventually(always_fails, "it passes", 1, interval=0.7, clock=clock)
 
 
-def test_no_time_at_all_is_one_try(clock: Clock) -> None:
+def test_zero_time_out_makes_one_attempt(clock: Clock) -> None:
     assert eventually(passing_from(1), "it passes", 0, clock=clock) == 1
 
 
-def test_a_mistake_in_a_check_surfaces_at_once(clock: Clock, watch: Watch) -> None:
+def test_bug_in_a_check_surfaces_at_once(clock: Clock, watch: Watch) -> None:
     with pytest.raises(KeyError):
         eventually(key_error, "it passes", 5, clock=clock)
     assert watch.seconds == 0
 
 
-def test_the_verdict_of_a_wait_inside_a_check_is_final(clock: Clock, watch: Watch) -> None:
-    inner = lambda *_: eventually(never, "the inner wait", 1, clock=clock)  # noqa: E731
+def test_failed_wait_inside_a_check_is_final(clock: Clock, watch: Watch) -> None:
+    inner = lambda *_: eventually(always_fails, "the inner wait", 1, clock=clock)  # noqa: E731
     with pytest.raises(ConditionNotMet, match=r"timed out after 1\.0 s \(1[12] attempts\): the inner wait"):
         eventually(inner, "the outer wait", 60, clock=clock)
     with pytest.raises(ConditionNotMet, match=r"timed out after 1\.0 s \(1[12] attempts\): the inner wait"):
@@ -115,12 +115,12 @@ def test_the_verdict_of_a_wait_inside_a_check_is_final(clock: Clock, watch: Watc
     assert watch.seconds == pytest.approx(2)
 
 
-def test_a_long_observation_is_shown_by_its_ends(clock: Clock) -> None:
-    def wordy() -> None:
+def test_long_observation_is_shown_by_its_ends(clock: Clock) -> None:
+    def fails_at_length() -> None:
         raise AssertionError("status 503" + "x" * 100_000 + "the end")
 
     with pytest.raises(ConditionNotMet, match=r"96017 characters left out") as caught:
-        eventually(wordy, "it passes", 0, clock=clock)
+        eventually(fails_at_length, "it passes", 0, clock=clock)
     assert caught.value.last.startswith("status 503")
     assert caught.value.last.endswith("the end")
 
@@ -133,39 +133,41 @@ def test_named_exceptions_are_retried(clock: Clock) -> None:
         eventually(refused, "it answers", 1, retry_on=(AssertionError, ConnectionError), clock=clock)
 
 
-def test_a_broken_environment_is_no_assertion(clock: Clock) -> None:
+def test_environment_failure_is_no_assertion_error(clock: Clock) -> None:
     with pytest.raises(NotReady, match="503") as caught:
-        eventually(never, "the pod is Ready", 1, raises=NotReady, clock=clock)
+        eventually(always_fails, "the pod is Ready", 1, raises=NotReady, clock=clock)
     assert not isinstance(caught.value, AssertionError)
 
 
-def test_a_cause_that_time_cannot_mend_ends_the_wait(clock: Clock, watch: Watch) -> None:
+def test_lasting_cause_ends_the_wait(clock: Clock, watch: Watch) -> None:
     with pytest.raises(NotReady, match=r"^gave up after 1\.\d s .*\n.*\n  likely cause: Insufficient cpu"):
-        eventually(never, "Ready", 300, raises=NotReady, give_up=lambda: "Insufficient cpu", clock=clock)
+        eventually(
+            always_fails, "Ready", 300, raises=NotReady, give_up=lambda: "Insufficient cpu", clock=clock
+        )
     assert watch.seconds < 1.2
 
 
-def test_giving_up_is_weighed_once_a_second(clock: Clock, watch: Watch) -> None:
+def test_lasting_causes_are_checked_once_a_second(clock: Clock, watch: Watch) -> None:
     asked: list[float] = []
     with pytest.raises(ConditionNotMet, match="likely cause: none was found"):
-        eventually(never, "Ready", 5, give_up=lambda: asked.append(watch.seconds), clock=clock)
+        eventually(always_fails, "Ready", 5, give_up=lambda: asked.append(watch.seconds), clock=clock)
     assert len(asked) == 4
 
 
 @pytest.mark.parametrize("question", ["diagnose", "give_up"])
-def test_a_failing_look_for_the_cause_hides_nothing(question: str, clock: Clock) -> None:
+def test_failed_diagnosis_hides_nothing(question: str, clock: Clock) -> None:
     looks: dict[str, Any] = {question: lambda: 1 // 0}
     with pytest.raises(ConditionNotMet, match="503 instead of 200") as caught:
-        eventually(never, "it passes", 3, clock=clock, **looks)
+        eventually(always_fails, "it passes", 3, clock=clock, **looks)
     assert "the diagnosis failed: ZeroDivisionError" in str(caught.value.cause)
 
 
-def test_consistently_asks_until_the_end(clock: Clock, watch: Watch) -> None:
+def test_consistently_checks_until_the_end(clock: Clock, watch: Watch) -> None:
     assert consistently(passing_from(1), "nothing changes", 5, interval=0.5, clock=clock) == 11
     assert watch.seconds == pytest.approx(5)
 
 
-def test_consistently_fails_with_the_first_bad_try(clock: Clock) -> None:
+def test_consistently_fails_at_the_first_failed_attempt(clock: Clock) -> None:
     with pytest.raises(
         ConditionNotMet, match=r"failed after 0\.6 s \(4 attempts\): nothing changes"
     ) as caught:
@@ -173,7 +175,7 @@ def test_consistently_fails_with_the_first_bad_try(clock: Clock) -> None:
     assert caught.value.last.startswith("try 4 is a bad one")
 
 
-def test_consistently_lets_mistakes_through(clock: Clock) -> None:
+def test_consistently_raises_bugs_in_a_check(clock: Clock) -> None:
     with pytest.raises(ZeroDivisionError):
         consistently(lambda: 1 // 0, "nothing changes", 5, clock=clock)
 
@@ -183,18 +185,18 @@ def is_ready(phase: str) -> str:
     return phase
 
 
-def test_a_watch_is_followed_until_the_check_passes(clock: Clock) -> None:
+def test_watch_is_followed_until_the_check_passes(clock: Clock) -> None:
     phases = iter(["Pending", "Running", "Ready", "Gone"])
     assert watched(lambda _: phases, is_ready, "the pod is Ready", 5, clock=clock) == "Ready"
     assert next(phases) == "Gone"
 
 
-def test_a_watch_that_ends_early_is_opened_again(clock: Clock) -> None:
+def test_watch_that_ends_early_is_reopened(clock: Clock) -> None:
     openings = iter([["Pending"], [], ["Running", "Ready"]])
     assert watched(lambda _: iter(next(openings)), is_ready, "Ready", 5, clock=clock) == "Ready"
 
 
-def test_a_watch_is_opened_for_the_time_that_is_left(clock: Clock, watch: Watch) -> None:
+def test_watch_is_opened_for_the_remaining_time(clock: Clock, watch: Watch) -> None:
     opened: list[float] = []
 
     def stream(seconds: float) -> Iterator[str]:
@@ -209,7 +211,7 @@ def test_a_watch_is_opened_for_the_time_that_is_left(clock: Clock, watch: Watch)
     assert opened == [6, 2]
 
 
-def test_a_silent_watch_gives_up_in_seconds(clock: Clock, watch: Watch) -> None:
+def test_lasting_cause_ends_a_silent_watch_within_seconds(clock: Clock, watch: Watch) -> None:
     def silent(seconds: float) -> Iterator[str]:
         watch.pause(seconds)
         return iter(())
@@ -220,7 +222,7 @@ def test_a_silent_watch_gives_up_in_seconds(clock: Clock, watch: Watch) -> None:
     assert watch.seconds == 1
 
 
-def test_a_watch_that_breaks_is_not_opened_a_thousand_times(clock: Clock) -> None:
+def test_breaking_watch_is_reopened_at_intervals(clock: Clock) -> None:
     def broken(seconds: float) -> Iterator[str]:
         raise ConnectionError("API server")
 
@@ -238,6 +240,6 @@ def test_a_watch_that_breaks_is_not_opened_a_thousand_times(clock: Clock) -> Non
         )
 
 
-def test_a_mistake_in_what_a_watch_is_checked_for_surfaces(clock: Clock) -> None:
+def test_bug_in_the_check_of_a_watch_surfaces(clock: Clock) -> None:
     with pytest.raises(KeyError):
         watched(lambda _: iter(["Pending"]), lambda _: key_error(), "Ready", 5, clock=clock)

@@ -1,4 +1,4 @@
-"""The app with one planted fault in each phase, and whether an account saw them: for bench and selftests."""
+"""The app with one planted fault in each phase, and which faults were detected; for bench and selftests."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from fixtures.upgrade.judging.phases import Phase
 from fixtures.upgrade.judging.verdict import judge
 from suites.selftest.traffic_peers import LOOPBACK
 
-#: Seconds of the planted delay, and of the planted outage.
+#: Seconds of the planted delay and of the planted outage.
 DELAY, OUTAGE = 0.005, 0.020
 
 
 class Faulty(App):
-    """Denies as a policy would, and does one thing wrong when told to."""
+    """An app that denies requests like a policy, and commits one fault on demand."""
 
     async def start(self, host: str | None, http_port: int, tcp_port: int) -> tuple[int, int]:
         self.close_next = self.serve_again = self.allow_next = False
@@ -42,7 +42,7 @@ class Faulty(App):
         return await super().respond(request, writer)
 
     async def fail(self, port: int) -> None:
-        """Be gone for as long as the outage lasts, with every connection."""
+        """Drop every connection and stop listening for the duration of the outage."""
         self._servers[0].close()
         for writer in self._writers:
             writer.transport.abort()
@@ -58,7 +58,7 @@ class Faulty(App):
 
 
 async def plant(app: Faulty, port: int, seconds: float) -> list[Phase]:
-    """One phase after the other, each so long and each with its fault in the middle; gives the phases."""
+    """Run phases of this length in sequence, each with its fault in the middle; returns the phases."""
     clock, phases = SteadyClock(asyncio.get_running_loop().time), []
     for name in ("before", "failed", "latency", "duplicated", "outage", "allowed", "after"):
         begun = clock.now()
@@ -75,7 +75,7 @@ async def plant(app: Faulty, port: int, seconds: float) -> list[Phase]:
 
 
 def seen(account: Account, phases: Sequence[Phase], streams: Sequence[Stream]) -> Mapping[str, bool]:
-    """Each planted fault: whether it was seen, as what it was and in its phase."""
+    """For each planted fault, whether it was detected correctly and in its phase."""
     of = account.of_phase
     before, _, latency, *_ = phases
     slower = {
@@ -92,7 +92,7 @@ def seen(account: Account, phases: Sequence[Phase], streams: Sequence[Stream]) -
 
 
 def alarms(account: Account, phases: Sequence[Phase], streams: Sequence[Stream]) -> list[str]:
-    """Faults that were seen where none was planted."""
+    """Faults that were detected where none was planted."""
     before, *_, after = phases
     sound = [account.of_phase(phase.name) for phase in (before, after)]
     found = [f"{counts} in a sound phase" for counts in sound if counts.sent != counts.answered]

@@ -1,4 +1,4 @@
-"""What the traffic meets in selftests: servers on loopback, good and bad ones, and a clock that hurries."""
+"""Peers for traffic selftests: good and bad servers on loopback, and an accelerated clock."""
 
 import asyncio
 import io
@@ -18,7 +18,7 @@ from fixtures.traffic.records import Result, Stream, read
 T = TypeVar("T")
 Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LOOPBACK = "127.0.0.1"
-#: For SO_LINGER: a close sends a reset.
+#: With SO_LINGER set to this, close sends a reset.
 NOT_AT_ALL = struct.pack("ii", 1, 0)
 
 
@@ -27,10 +27,10 @@ def stream(name: str = "get", *, rate: float = 50, kept: bool = False, **others:
     return Stream(name=name, rate=rate, kept=kept, **fields)  # type: ignore[arg-type]
 
 
-class _Hurried(selectors.DefaultSelector):
-    """Sockets are real and time is not: where nothing comes, it is at once as late as was to be waited for.
+class _AcceleratedSelector(selectors.DefaultSelector):
+    """Real sockets with accelerated time: when no data arrives, the clock jumps to the end of the wait.
 
-    What a process sends to itself over loopback has come by the next question, however busy the machine is.
+    Data that a process sends to itself over loopback has arrived by the next poll, however busy the machine.
     """
 
     ahead = 0.0
@@ -40,16 +40,16 @@ class _Hurried(selectors.DefaultSelector):
             return super().select()
         found = super().select(0)
         if not found:
-            # A busy kernel may deliver from a thread of its own.
+            # A busy kernel may deliver from a separate thread.
             found = super().select(0)
         if not found:
             self.ahead += max(timeout, 0)
         return found
 
 
-class _HurriedLoop(asyncio.SelectorEventLoop):
+class _AcceleratedLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
-        self._hurried = _Hurried()
+        self._hurried = _AcceleratedSelector()
         self._begun = time.monotonic()
         super().__init__(self._hurried)
 
@@ -57,15 +57,15 @@ class _HurriedLoop(asyncio.SelectorEventLoop):
         return self._begun + self._hurried.ahead
 
 
-def hurried(coroutine: Coroutine[object, object, T]) -> T:
-    """What a coroutine gives whose peers are in the same loop; its seconds take no time."""
-    with asyncio.Runner(loop_factory=_HurriedLoop) as runner:
+def run_accelerated(coroutine: Coroutine[object, object, T]) -> T:
+    """The result of a coroutine whose peers run in the same loop; its waits take no real time."""
+    with asyncio.Runner(loop_factory=_AcceleratedLoop) as runner:
         return runner.run(coroutine)
 
 
 @asynccontextmanager
 async def listening(peer: Peer) -> AsyncIterator[int]:
-    """Gives each connection to `peer`, and closes it afterwards; yields the port."""
+    """Pass each connection to `peer` and close it afterwards; yields the port."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -78,7 +78,7 @@ async def listening(peer: Peer) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def serving(app: App) -> AsyncIterator[tuple[int, int]]:
-    """The app, until the block ends; yields the ports of HTTP and TCP."""
+    """Run the app until the block ends; yields its HTTP and TCP ports."""
     yield await app.start(LOOPBACK, 0, 0)
     await app.drain(grace=0.1)
 
@@ -93,7 +93,7 @@ async def sent(
     held: Sequence[LongStream] = (),
     tcp: int = 1,
 ) -> Result:
-    """What one generator writes that sends to this port for so many seconds."""
+    """The output of a generator that sends to this port for this many seconds."""
     plan = Plan(
         address=f"http://{LOOPBACK}:{port}",
         tcp=f"{LOOPBACK}:{tcp}",
@@ -108,8 +108,8 @@ async def sent(
     return read(out.getvalue().splitlines())
 
 
-async def asked(reader: asyncio.StreamReader) -> str:
-    """The head of the next request, and with it its body; IncompleteReadError if there is none."""
+async def read_request(reader: asyncio.StreamReader) -> str:
+    """The head of the next request, after reading its body too; IncompleteReadError if there is none."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     if "content-length: " in head:
         length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
@@ -123,12 +123,12 @@ def id_in(head: str) -> str:
 
 
 def answers(writer: asyncio.StreamWriter, *headers: str, body: bytes = b"hello") -> None:
-    """Write a whole answer."""
+    """Write a complete response."""
     lines = ["HTTP/1.1 200 OK", f"content-length: {len(body)}", *headers, "", ""]
     writer.write("\r\n".join(lines).encode() + body)
 
 
 def resets(writer: asyncio.StreamWriter) -> None:
-    """Close with a reset instead of an end."""
+    """Close with a reset instead of a FIN."""
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NOT_AT_ALL)
     writer.transport.abort()

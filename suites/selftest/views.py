@@ -1,4 +1,4 @@
-"""Clusters as tables of resources, for the causes to look at."""
+"""Clusters as tables of resources, for the selftests of likely causes."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -67,7 +67,7 @@ def namespace(name: str, **labels: str) -> Any:
 
 
 def routed() -> Recorded:
-    """Gateway, route, app and their Services, all fitting one another."""
+    """Gateway, route, app and their Services, all consistent."""
     route = {"destination": {"host": "test-svc", "port": {"number": 80}}}
     return Recorded(
         {
