@@ -1,4 +1,4 @@
-"""curl's answers and failures have the same outcome as our own requests, on the same sockets."""
+"""curl's responses and failures map to the same outcomes as our own requests, on the same sockets."""
 
 import os
 import shutil
@@ -9,7 +9,16 @@ import pytest
 from fixtures.clients import curl
 from fixtures.clients.command import CommandFailed, Completed, run
 from fixtures.clients.http import Outcome
-from suites.selftest.test_outcome import PAGE, Peer, asked, hangs, resets, says, served_by, stalls_in_the_body
+from suites.selftest.test_outcome import (
+    PAGE,
+    Peer,
+    hangs,
+    read_request,
+    resets,
+    sends,
+    served_by,
+    stalls_in_the_body,
+)
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
 
@@ -21,8 +30,8 @@ def fetched(url: str, timeout: float = 5) -> Outcome:
 
 
 @needs_curl
-def test_an_answer_is_a_status_with_headers_in_lower_case_and_its_text() -> None:
-    with served_by(says(PAGE)) as place:
+def test_response_has_status_lower_case_headers_and_text() -> None:
+    with served_by(sends(PAGE)) as place:
         outcome = fetched(f"http://{place}/")
     assert (outcome.kind, outcome.status, outcome.text) == ("status", 200, "hello")
     assert outcome.headers["server"] == "istio-envoy"
@@ -33,22 +42,22 @@ def test_an_answer_is_a_status_with_headers_in_lower_case_and_its_text() -> None
 @pytest.mark.parametrize(
     ("peer", "kind"),
     [
-        pytest.param(asked, "empty reply", id="closes"),
+        pytest.param(read_request, "empty reply", id="closes"),
         pytest.param(resets, "reset", id="resets"),
-        pytest.param(says(b"220 smtp ready\r\n"), "malformed", id="speaks-smtp"),
-        pytest.param(says(PAGE[:-2]), "cut off", id="stops"),
+        pytest.param(sends(b"220 smtp ready\r\n"), "malformed", id="speaks-smtp"),
+        pytest.param(sends(PAGE[:-2]), "cut off", id="stops"),
         pytest.param(hangs, "timeout", id="hangs"),
         pytest.param(stalls_in_the_body, "timeout", id="stalls-in-the-body"),
     ],
 )
-def test_no_whole_answer_is_classified_as_our_own_requests_are(peer: Peer, kind: str) -> None:
+def test_incomplete_response_is_classified_like_our_own_requests(peer: Peer, kind: str) -> None:
     with served_by(peer) as place:
         outcome = fetched(f"http://{place}/", timeout=0.3)
     assert (outcome.kind, outcome.status) == (kind, None), outcome
 
 
 @needs_curl
-def test_refused_dns_and_tls_are_told_apart() -> None:
+def test_refused_dns_and_tls_are_distinguished() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert fetched(f"http://127.0.0.1:{port}/").kind == "refused"
@@ -61,17 +70,17 @@ def ended(status: int, stderr: str) -> Completed:
     return Completed(tuple(curl.command("http://10.0.0.1/", timeout=5)), status, "", stderr, 0.1)
 
 
-def test_no_way_to_a_host_is_unreachable() -> None:
+def test_host_without_route_is_unreachable() -> None:
     notes = "* connect to 10.0.0.1 port 80 failed: No route to host\n* Failed to connect"
     assert curl.outcome(ended(7, f"{notes}\n* Closing connection 0\n")).kind == "unreachable"
 
 
-def test_the_cause_is_the_last_thing_that_curl_noted() -> None:
+def test_cause_is_curls_last_note() -> None:
     notes = "* Connected\n> GET / HTTP/1.1\n* Empty reply from server\n* Closing connection 0\n"
     assert curl.outcome(ended(52, notes)).cause == "curl ended with status 52: Empty reply from server"
 
 
-def test_a_missing_curl_is_an_error_and_no_outcome() -> None:
+def test_missing_curl_is_an_error_and_not_an_outcome() -> None:
     with pytest.raises(CommandFailed, match="status 127, which does not describe the peer:\nno curl here"):
         curl.outcome(ended(127, "no curl here"))
 

@@ -1,4 +1,4 @@
-"""The outcome of a request: every way in which an HTTP response can fail to come, on real sockets."""
+"""The outcome of a request: every way in which an HTTP response can fail to arrive, on real sockets."""
 
 import errno
 import socket
@@ -18,7 +18,7 @@ MOVED = b"HTTP/1.1 302 Found\r\nLocation: http://name.invalid/\r\nContent-Length
 
 @contextmanager
 def served_by(peer: Peer) -> Iterator[str]:
-    """Gives one connection at a time to `peer` until the block ends; yields host:port."""
+    """Pass one connection at a time to `peer` until the block ends; yields host:port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=_serve, args=(server, peer), daemon=True)
         thread.start()
@@ -37,24 +37,24 @@ def _serve(server: socket.socket, peer: Peer) -> None:
             peer(connection)
 
 
-def asked(connection: socket.socket) -> bytes:
-    """The head of the request, or what came of it before the client closed."""
+def read_request(connection: socket.socket) -> bytes:
+    """The head of the request, or the part received before the client closed."""
     head = b""
     while b"\r\n\r\n" not in head and (more := connection.recv(4096)):
         head += more
     return head
 
 
-def says(answer: bytes) -> Peer:
+def sends(answer: bytes) -> Peer:
     def peer(connection: socket.socket) -> None:
-        asked(connection)
+        read_request(connection)
         connection.sendall(answer)
 
     return peer
 
 
 def resets(connection: socket.socket) -> None:
-    asked(connection)
+    read_request(connection)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
@@ -64,12 +64,12 @@ def hangs(connection: socket.socket) -> None:
 
 
 def stalls_in_the_body(connection: socket.socket) -> None:
-    says(PAGE[:-2])(connection)
+    sends(PAGE[:-2])(connection)
     hangs(connection)
 
 
-def test_a_whole_answer_is_a_status_with_headers_in_lower_case_and_text() -> None:
-    with served_by(says(PAGE)) as place:
+def test_response_has_status_lower_case_headers_and_text() -> None:
+    with served_by(sends(PAGE)) as place:
         outcome = request("GET", f"http://{place}/", timeout=5)
     assert (outcome.kind, outcome.status, outcome.text) == ("status", 200, "hello")
     assert outcome.headers["server"] == "istio-envoy"
@@ -79,15 +79,15 @@ def test_a_whole_answer_is_a_status_with_headers_in_lower_case_and_text() -> Non
 @pytest.mark.parametrize(
     ("peer", "kind", "cause"),
     [
-        pytest.param(asked, "empty reply", "RemoteDisconnected", id="closes"),
+        pytest.param(read_request, "empty reply", "RemoteDisconnected", id="closes"),
         pytest.param(resets, "reset", "ConnectionResetError", id="resets"),
-        pytest.param(says(b"220 smtp ready\r\n"), "malformed", "BadStatusLine", id="speaks-smtp"),
-        pytest.param(says(PAGE[:-2]), "cut off", "the head of a response with status 200", id="stops"),
+        pytest.param(sends(b"220 smtp ready\r\n"), "malformed", "BadStatusLine", id="speaks-smtp"),
+        pytest.param(sends(PAGE[:-2]), "cut off", "the head of a response with status 200", id="stops"),
         pytest.param(hangs, "timeout", "timed out", id="hangs"),
         pytest.param(stalls_in_the_body, "timeout", "with status 200", id="stalls-in-the-body"),
     ],
 )
-def test_no_whole_answer_is_classified_by_its_cause(peer: Peer, kind: str, cause: str) -> None:
+def test_incomplete_response_is_classified_by_its_cause(peer: Peer, kind: str, cause: str) -> None:
     with served_by(peer) as place:
         outcome = request("GET", f"http://{place}/", timeout=0.3)
     assert (outcome.kind, outcome.status) == (kind, None), outcome
@@ -95,23 +95,23 @@ def test_no_whole_answer_is_classified_by_its_cause(peer: Peer, kind: str, cause
     assert outcome.describe().startswith(f"GET http://{place}/: {kind} after 0.")
 
 
-def test_a_port_that_nobody_listens_on_refuses() -> None:
+def test_closed_port_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert request("GET", f"http://127.0.0.1:{port}/", timeout=5).kind == "refused"
 
 
-def test_an_unknown_host_name_is_dns() -> None:
+def test_unknown_host_name_is_a_dns_failure() -> None:
     assert request("GET", "http://name.invalid/", timeout=5).kind == "dns"
 
 
-def test_tls_to_a_plain_port_is_tls() -> None:
+def test_tls_to_a_plain_port_is_a_tls_failure() -> None:
     with served_by(lambda connection: connection.sendall(b"220 plain\r\n")) as place:
         outcome = request("GET", f"https://{place}/", timeout=5)
     assert outcome.kind == "tls", outcome
 
 
-def test_no_way_to_a_host_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_without_route_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(*_: object) -> None:
         raise OSError(errno.EHOSTUNREACH, "No route to host")
 
@@ -119,33 +119,33 @@ def test_no_way_to_a_host_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> Non
     assert request("GET", "http://127.0.0.1/", timeout=5).kind == "unreachable"
 
 
-def test_a_redirect_is_not_followed() -> None:
-    with served_by(says(MOVED)) as place:
+def test_redirect_is_not_followed() -> None:
+    with served_by(sends(MOVED)) as place:
         assert request("GET", f"http://{place}/", timeout=5).status == 302
 
 
-def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_from_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://name.invalid:3128")
     monkeypatch.setenv("no_proxy", "")
-    with served_by(says(PAGE)) as place:
+    with served_by(sends(PAGE)) as place:
         assert request("GET", f"http://{place}/", timeout=5).status == 200
 
 
-def test_a_request_is_sent_once_and_closes_its_connection() -> None:
+def test_request_is_sent_once_and_closes_its_connection() -> None:
     heads: list[bytes] = []
-    with served_by(lambda connection: heads.append(asked(connection))) as place:
+    with served_by(lambda connection: heads.append(read_request(connection))) as place:
         request("POST", f"http://{place}/", timeout=5, body=b"x", headers={"X-Mark": "once"})
     assert len(heads) == 1
     assert b"Connection: close\r\n" in heads[0]
     assert b"X-Mark: once\r\n" in heads[0]
 
 
-def test_a_session_keeps_its_connection() -> None:
+def test_session_keeps_its_connection() -> None:
     heads: list[bytes] = []
 
     def answers_twice(connection: socket.socket) -> None:
         for _ in range(2):
-            heads.append(asked(connection))
+            heads.append(read_request(connection))
             connection.sendall(PAGE)
 
     with served_by(answers_twice) as place, kept_connections() as session:
@@ -154,6 +154,6 @@ def test_a_session_keeps_its_connection() -> None:
     assert len(heads) == 2
 
 
-def test_a_malformed_url_is_an_error_and_no_outcome() -> None:
+def test_malformed_url_is_an_error_and_not_an_outcome() -> None:
     with pytest.raises(ValueError, match="No scheme supplied"):
         request("GET", "nonsense", timeout=5)

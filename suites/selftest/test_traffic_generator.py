@@ -1,4 +1,4 @@
-"""The generator: outcomes by their cause, nothing sent twice, nothing that waits for an answer."""
+"""The generator: outcomes by cause, nothing sent twice, no request waits for a response."""
 
 import asyncio
 import io
@@ -24,18 +24,18 @@ from suites.selftest.traffic_peers import (
     NOT_AT_ALL,
     Peer,
     answers,
-    asked,
-    hurried,
     id_in,
     listening,
+    read_request,
     resets,
+    run_accelerated,
     sent,
     serving,
     stream,
 )
 
 PAGE = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
-#: Requests that `records_of` sends.
+#: Number of requests that `records_of` sends.
 COUNT = 10
 
 
@@ -45,38 +45,38 @@ def records_of(peer: Peer, *, kept: bool = False, deadline: float = 2.0) -> list
             result = await sent(port, [stream(kept=kept)], deadline=deadline)
             return sorted(result.records, key=lambda record: record.start)
 
-    return hurried(run())
+    return run_accelerated(run())
 
 
 async def closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await asked(reader)
+    await read_request(reader)
 
 
 async def resetting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await asked(reader)
+    await read_request(reader)
     resets(writer)
 
 
-def says(answer: bytes) -> Peer:
+def sends(answer: bytes) -> Peer:
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asked(reader)
+        await read_request(reader)
         writer.write(answer)
 
     return peer
 
 
-def says_and_resets(answer: bytes) -> Peer:
+def sends_and_resets(answer: bytes) -> Peer:
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await says(answer)(reader, writer)
+        await sends(answer)(reader, writer)
         await asyncio.sleep(0.02)
         resets(writer)
 
     return peer
 
 
-def says_and_hangs(answer: bytes) -> Peer:
+def sends_and_hangs(answer: bytes) -> Peer:
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await says(answer)(reader, writer)
+        await sends(answer)(reader, writer)
         await reader.read()
 
     return peer
@@ -85,21 +85,21 @@ def says_and_hangs(answer: bytes) -> Peer:
 @pytest.mark.parametrize(
     ("peer", "outcome"),
     [
-        pytest.param(says(PAGE), "200", id="answers"),
-        pytest.param(says(PAGE.replace(b"200 OK", b"503 Service Unavailable")), "503", id="answers-503"),
+        pytest.param(sends(PAGE), "200", id="answers"),
+        pytest.param(sends(PAGE.replace(b"200 OK", b"503 Service Unavailable")), "503", id="answers-503"),
         pytest.param(closes, "empty reply", id="closes"),
         pytest.param(resetting, "reset", id="resets"),
-        pytest.param(says(b"220 smtp ready\r\n"), "malformed", id="speaks-smtp"),
+        pytest.param(sends(b"220 smtp ready\r\n"), "malformed", id="speaks-smtp"),
         pytest.param(
-            says(PAGE.replace(b"\r\n\r", b"\r\nx-conformance-id: z\r\n\r")), "malformed", id="other-id"
+            sends(PAGE.replace(b"\r\n\r", b"\r\nx-conformance-id: z\r\n\r")), "malformed", id="other-id"
         ),
-        pytest.param(says(PAGE[:-2]), "cut off", id="stops"),
-        pytest.param(says_and_resets(PAGE[:-2]), "cut off", id="resets-in-the-body"),
-        pytest.param(says_and_hangs(b""), "timeout", id="hangs"),
-        pytest.param(says_and_hangs(PAGE[:-2]), "timeout", id="hangs-in-the-body"),
+        pytest.param(sends(PAGE[:-2]), "cut off", id="stops"),
+        pytest.param(sends_and_resets(PAGE[:-2]), "cut off", id="resets-in-the-body"),
+        pytest.param(sends_and_hangs(b""), "timeout", id="hangs"),
+        pytest.param(sends_and_hangs(PAGE[:-2]), "timeout", id="hangs-in-the-body"),
     ],
 )
-def test_what_becomes_of_a_request_is_told_by_its_cause(peer: Peer, outcome: str) -> None:
+def test_outcome_of_a_request_follows_from_its_cause(peer: Peer, outcome: str) -> None:
     records = records_of(peer, deadline=0.2)
     assert len(records) == COUNT
     assert {record.outcome for record in records} == {outcome}
@@ -111,33 +111,33 @@ def test_what_becomes_of_a_request_is_told_by_its_cause(peer: Peer, outcome: str
     [("http://127.0.0.1:1", "refused"), ("http://name.invalid:80", "dns")],
     ids=["refused", "dns"],
 )
-def test_no_connection_is_told_by_its_cause(address: str, outcome: str) -> None:
+def test_outcome_without_a_connection_follows_from_its_cause(address: str, outcome: str) -> None:
     out = io.StringIO()
     asyncio.run(Generator(Plan(address=address, streams=[stream()], seconds=0.05), out).run())
     assert {record.outcome for record in read(out.getvalue().splitlines()).records} == {outcome}
 
 
-def test_tls_to_a_plain_port_is_tls() -> None:
+def test_tls_to_a_plain_port_is_a_tls_failure() -> None:
     out = io.StringIO()
     with served_by(lambda connection: connection.sendall(b"220 plain\r\n")) as place:
         asyncio.run(Generator(Plan(address=f"https://{place}", streams=[stream()], seconds=0.05), out).run())
     assert {record.outcome for record in read(out.getvalue().splitlines()).records} == {"tls"}
 
 
-def test_every_request_has_an_id_of_its_own_and_is_sent_once() -> None:
+def test_every_request_has_its_own_id_and_is_sent_once() -> None:
     seen: Counter[str] = Counter()
 
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        seen[id_in(await asked(reader))] += 1
+        seen[id_in(await read_request(reader))] += 1
 
     records = records_of(peer)
     assert seen == Counter(record.id for record in records)
     assert set(seen.values()) == {1}
 
 
-def test_a_slow_answer_delays_no_other_request() -> None:
+def test_slow_response_delays_no_other_request() -> None:
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asked(reader)
+        await read_request(reader)
         await asyncio.sleep(0.3)
         answers(writer)
 
@@ -146,34 +146,34 @@ def test_a_slow_answer_delays_no_other_request() -> None:
     assert records[-1].start - records[0].start < records[0].seconds
 
 
-def test_streams_of_the_same_rate_take_turns() -> None:
+def test_streams_with_the_same_rate_alternate() -> None:
     async def run() -> list[float]:
-        async with listening(says(PAGE)) as port:
+        async with listening(sends(PAGE)) as port:
             result = await sent(port, [stream("a", rate=10), stream("b", rate=10)], seconds=0.19)
             return sorted(record.start for record in result.records)
 
-    one, other, _, _ = hurried(run())
+    one, other, _, _ = run_accelerated(run())
     assert other - one == pytest.approx(0.05, abs=1e-4)
 
 
 async def forever(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while True:
-        await asked(reader)
+        await read_request(reader)
         answers(writer)
 
 
-def test_a_kept_connection_is_used_again() -> None:
+def test_kept_connection_is_reused() -> None:
     connections = [record.connection for record in records_of(forever, kept=True)]
     assert connections == ["new"] + ["kept"] * (COUNT - 1)
 
 
 async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await asked(reader)
+    await read_request(reader)
     answers(writer)
 
 
-async def once_and_says_so(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await asked(reader)
+async def once_and_announces_the_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_request(reader)
     answers(writer, "connection: close")
     await reader.read()
 
@@ -185,20 +185,20 @@ async def once_and_complains(reader: asyncio.StreamReader, writer: asyncio.Strea
     await reader.read()
 
 
-@pytest.mark.parametrize("peer", [once, once_and_says_so, once_and_complains])
-def test_a_kept_connection_that_is_closed_while_idle_is_no_failure(peer: Peer) -> None:
+@pytest.mark.parametrize("peer", [once, once_and_announces_the_close, once_and_complains])
+def test_kept_connection_closed_while_idle_is_no_failure(peer: Peer) -> None:
     records = records_of(peer, kept=True)
     assert [(record.outcome, record.connection) for record in records] == [("200", "new")] * COUNT
 
 
 @pytest.mark.parametrize(("ends", "outcome"), [(lambda _: None, "empty reply"), (resets, "reset")])
-def test_a_request_that_was_written_and_got_no_answer_is_a_failure(ends: object, outcome: str) -> None:
+def test_written_request_without_a_response_is_a_failure(ends: object, outcome: str) -> None:
     seen: Counter[str] = Counter()
 
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        seen[id_in(await asked(reader))] += 1
+        seen[id_in(await read_request(reader))] += 1
         answers(writer)
-        seen[id_in(await asked(reader))] += 1
+        seen[id_in(await read_request(reader))] += 1
         assert callable(ends)
         ends(writer)
 
@@ -209,7 +209,7 @@ def test_a_request_that_was_written_and_got_no_answer_is_a_failure(ends: object,
 
 
 @pytest.mark.parametrize("linger", [None, NOT_AT_ALL], ids=["closes", "resets"])
-def test_a_close_that_the_kernel_has_and_the_loop_has_not_read_counts(linger: bytes | None) -> None:
+def test_close_known_only_to_the_kernel_counts(linger: bytes | None) -> None:
     close, closed = threading.Event(), threading.Event()
 
     def peer(connection: socket.socket) -> None:
@@ -226,7 +226,7 @@ def test_a_close_that_the_kernel_has_and_the_loop_has_not_read_counts(linger: by
         await connection.send(b"GET / HTTP/1.1\r\n\r\n", "")
         pool.give(connection, asyncio.get_running_loop().time())
         before = connection.usable
-        # The loop stands still here: it can't have been told.
+        # The event loop is blocked here, so it cannot have read the close.
         close.set()
         closed.wait(5)
         return [before, connection.usable, pool.take() is connection]
@@ -235,7 +235,7 @@ def test_a_close_that_the_kernel_has_and_the_loop_has_not_read_counts(linger: by
         assert asyncio.run(run(int(place.rpartition(":")[2]))) == [True, False, False]
 
 
-def test_a_kept_connection_that_is_not_needed_is_closed() -> None:
+def test_unneeded_kept_connection_is_closed() -> None:
     async def run() -> tuple[bool, bool]:
         async with listening(forever) as port:
             pool, address = Pool(), Address(LOOPBACK, port)
@@ -252,7 +252,7 @@ def test_a_kept_connection_that_is_not_needed_is_closed() -> None:
     assert asyncio.run(run()) == (False, True)
 
 
-def test_no_request_at_all_is_an_error() -> None:
+def test_zero_requests_are_an_error() -> None:
     async def run() -> None:
         generator = Generator(Plan(address="http://127.0.0.1:1", streams=[stream()]), io.StringIO())
         generator.stop("SIGTERM")
@@ -277,20 +277,20 @@ HELD = LongStream(name="echo", kind="tcp", direction="east-west")
         ({"deadline": 0}, "above 0 seconds"),
     ],
 )
-def test_a_plan_that_cannot_be_carried_out_is_refused(change: dict[str, object], message: str) -> None:
+def test_unfeasible_plan_is_refused(change: dict[str, object], message: str) -> None:
     fields = {"address": "http://127.0.0.1:80", "streams": [stream()], **change}
     with pytest.raises(BadPlan, match=message):
         Plan(**fields)  # type: ignore[arg-type]
 
 
-def test_a_plan_is_read_as_it_was_written() -> None:
+def test_plan_is_read_back_as_written() -> None:
     plan = Plan(address="http://[::1]:80", tcp="app:9000", streams=(stream(),), held=(HELD,))
     assert Plan.from_text(plan.text()) == plan
     assert plan.http_address().authority == "[::1]:80"
 
 
 @pytest.mark.parametrize("text", ["nonsense", "[]", '{"address": "http://x:1", "strems": []}'])
-def test_what_is_no_plan_is_refused(text: str) -> None:
+def test_invalid_plan_is_refused(text: str) -> None:
     with pytest.raises(BadPlan, match="not a valid plan"):
         Plan.from_text(text)
 
@@ -302,7 +302,7 @@ def started(folder: Path, plan: Plan) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_sigterm_ends_it_with_what_is_in_flight_and_a_summary(tmp_path: Path) -> None:
+def test_sigterm_finishes_requests_in_flight_and_writes_a_summary(tmp_path: Path) -> None:
     held = LongStream(name="events", kind="events", direction="north-south", path="/events")
 
     async def run() -> tuple[int, str]:
@@ -310,7 +310,7 @@ def test_sigterm_ends_it_with_what_is_in_flight_and_a_summary(tmp_path: Path) ->
             plan = Plan(address=f"http://{LOOPBACK}:{port}", streams=[stream(hold_ms=150)], held=[held])
             with started(tmp_path, plan) as program:
                 assert program.stdout is not None
-                # Nothing is written before the first answers: by then there is something to end.
+                # Output starts with the first responses, so from then on there is something to stop.
                 first = await asyncio.to_thread(program.stdout.readline)
                 program.send_signal(signal.SIGTERM)
                 rest = await asyncio.to_thread(program.stdout.read)
@@ -326,7 +326,7 @@ def test_sigterm_ends_it_with_what_is_in_flight_and_a_summary(tmp_path: Path) ->
     assert json.loads(text.splitlines()[-1])["line"] == "summary"
 
 
-def test_a_plan_that_is_none_ends_it_with_the_reason(tmp_path: Path) -> None:
+def test_generator_exits_with_the_reason_on_an_invalid_plan(tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
     file.write_text("{}")
     command = [sys.executable, "-m", "fixtures.traffic", "--plan", str(file), "--out", "-"]

@@ -1,4 +1,4 @@
-"""Held streams: what comes is counted, what never does is lost, an end is told by its cause, never silent."""
+"""Long streams: received messages are counted, missing ones are lost, and every end has its cause."""
 
 import asyncio
 
@@ -8,7 +8,16 @@ from fixtures.traffic import websocket
 from fixtures.traffic.app import App
 from fixtures.traffic.plan import LongStream
 from fixtures.traffic.records import LongStreamKind, StreamSession
-from suites.selftest.traffic_peers import Peer, asked, hurried, listening, resets, sent, serving, stream
+from suites.selftest.traffic_peers import (
+    Peer,
+    listening,
+    read_request,
+    resets,
+    run_accelerated,
+    sent,
+    serving,
+    stream,
+)
 
 PATHS: dict[LongStreamKind, str] = {"events": "/events", "websocket": "/socket", "tcp": ""}
 GET = stream(rate=1)
@@ -19,8 +28,8 @@ def stream_of(kind: LongStreamKind) -> LongStream:
     return LongStream(name=kind, kind=kind, direction="north-south", path=PATHS[kind])
 
 
-def lives(kind: LongStreamKind, peer: Peer, *, silence: float = 2.0) -> list[StreamSession]:
-    """The lives of a stream that is held against a peer."""
+def sessions_of(kind: LongStreamKind, peer: Peer, *, silence: float = 2.0) -> list[StreamSession]:
+    """The successive sessions of a long stream with a peer."""
 
     async def run() -> list[StreamSession]:
         async with listening(peer) as port:
@@ -28,7 +37,7 @@ def lives(kind: LongStreamKind, peer: Peer, *, silence: float = 2.0) -> list[Str
             result = await sent(port, [GET], held=held, tcp=port, silence=silence, seconds=4)
             return list(result.held)
 
-    return hurried(run())
+    return run_accelerated(run())
 
 
 def chunk(text: str) -> bytes:
@@ -36,35 +45,35 @@ def chunk(text: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", PATHS)
-def test_a_stream_that_lives_to_the_end_is_open_and_lost_nothing(kind: LongStreamKind) -> None:
+def test_stream_open_to_the_end_lost_nothing(kind: LongStreamKind) -> None:
     async def run() -> list[StreamSession]:
         async with serving(App(lambda _: None)) as (http, tcp):
             return list((await sent(http, [GET], held=[stream_of(kind)], tcp=tcp, seconds=4)).held)
 
-    (life,) = hurried(run())
+    (life,) = run_accelerated(run())
     assert (life.end, life.ended, life.broken, life.lost, life.reconnects) == ("open", None, False, 0, 0)
     assert life.messages in (20, 21)
     assert life.longest_gap == pytest.approx(0.2, abs=0.01)
 
 
 @pytest.mark.parametrize("kind", PATHS)
-def test_the_app_ends_its_streams_in_order_and_the_next_life_is_another(kind: LongStreamKind) -> None:
+def test_app_closes_streams_cleanly_and_they_are_reopened(kind: LongStreamKind) -> None:
     async def run() -> list[StreamSession]:
         app = App(lambda _: None)
         async with serving(app) as (http, tcp):
             asyncio.get_running_loop().call_later(1, lambda: asyncio.ensure_future(app.drain()))
             return list((await sent(http, [GET], held=[stream_of(kind)], tcp=tcp, seconds=4)).held)
 
-    first, second, *_ = hurried(run())
+    first, second, *_ = run_accelerated(run())
     assert (first.end, first.broken, first.reconnects, first.lost) == ("closed", True, 0, 0)
     assert first.ended is not None
     assert first.ended < second.start
     assert (second.end, second.reconnects, second.messages) == ("refused", 1, 0)
 
 
-def says(data: bytes, *, reset: bool = False, hang: bool = False) -> Peer:
+def sends(data: bytes, *, reset: bool = False, hang: bool = False) -> Peer:
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asked(reader)
+        await read_request(reader)
         writer.write(data)
         await asyncio.sleep(0.01)
         if hang:
@@ -81,15 +90,15 @@ EVENTS = SSE + chunk("data: 0\n\n") + chunk("data: 1\n\nda") + chunk("ta: 4\n\n"
 @pytest.mark.parametrize(
     ("peer", "end"),
     [
-        pytest.param(says(EVENTS + b"0\r\n\r\n"), "closed", id="ends-in-order"),
-        pytest.param(says(EVENTS), "cut off", id="closes-in-the-middle"),
-        pytest.param(says(EVENTS, reset=True), "reset", id="resets"),
-        pytest.param(says(EVENTS, hang=True), "timeout", id="falls-silent"),
-        pytest.param(says(EVENTS + chunk("data: 3\n\n"), hang=True), "malformed", id="goes-back"),
+        pytest.param(sends(EVENTS + b"0\r\n\r\n"), "closed", id="ends-in-order"),
+        pytest.param(sends(EVENTS), "cut off", id="closes-in-the-middle"),
+        pytest.param(sends(EVENTS, reset=True), "reset", id="resets"),
+        pytest.param(sends(EVENTS, hang=True), "timeout", id="falls-silent"),
+        pytest.param(sends(EVENTS + chunk("data: 3\n\n"), hang=True), "malformed", id="goes-back"),
     ],
 )
-def test_numbers_that_never_come_are_lost_and_an_end_is_told_by_its_cause(peer: Peer, end: str) -> None:
-    first = lives("events", peer, silence=1)[0]
+def test_missing_numbers_are_lost_and_an_end_has_its_cause(peer: Peer, end: str) -> None:
+    first = sessions_of("events", peer, silence=1)[0]
     assert (first.end, first.messages, first.lost) == (end, 3, 2)
 
 
@@ -103,20 +112,20 @@ def test_numbers_that_never_come_are_lost_and_an_end_is_told_by_its_cause(peer: 
     ids=["503", "nothing", "smtp"],
 )
 @pytest.mark.parametrize("kind", ["events", "websocket"])
-def test_a_stream_that_does_not_begin_is_told_by_its_cause(
+def test_stream_that_never_starts_is_reported_with_its_cause(
     kind: LongStreamKind, answer: bytes, end: str
 ) -> None:
-    assert {(life.end, life.messages) for life in lives(kind, says(answer))[:-1]} == {(end, 0)}
+    assert {(life.end, life.messages) for life in sessions_of(kind, sends(answer))[:-1]} == {(end, 0)}
 
 
-def test_a_websocket_that_is_accepted_with_another_key_is_malformed() -> None:
+def test_websocket_accepted_with_another_key_is_malformed() -> None:
     answer = b"HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: x\r\n\r\n"
-    assert lives("websocket", says(answer))[0].end == "malformed"
+    assert sessions_of("websocket", sends(answer))[0].end == "malformed"
 
 
 def upgraded(*frames: bytes) -> Peer:
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await asked(reader)
+        head = await read_request(reader)
         key = head.lower().partition("sec-websocket-key: ")[2]
         accepted = websocket.accept(head[-len(key) :].partition("\r\n")[0])
         writer.write(
@@ -128,27 +137,27 @@ def upgraded(*frames: bytes) -> Peer:
     return peer
 
 
-def test_a_websocket_that_closes_without_saying_so_is_cut_off_and_what_it_owes_is_lost() -> None:
-    first = lives("websocket", upgraded())[0]
+def test_websocket_without_a_close_frame_is_cut_off_and_its_missing_echoes_are_lost() -> None:
+    first = sessions_of("websocket", upgraded())[0]
     assert (first.end, first.messages) == ("cut off", 0)
     assert first.lost >= 1
 
 
-def test_a_ping_is_no_message_and_a_close_frame_is_an_end_in_order() -> None:
+def test_ping_is_no_message_and_a_close_frame_is_a_clean_end() -> None:
     ping = websocket.frame(websocket.PING, b"x", masked=False)
     goodbye = websocket.frame(websocket.CLOSE, websocket.GOING_AWAY, masked=False)
-    first = lives("websocket", upgraded(ping, goodbye))[0]
+    first = sessions_of("websocket", upgraded(ping, goodbye))[0]
     assert (first.end, first.messages) == ("closed", 0)
 
 
-async def echoes_and_goes_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def stops_echoing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(await reader.readline())
     while await reader.read(100):
         pass
 
 
-def test_numbers_that_are_not_echoed_any_more_are_lost_by_time_out() -> None:
-    first = lives("tcp", echoes_and_goes_silent, silence=1)[0]
+def test_numbers_no_longer_echoed_are_lost_by_time_out() -> None:
+    first = sessions_of("tcp", stops_echoing, silence=1)[0]
     assert (first.end, first.messages) == ("timeout", 1)
     assert first.lost in (4, 5)
     assert first.longest_gap == pytest.approx(1, abs=0.01)
