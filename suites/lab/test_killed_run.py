@@ -76,4 +76,6 @@ def test_a_run_that_is_ended_leaves_nothing_after_a_clean(
     assert names(Path(tempfile.gettempdir())) <= temporary
     assert users.read_text() == "users: own"
     assert names(tmp_path) == {"kubeconfig"}
+    # For the next one; a build alone might take another engine that is on the machine.
+    engine.start_own(print)
     subprocess.run([sys.executable, "-m", "lab", "build"], cwd=PROJECT, check=True)
