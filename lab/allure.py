@@ -14,15 +14,18 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab import environment
+from lab import environment, folders, packages
 from lab.cache import Entry, digest
 from lab.errors import LabError
+from lab.host import Report
 from lab.paths import PROJECT
 
 #: The files that pin Allure and its dependencies. A change to either reinstalls it.
 PINS = (PROJECT / "reports" / "package.json", PROJECT / "reports" / "package-lock.json")
 #: Folder of packages in an exported archive, each file named by its SHA-512.
 FOLDER = "npm"
+
+PROGRAM = Path("node_modules", "allure", "cli.js")
 
 _SECONDS = 600
 
@@ -34,10 +37,10 @@ def entry(root: Path) -> Entry:
 
 def pinned() -> dict[str, str]:
     """Return the SHA-512 (hex) of each package file by the package's path in the installation."""
-    packages: Mapping[str, Mapping[str, str]] = json.loads(PINS[1].read_text(encoding="utf-8"))["packages"]
+    locked: Mapping[str, Mapping[str, str]] = json.loads(PINS[1].read_text(encoding="utf-8"))["packages"]
     return {
         path: base64.b64decode(package["integrity"].removeprefix("sha512-")).hex()
-        for path, package in packages.items()
+        for path, package in locked.items()
         if "integrity" in package
     }
 
@@ -47,27 +50,8 @@ def download(target: Path, scratch: Path) -> int:
 
     Raises LabError with npm's output if npm fails.
     """
-    for pin in PINS:
-        shutil.copy(pin, scratch)
     store = scratch / "store"
-    command = [
-        "npm",
-        "ci",
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-        "--loglevel=error",
-        f"--cache={store}",
-    ]
-    try:
-        ran = subprocess.run(
-            command, cwd=scratch, env=environment.for_registries(), capture_output=True, text=True,
-            check=False, timeout=_SECONDS,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise LabError(f"running npm failed: {error}") from error
-    if ran.returncode:
-        raise LabError(f"npm failed to download Allure: {ran.stderr.strip()[-500:]}")
+    _npm_ci(scratch, f"--cache={store}")
     target.mkdir(parents=True)
     for sha512 in sorted(set(pinned().values())):
         # npm's cache names each file by the hash of its content.
@@ -77,18 +61,18 @@ def download(target: Path, scratch: Path) -> int:
     return len(list(target.iterdir()))
 
 
-def install(packages: Path, target: Path) -> None:
+def unpack(archived: Path, target: Path) -> None:
     """Unpack the packages into `target`.
 
     Raises LabError for a file that isn't pinned, and if a pinned package that isn't optional is missing.
     """
     wanted = pinned()
     optional = _optional()
-    for file in sorted(packages.iterdir()):
+    for file in sorted(archived.iterdir()):
         if hashlib.sha512(file.read_bytes()).hexdigest() != file.stem or file.stem not in wanted.values():
             raise LabError(f"{FOLDER}/{file.name} is not a package that reports/package-lock.json pins")
     for path, sha512 in wanted.items():
-        file = packages / f"{sha512}.tgz"
+        file = archived / f"{sha512}.tgz"
         if file.exists():
             _unpack(file, target / path)
         elif path not in optional:
@@ -96,8 +80,8 @@ def install(packages: Path, target: Path) -> None:
 
 
 def _optional() -> set[str]:
-    packages = json.loads(PINS[1].read_text(encoding="utf-8"))["packages"]
-    return {path for path, package in packages.items() if package.get("optional")}
+    locked = json.loads(PINS[1].read_text(encoding="utf-8"))["packages"]
+    return {path for path, package in locked.items() if package.get("optional")}
 
 
 def _unpack(file: Path, target: Path) -> None:
@@ -111,3 +95,40 @@ def _unpack(file: Path, target: Path) -> None:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             with content, (target / name).open("wb") as out:
                 shutil.copyfileobj(content, out)
+
+
+def install(report: Report) -> Path:
+    """Install Allure into the cache, unless it is there, and return its program; LabError if npm fails.
+
+    Needs a network the first time only.
+    """
+    root = folders.cache_place().claim()
+    return entry(root).make(lambda folder: _install(folder, report), report) / PROGRAM
+
+
+def program(root: Path) -> Path:
+    """Return the path of Allure's program in the cache, installed or not."""
+    return entry(root).path / PROGRAM
+
+
+def _install(folder: Path, report: Report) -> None:
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        packages.ensure(("nodejs", "npm"), report)
+    report("installing Allure from npm (about 10 s, once)")
+    _npm_ci(folder)
+
+
+def _npm_ci(folder: Path, *options: str) -> None:
+    """Install the pinned packages into the folder, running none of their scripts."""
+    for pin in PINS:
+        shutil.copy(pin, folder)
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    try:
+        ran = subprocess.run(
+            ["npm", "ci", *quiet, *options], cwd=folder, env=environment.for_registries(),
+            capture_output=True, text=True, check=False, timeout=_SECONDS,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LabError(f"running npm failed: {error}") from error
+    if ran.returncode:
+        raise LabError(f"npm failed to install Allure: {ran.stderr.strip()[-500:]}")

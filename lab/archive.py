@@ -202,7 +202,7 @@ def _check_hashes(digests: dict[str, str], entries: list[Entry], staging: Path, 
         if name.startswith(f"{WHEELS}/") and digest not in pinned:
             raise LabError(f"{name} is not a file that requirements.txt pins; nothing was imported")
     if (staging / allure.FOLDER).is_dir():
-        allure.entry(staging).make(lambda folder: allure.install(staging / allure.FOLDER, folder), say)
+        allure.entry(staging).make(lambda folder: allure.unpack(staging / allure.FOLDER, folder), say)
     debs = staging / packages.FOLDER
     if debs.is_dir() and shutil.which("apt-get") is None:
         say("skipped the Debian packages: this machine has no apt-get")

@@ -1,23 +1,18 @@
-"""Builds the HTML page of a run from its results, with Allure 3, which npm installs into the cache."""
+"""Builds the HTML page of a run from its results, with Allure 3."""
 
 import json
 import re
-import shutil
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from lab import allure, folders, scratch
-from lab import environment as environments
-from lab.errors import LabError
-from lab.paths import cache_root
 from reports import environment, overview
 from reports.redaction import redact
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 PAGE = HERE / "html" / "index.html"
-_PROGRAM = Path("node_modules", "allure", "cli.js")
-INSTALL_SECONDS = 600
 GENERATE_SECONDS = 120
 
 # Marks each page of this project, so that `build` overwrites no other file.
@@ -33,34 +28,16 @@ class ReportError(RuntimeError):
     """The page can't be built; the message says what to do. The results are unchanged."""
 
 
-def tool() -> Path:
-    """Return the path of Allure's program in the cache, installed or not."""
-    return allure.entry(cache_root()).path / _PROGRAM
+@dataclass(frozen=True, slots=True)
+class Allure:
+    """An installed Allure: its program, the environment that it runs in, and an empty folder to work in."""
+
+    program: Path
+    environment: Mapping[str, str]
+    folder: Path
 
 
-def install() -> Path:
-    """Return Allure's program, installing it into the cache on first use. Raises ReportError if npm fails."""
-    try:
-        root = folders.cache_place().claim()
-        return allure.entry(root).make(_install, _say) / _PROGRAM
-    except LabError as error:
-        raise ReportError(str(error)) from error
-
-
-def _install(folder: Path) -> None:
-    _need_npm()
-    _say("installing Allure from npm (about 10 s, once)")
-    for pin in allure.PINS:
-        shutil.copy(pin, folder)
-    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    _run(["npm", "ci", *options], folder, INSTALL_SECONDS, "npm failed to install Allure")
-
-
-def _say(text: str) -> None:
-    print(f"[report] {text}", flush=True)
-
-
-def build(results: Path = RESULTS, page: Path = PAGE) -> Path:
+def build(results: Path, page: Path, allure: Allure) -> Path:
     """Write the results as one self-contained HTML file and return it.
 
     Raises ReportError if there are no results, and if Allure fails.
@@ -70,29 +47,16 @@ def build(results: Path = RESULTS, page: Path = PAGE) -> Path:
             f"{results} contains no results: no test ran, or pytest ran without --alluredir {results}"
         )
     _check_is_a_page(page)
-    program = install()
-    with scratch.folder("report") as work:
-        settings = json.loads((HERE / "allurerc.json").read_text())
-        settings["name"] = redact(environment.title(results)) or settings["name"]
-        settings["categories"] = {"rules": json.loads((HERE / "categories.json").read_text())}
-        config = work / "allurerc.json"
-        config.write_text(json.dumps(settings))
-        made = work / "html"
-        ordered = overview.prepared(results, work / "results")
-        command = [
-            "node",
-            str(program),
-            "generate",
-            str(ordered),
-            "-c",
-            str(config),
-            "-o",
-            str(made),
-        ]
-        _run(command, work, GENERATE_SECONDS, "Allure failed to generate the page")
-        page.parent.mkdir(parents=True, exist_ok=True)
-        html = without_analytics((made / "index.html").read_text())
-        page.write_text(with_head(html, overview.head(overview.given(ordered))) + _MADE_BY_US)
+    settings = json.loads((HERE / "allurerc.json").read_text())
+    settings["name"] = redact(environment.title(results)) or settings["name"]
+    settings["categories"] = {"rules": json.loads((HERE / "categories.json").read_text())}
+    config, made = allure.folder / "allurerc.json", allure.folder / "html"
+    config.write_text(json.dumps(settings))
+    ordered = overview.prepared(results, allure.folder / "results")
+    _generate(allure, ["generate", str(ordered), "-c", str(config), "-o", str(made)])
+    page.parent.mkdir(parents=True, exist_ok=True)
+    html = without_analytics((made / "index.html").read_text())
+    page.write_text(with_head(html, overview.head(overview.given(ordered))) + _MADE_BY_US)
     return page
 
 
@@ -128,33 +92,14 @@ def without_analytics(html: str) -> str:
     return without
 
 
-def _need_npm() -> None:
-    if shutil.which("npm") and shutil.which("node"):
-        return
-    print("[report] Allure needs Node.js: installing Debian's nodejs and npm", flush=True)
-    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "nodejs", "npm"]):
-        _run(
-            command,
-            HERE,
-            INSTALL_SECONDS,
-            "Node.js is missing and its installation failed; install Node 20 or later by hand",
-        )
-
-
-def _run(command: list[str], folder: Path, seconds: float, failure: str) -> None:
+def _generate(allure: Allure, arguments: list[str]) -> None:
     try:
         done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environments.for_registries(),
-            timeout=seconds,
-            check=False,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-        )
+            ["node", str(allure.program), *arguments], cwd=allure.folder, env=dict(allure.environment),
+            timeout=GENERATE_SECONDS, check=False, capture_output=True, encoding="utf-8", errors="replace",
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ReportError(f"{failure}: {error}") from error
+        raise ReportError(f"Allure failed to generate the page: {error}") from error
     if done.returncode != 0:
         output = redact((done.stderr or done.stdout).strip())[-2000:]
-        raise ReportError(f"{failure}: {' '.join(command[:2])} exited with {done.returncode}: {output}")
+        raise ReportError(f"Allure failed to generate the page: it exited with {done.returncode}: {output}")

@@ -12,12 +12,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lab import allure
 from lab.description import LabDescription, describe
 from lab.errors import LabError
-from lab.paths import LABEL, PROJECT
+from lab.paths import LABEL, PROJECT, cache_root
 from lab.progress import readable
 from lab.sources import versions_of
-from reports.page import tool
 from reports.redaction import guarded_streams, redact
 from suites.bench.timed import COMMAND, timed
 from suites.bench.traffic import traffic
@@ -53,7 +53,7 @@ def _bare(lab: LabDescription) -> tuple[list[str], dict[str, str]]:
         "ISTIO_VERSION": lab.istio_version,
         "MANIFESTS": str(PROJECT / "manifests"),
         "LAB_LABEL": LABEL,
-        "ALLURE": str(tool()),
+        "ALLURE": str(allure.program(cache_root())),
         "PATH": os.pathsep.join([str(lab.istioctl.parent), lab.environment["PATH"]]),
     }
     script = PROJECT / "suites" / "bench" / "bare.sh"

@@ -55,7 +55,7 @@ def _lab(arguments: list[str]) -> int:
 
 
 def _report(arguments: list[str]) -> int:
-    from reports import __main__ as report
+    from suites.command import report
 
     return report.main(arguments)
 

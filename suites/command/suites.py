@@ -10,7 +10,9 @@ from pathlib import Path
 
 from fixtures.exit_codes import VERDICT_FILE
 from lab import scratch
+from lab.errors import LabError
 from reports import page
+from suites.command import report
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -71,8 +73,8 @@ def _pytest(arguments: Sequence[str], verdict: Path) -> int:
 
 def _page(results: Path, made: Path) -> str:
     try:
-        return f"page: {page.build(results, made)}\n"
-    except page.ReportError as error:
+        return f"page: {report.build(results, made)}\n"
+    except (page.ReportError, LabError) as error:
         return f"no page was made: {error}\n`istio-conformance report build` makes it of {results}\n"
 
 

@@ -90,7 +90,17 @@ def test_report_of_a_failed_run_contains_no_secret(
     key = _key_of(runs.folder_of(NAME) / "kubeconfig")
     remove_leftovers(running, print)
     terminal += _run(
-        [sys.executable, "-m", "reports", "build", "--results", str(results), "--page", str(page)],
+        [
+            sys.executable,
+            "-m",
+            "suites.command",
+            "report",
+            "build",
+            "--results",
+            str(results),
+            "--page",
+            str(page),
+        ],
         environment,
     )
     (tmp_path / "terminal").write_text(terminal)

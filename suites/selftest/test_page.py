@@ -12,6 +12,8 @@ from fixtures.waits import ConditionNotMet
 from reports import environment, page
 
 ROOT = Path(page.__file__).parent
+#: Never run by these tests.
+ALLURE = page.Allure(Path("cli.js"), {}, Path("/nowhere"))
 CALL = (
     '<script async src="https://www.googletagmanager.com/gtag/js?id=G-1"></script>\n<script>gtag()</script>'
 )
@@ -37,7 +39,7 @@ def test_analytics_call_in_another_form_is_refused() -> None:
 
 def test_folder_without_results_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(page.ReportError, match="contains no results"):
-        page.build(tmp_path)
+        page.build(tmp_path, page.PAGE, ALLURE)
 
 
 def test_environment_is_written_as_properties_and_names_the_report(tmp_path: Path) -> None:
@@ -59,7 +61,7 @@ def test_file_that_is_no_report_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "results" / "1-result.json").write_text("{}")
     (tmp_path / "notes.html").write_text("my notes")
     with pytest.raises(page.ReportError, match=r"notes\.html exists and is not a report of this project"):
-        page.build(tmp_path / "results", tmp_path / "notes.html")
+        page.build(tmp_path / "results", tmp_path / "notes.html", ALLURE)
     assert (tmp_path / "notes.html").read_text() == "my notes"
 
 

@@ -137,7 +137,7 @@ def test_command_prints_no_secret_even_when_it_crashes() -> None:
 
 @pytest.mark.parametrize(
     "main",
-    ["lab/__main__.py", "reports/__main__.py", "suites/command/__main__.py", "suites/bench/__main__.py"],
+    ["lab/__main__.py", "suites/command/__main__.py", "suites/bench/__main__.py"],
 )
 def test_every_command_guards_its_streams(main: str) -> None:
     assert "    with guarded_streams():\n        sys.exit(main(" in (ROOT / main).read_text()

@@ -1,0 +1,50 @@
+"""`istio-conformance report`: the HTML page of a run's results."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab import allure, environment, scratch
+from lab.errors import LabError
+from reports import page
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command. Return 0 on success, 1 with the reason on standard error."""
+    parser = argparse.ArgumentParser(
+        prog="istio-conformance report", description="Builds the HTML report of a run."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("install", help="install Allure into the cache, so that `build` needs no network")
+    building = commands.add_parser("build", help="build one HTML file from the results")
+    building.add_argument("--results", type=Path, default=page.RESULTS, help="folder of the Allure results")
+    building.add_argument("--page", type=Path, default=page.PAGE, help="the HTML file to write")
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "install":
+            allure.install(report)
+        else:
+            report(f"page: {build(chosen.results, chosen.page)}")
+    except page.ReportError as error:
+        sys.stderr.write(f"[report] {error}\n")
+        return 1
+    except LabError as error:
+        sys.stderr.write(f"[report] {error}\n")
+        return 1
+    return 0
+
+
+def build(results: Path, made: Path) -> Path:
+    """Build the page with the cached Allure, installing it the first time.
+
+    Raises ReportError, and LabError if Allure can't be installed.
+    """
+    program = allure.install(report)
+    with scratch.folder("report") as folder:
+        return page.build(results, made, page.Allure(program, environment.needed(), folder))
+
+
+def report(line: str) -> None:
+    """Print one line of progress."""
+    sys.stdout.write(f"[report] {line}\n")
