@@ -80,7 +80,9 @@ def test_command_of_the_readme_is_known(line: str, tmp_path: Path) -> None:
     _, subcommand, *arguments = shlex.split(line)
     if subcommand in ("run", "upgrade"):
         planned = run("pass", subcommand, *arguments, "--collect-only", "--quiet", folder=tmp_path)
-        assert planned.returncode in (0, 5), planned.stdout[-2000:] + planned.stderr[-2000:]
+        # A kept cluster of the README's name is on no machine: that the option says so is enough.
+        known = planned.returncode in (0, 5) or "no run has kept a cluster of this name" in planned.stderr
+        assert known, planned.stdout[-2000:] + planned.stderr[-2000:]
         return
     words = [word for word in arguments if re.fullmatch(r"[a-z]+", word)][:1]
     shown = subprocess.run(
