@@ -15,7 +15,7 @@ from pathlib import Path
 from lab import allure
 from lab.description import LabDescription, describe
 from lab.errors import LabError
-from lab.paths import LABEL, PROJECT, cache_root
+from lab.paths import LABEL, OWNER_LABEL, PROJECT, cache_root, owner
 from lab.progress import readable
 from lab.sources import versions_of
 from reports.redaction import guarded_streams, redact
@@ -53,6 +53,7 @@ def _bare(lab: LabDescription) -> tuple[list[str], dict[str, str]]:
         "ISTIO_VERSION": lab.istio_version,
         "MANIFESTS": str(PROJECT / "manifests"),
         "LAB_LABEL": LABEL,
+        "LAB_OWNER": f"{OWNER_LABEL}={owner()}",
         "ALLURE": str(allure.program(cache_root())),
         "PATH": os.pathsep.join([str(lab.istioctl.parent), lab.environment["PATH"]]),
     }

@@ -16,7 +16,7 @@ trap finish EXIT
 get() { curl --silent --show-error --max-time 5 --write-out '%{http_code}' --output "$work/body" "http://127.0.0.1:$port$1" 2>/dev/null || true; }
 status_is() { until [ "$(get "$1")" = "$2" ]; do :; done; }
 
-docker network create --label "$LAB_LABEL=$name" "$network" >/dev/null
+docker network create --label "$LAB_LABEL=$name" --label "$LAB_OWNER" "$network" >/dev/null
 sed "s/containerPort: 30080/containerPort: 30080\n        hostPort: $port/" "$MANIFESTS/kind/lab.yaml" > "$work/kind.yaml"
 kind create cluster --quiet --name "$name" --image "$NODE_IMAGE" --config "$work/kind.yaml" --kubeconfig "$KUBECONFIG"
 kubectl apply -f "$MANIFESTS/lab/coredns.yaml" >/dev/null

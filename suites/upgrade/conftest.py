@@ -6,9 +6,7 @@ import pytest
 
 from fixtures.upgrade.probe import Observation
 from fixtures.upgrade.release import UpgradeVersion
-from fixtures.upgrade.run import Moment, Run
-
-ObservationAt = Callable[[Moment], Observation]
+from fixtures.upgrade.run import Moment, ObservationAt, Run
 
 
 @pytest.fixture

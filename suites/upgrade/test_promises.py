@@ -16,8 +16,7 @@ from fixtures.upgrade.app import APP, NAMESPACE
 from fixtures.upgrade.probe import MARKED
 from fixtures.upgrade.release import UpgradeVersion
 from fixtures.upgrade.request import Upgrade
-from fixtures.upgrade.run import Moment
-from suites.upgrade.conftest import ObservationAt
+from fixtures.upgrade.run import Moment, ObservationAt
 
 pytestmark = [pytest.mark.upgrade, pytest.mark.parametrize("moment", ["after", "after-rollback"])]
 

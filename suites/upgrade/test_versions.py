@@ -13,8 +13,7 @@ from fixtures.checks.upgrade import (
 )
 from fixtures.stages import Observed
 from fixtures.upgrade.release import UpgradeVersion
-from fixtures.upgrade.run import Moment, Run, UpgradeInterrupted
-from suites.upgrade.conftest import ObservationAt
+from fixtures.upgrade.run import Moment, ObservationAt, Run, UpgradeInterrupted
 
 pytestmark = pytest.mark.upgrade
 
