@@ -38,6 +38,7 @@ lint: $(READY)
 	@$(PYTEST) suites/article suites/ledger --collect-only --quiet
 	@$(PYTEST) suites/article --setup-plan --quiet
 	@$(PYTEST) suites/upgrade --setup-plan --quiet
+	@$(PYTEST) suites/lab --setup-plan --quiet
 
 run: $(READY) ## build the lab, run the article's stages on it, and make the report
 	@$(COMMAND) run --distribution lab

@@ -1,4 +1,4 @@
-"""`python -m lab`: see `--help`."""
+"""`istio-conformance lab`: see `--help`."""
 
 import argparse
 import signal
@@ -24,7 +24,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     commands.add_parser("build", help="build and load the missing parts of the lab")
     commands.add_parser("status", help="show which parts are built and running")
     environment = commands.add_parser(
-        "env", help='print shell assignments for using the built lab: eval "$(python -m lab env)"'
+        "env", help='print shell assignments for using the built lab: eval "$(istio-conformance lab env)"'
     )
     known = versions_of("istio")
     environment.add_argument(

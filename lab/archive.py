@@ -71,9 +71,9 @@ def export_to(file: Path, say: Say) -> None:
 
 def _check_can_export(wanted: Plan, file: Path) -> None:
     if damage := wanted.node.damage():
-        raise LabError(f"the lab is not built or is damaged ({damage}); run `python -m lab build` first")
+        raise LabError(f"the lab is not built or is damaged ({damage}); run `istio-conformance lab build` first")
     if not wanted.built():
-        raise LabError("the lab is not built; run `python -m lab build` first")
+        raise LabError("the lab is not built; run `istio-conformance lab build` first")
     if file.exists():
         raise LabError(f"{file} exists already; name a new file or remove it")
     if not file.absolute().parent.is_dir():
@@ -88,7 +88,7 @@ def import_from(file: Path, say: Say, sha256: str | None = None) -> None:
     """
     if not file.is_file():
         raise LabError(
-            f"{file} is not a file; `python -m lab export FILE` writes one on a machine with a built lab"
+            f"{file} is not a file; `istio-conformance lab export FILE` writes one on a machine with a built lab"
         )
     if sha256 is not None and file_digest(file) != sha256.lower():
         raise LabError(f"{file} does not have the SHA-256 {sha256}: it is damaged or a different archive")
@@ -104,7 +104,7 @@ def import_from(file: Path, say: Say, sha256: str | None = None) -> None:
         digests = _unpack(file, members, staging)
         _check_hashes(digests, _entries(wanted), staging, say)
         _move_in([*_entries(wanted), allure.entry(root)], staging, root)
-    say("imported and verified; `python -m lab build` now needs no registry")
+    say("imported and verified; `istio-conformance lab build` now needs no registry")
 
 
 def _entries(wanted: Plan) -> list[Entry]:
@@ -130,7 +130,7 @@ def _checked(file: Path, wanted: Plan) -> list[tarfile.TarInfo]:
             members = tar.getmembers()
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         raise LabError(
-            f"{file} is not an archive that `python -m lab export` wrote, or it is cut short ({error})"
+            f"{file} is not an archive that `istio-conformance lab export` wrote, or it is cut short ({error})"
         ) from None
     entries = [f"{entry.kind}/{entry.key[:16]}" for entry in _entries(wanted)]
     seen: set[str] = set()
@@ -140,7 +140,7 @@ def _checked(file: Path, wanted: Plan) -> list[tarfile.TarInfo]:
         seen.add(member.name)
     files = [member for member in members if member.isfile()]
     if not any(member.name == f"{entries[0]}/{NODE_ARCHIVE}" for member in files):
-        raise LabError(f"{file} is not an archive that `python -m lab export` wrote, or it is cut short")
+        raise LabError(f"{file} is not an archive that `istio-conformance lab export` wrote, or it is cut short")
     return files
 
 

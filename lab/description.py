@@ -94,15 +94,15 @@ def describe(istio_version: str, envoy_version: str | None = None) -> LabDescrip
     if istio_version not in releases:
         raise LabError(f"the lab has no Istio {istio_version}; it has {', '.join(releases)}")
     if not wanted.built():
-        raise LabError("the lab is not built on this machine; run `python -m lab build`")
+        raise LabError("the lab is not built on this machine; run `istio-conformance lab build`")
     running = engine.find()
     if running is None:
         raise LabError(
-            "no usable container engine is running; run `python -m lab build`, which starts the lab's own"
+            "no usable container engine is running; run `istio-conformance lab build`, which starts the lab's own"
         )
     if not node.has(running, wanted.image):
         raise LabError(
-            "the engine lacks the node image; run `python -m lab build`, which loads it from the cache"
+            "the engine lacks the node image; run `istio-conformance lab build`, which loads it from the cache"
         )
     wanted.use()
     tools = wanted.tools()
@@ -178,7 +178,7 @@ def status() -> list[str]:
         )
     running = engine.find()
     if running is None:
-        return [*lines, "engine         none running; `python -m lab build` starts the lab's own"]
+        return [*lines, "engine         none running; `istio-conformance lab build` starts the lab's own"]
     owner = "the lab's own" if running.own else "not started by the lab"
     lines.append(f"engine         {running.version} at {running.host} ({owner})")
     loaded = node.has(running, wanted.image)

@@ -91,7 +91,7 @@ def _engine() -> list[Prerequisite]:
             action = "a build first runs one privileged container on it to check that it can"
             return [Prerequisite("engine", State.PRESENT, seen, action)]
     installed = shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    start = f"a build starts the lab's own engine in {state_root()}; `python -m lab clean` stops it"
+    start = f"a build starts the lab's own engine in {state_root()}; `istio-conformance lab clean` stops it"
     if installed:
         return [Prerequisite("engine", State.AUTOMATIC, "none running; dockerd is installed", start)]
     packages = ", ".join(engine.PACKAGES)
@@ -216,7 +216,7 @@ def _lab() -> list[Prerequisite]:
     if _built():
         return [Prerequisite("lab", State.PRESENT, f"built, with Istio {', '.join(versions_of('istio'))}")]
     action = (
-        "`make run` and `python -m lab build` build it; `python -m lab import FILE` loads one built elsewhere"
+        "`make run` and `istio-conformance lab build` build it; `istio-conformance lab import FILE` loads one built elsewhere"
     )
     return [Prerequisite("lab", State.AUTOMATIC, "not built on this machine", action)]
 

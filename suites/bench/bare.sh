@@ -1,6 +1,6 @@
 #!/bin/bash
 # The bare commands of the article's stages, without the suite. The benchmark compares `make run` with this script.
-# Expects the environment that `python -m lab env` prints, an ingress port in $1 and a results folder in $2.
+# Expects the environment that `istio-conformance lab env` prints, an ingress port in $1 and a results folder in $2.
 set -euo pipefail
 port=$1 results=$2
 work=$(mktemp -d)

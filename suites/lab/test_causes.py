@@ -99,8 +99,8 @@ def test_removed_label_that_reappears_is_reported(
     assert "istio-injection is 'enabled' and was removed" in told
 
 
-def test_mesh_that_should_be_purged_is_reported(whole: Diagnosis) -> None:
+def test_mesh_that_should_be_purged_is_reported(healthy: Diagnosis) -> None:
     """Istio that should have been purged is reported with its parts."""
-    told = str(replace(whole, mesh_expected=False).likely())
+    told = str(replace(healthy, mesh_expected=False).likely())
     assert told.startswith("Istio is installed: Istio must not be installed now"), told
     assert "Deployments istio-system/istio-ingressgateway, istio-system/istiod" in told
