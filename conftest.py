@@ -10,7 +10,7 @@ pytest_plugins = [
     "fixtures.plugins.redaction",
     "fixtures.plugins.signals",
     "fixtures.plugins.options",
-    "fixtures.plugins.ladder",
+    "fixtures.plugins.stages",
     "fixtures.plugins.report",
     "fixtures.plugins.causes",
     "fixtures.plugins.cluster",

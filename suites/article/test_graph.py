@@ -11,7 +11,7 @@ from fixtures.clients.kiali import Kiali
 from fixtures.clients.kube import Resource
 from fixtures.clusters.cluster_waits import ClusterWaits
 from fixtures.mesh.dashboards import Dashboards
-from fixtures.mesh.kiali_graph import Drawing
+from fixtures.mesh.kiali_graph import KialiGraph
 from fixtures.mesh.snapshot import AFTER, MeshSnapshots
 from fixtures.stages import Observed
 from fixtures.workloads.app import App
@@ -38,7 +38,11 @@ def test_each_trace_has_spans_of_gateway_and_sidecar(
 
 @allure.title("Kiali shows only the edge from the gateway to the app")
 def test_kiali_shows_only_the_edge_from_gateway_to_app(
-    drawing: Drawing, app: App, cluster_waits: ClusterWaits, observed: Observed, mesh_snapshots: MeshSnapshots
+    drawing: KialiGraph,
+    app: App,
+    cluster_waits: ClusterWaits,
+    observed: Observed,
+    mesh_snapshots: MeshSnapshots,
 ) -> None:
     """All requests pass the ingress: the only edge of the graph leads from gateway to app."""
     (edge,) = cluster_waits.eventually(
@@ -64,7 +68,7 @@ def test_kiali_lists_the_workload_in_mesh_after_injection(
 
 @allure.title("Kiali's graph shows gateway and workload in the mesh")
 def test_kiali_graph_shows_gateway_and_app_in_mesh(
-    drawing: Drawing, app: App, cluster_waits: ClusterWaits
+    drawing: KialiGraph, app: App, cluster_waits: ClusterWaits
 ) -> None:
     """Requests go from the gateway to the app's sidecar: Kiali's graph shows both in the mesh."""
     gateway, name = app.edge_from_gateway()

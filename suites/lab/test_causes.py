@@ -17,7 +17,7 @@ from fixtures.waits import eventually
 from fixtures.workloads.probe_pod import ProbePod
 from suites.lab.breaks import Break, breaks, broken
 
-# The rung with the most on it that can be broken.
+# The stage with the most resources that a test can break.
 pytestmark = [pytest.mark.lab, pytest.mark.full, pytest.mark.stage("graph")]
 
 #: Seconds until the cluster shows what was broken, and until nothing is wrong again.

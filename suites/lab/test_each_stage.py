@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.full]
 
 @pytest.mark.parametrize("stage", [stage.name for stage in STAGES])
 def test_a_stage_passes_when_it_alone_is_asked_for(stage: str, tmp_path: Path) -> None:
-    """`--stage NAME` builds what that rung needs, and only what the lab doesn't have is skipped."""
+    """`--stage NAME` builds what that stage needs; it skips only the tests of features that the lab lacks."""
     command = [
         sys.executable,
         "-m",

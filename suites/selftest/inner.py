@@ -1,4 +1,4 @@
-"""A pytest inside a test, with the ladder's plugin and fixtures that say what they make."""
+"""Run pytest inside a test, with the stages plugin and fixtures that print what they create."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ def gateway(app, istio): print("made gateway")
 
 
 class Inner:
-    """A folder with tests, and how pytest with the ladder's plugin runs them."""
+    """A folder with tests, run by pytest with the stages plugin."""
 
     def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pytester = pytester
@@ -37,7 +37,7 @@ class Inner:
         self.pytester.makeconftest(CONFTEST + more)
 
     def tests(self, *tests: str) -> None:
-        """Tests as "stage(arguments)" or "stage(arguments): body", in a file in this order."""
+        """Write a file of tests in this order, given as "stage(arguments)" or "stage(arguments): body"."""
         lines = ["import pytest"]
         for number, test in enumerate(tests, 1):
             head, _, body = test.partition(": ")
@@ -47,16 +47,16 @@ class Inner:
         self.pytester.makepyfile("\n".join(lines))
 
     def run(self, *options: str) -> pytest.RunResult:
-        return self.pytester.runpytest_inprocess("-p", "fixtures.plugins.ladder", "-rs", *options)
+        return self.pytester.runpytest_inprocess("-p", "fixtures.plugins.stages", "-rs", *options)
 
     def order(self, *options: str) -> list[str]:
-        """Which tests ran, each followed by what was made for it."""
+        """Return the tests that ran, each followed by the fixtures created for it."""
         result = self.run("-v", "-s", *options)
         result.assert_outcomes(passed=result.parseoutcomes().get("passed", 0))
         words = [line.replace("::", " ").split() for line in result.outlines]
-        return [word for line in words for word in line if _told(word, line)]
+        return [word for line in words for word in line if _is_event(word, line)]
 
 
-def _told(word: str, line: Sequence[str]) -> bool:
-    made = "made" in line and word in stages.RUNG_OF_FIXTURE
+def _is_event(word: str, line: Sequence[str]) -> bool:
+    made = "made" in line and word in stages.STAGE_INDEX_OF_FIXTURE
     return made or (word.startswith("test_") and "." not in word)

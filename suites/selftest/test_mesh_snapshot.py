@@ -13,8 +13,8 @@ from fixtures.mesh.snapshot import (
     AFTER,
     BEFORE,
     MeshSnapshots,
-    drawn_by_kiali,
     edges_in,
+    kiali_notes,
     picture_of,
     scene_of,
     workload,
@@ -104,11 +104,11 @@ def test_a_pod_belongs_to_its_workload(metadata: Mapping[str, object], name: str
 
 
 def test_kiali_is_quoted() -> None:
-    assert drawn_by_kiali(graph_in(recorded("kiali-2-graph.json"))) == [
+    assert kiali_notes(graph_in(recorded("kiali-2-graph.json"))) == [
         f"Kiali draws {GATEWAY} to {APP}: 2 http a second, 100% mutual TLS",
         f"Kiali marks {APP} as out of the mesh",
     ]
-    assert drawn_by_kiali(Graph((), ())) == ["Kiali draws no edge of the last seconds"]
+    assert kiali_notes(Graph((), ())) == ["Kiali draws no edge of the last seconds"]
 
 
 class Deaf:

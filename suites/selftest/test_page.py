@@ -47,11 +47,11 @@ def test_the_environment_is_written_as_properties_and_names_the_report(tmp_path:
     assert environment.title(tmp_path) == "Istio 1.29.1 on Kubernetes 1.35.4, distribution lab"
 
 
-def test_a_run_on_a_kept_cluster_says_so_in_the_environment() -> None:
+def test_the_environment_names_the_kept_cluster() -> None:
     parts = dict.fromkeys(("name", "istio_version", "kubernetes_version", "envoy_version"), "")
     tested = cast("environment.Tested", SimpleNamespace(**parts, versions={}, stand_ins=()))
-    assert "begun on" not in environment.facts(tested)
-    assert environment.facts(tested, "kept cluster mine")["begun on"] == "kept cluster mine"
+    assert "resumed from" not in environment.facts(tested)
+    assert environment.facts(tested, "kept cluster mine")["resumed from"] == "kept cluster mine"
 
 
 def test_a_file_that_is_no_report_is_not_replaced(tmp_path: Path) -> None:
@@ -77,9 +77,13 @@ def test_a_report_without_an_environment_has_no_name_of_its_own(tmp_path: Path) 
             "Environment",
         ),
         ("broken", "KeyError: 'items'", "Suite"),
-        ("broken", "fixtures.plugins.ladder.OffTheLadder: rung passed", "Suite"),
+        (
+            "broken",
+            "fixtures.plugins.stages.StageOrderError: stage already completed on this cluster",
+            "Suite",
+        ),
         ("skipped", "Skipped: not reached because of Gateway: test_404", "Not reached"),
-        ("skipped", "Skipped: profile minimal has no gateway", "Not on this distribution"),
+        ("skipped", "Skipped: profile minimal has no gateway", "Not available on this distribution"),
     ],
 )
 def test_a_result_is_put_into_its_category(status: str, message: str, category: str) -> None:

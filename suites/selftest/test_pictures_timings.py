@@ -16,7 +16,7 @@ def stage(title: str, *, set_up: float = 1.0, tests: float = 2.0, clean_up: floa
 EVERY = [stage(each.title, tests=0.1 * number) for number, each in enumerate(STAGES)]
 
 
-def test_each_stage_of_the_ladder_has_a_row_with_its_title_in_full() -> None:
+def test_each_stage_has_a_row_with_its_full_title() -> None:
     shown = drawing(timings(EVERY, seconds=120))
     assert {each.title for each in STAGES} <= {each.text for each in shown.words}
     assert shown.collisions() == []

@@ -1,4 +1,4 @@
-"""The ladder on a cluster that an earlier run kept; on tests inside a test, and a folder for a cluster."""
+"""The stages plugin on a kept cluster. Runs pytest inside a test, with a folder as the cluster."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,12 @@ import pytest
 from fixtures.clusters.checkpoint import Checkpoint
 from suites.selftest.inner import Inner
 
-#: A cluster is the files of one folder, a resource each; its record lies beside them.
+#: The cluster is a folder with one file per resource, beside the checkpoint.
 KEPT = """
 import json, os
 from pathlib import Path
 from fixtures.clients.api_server import NotFound
-from fixtures.plugins.ladder import LADDER
+from fixtures.plugins.stages import STAGE_RUNNER
 from fixtures.settings import Names
 from fixtures.clusters.checkpoint import FILE, Checkpoint, Origin
 
@@ -23,20 +23,20 @@ ORIGIN = Origin(distribution="lab", istio_version="1.29.1", manifests=None, name
 
 def make(name, uid="first"):
     print("made", name)
-    told = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "uid": uid}}
-    (FOLDER / name).write_text(json.dumps(told))
-    return told
+    resource = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "uid": uid}}
+    (FOLDER / name).write_text(json.dumps(resource))
+    return resource
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
     if (FOLDER / FILE).exists():
-        config.stash[LADDER].begin_on(Checkpoint.read(FOLDER))
+        config.stash[STAGE_RUNNER].resume_from(Checkpoint.read(FOLDER))
 
 @pytest.fixture(scope="session")
 def record(request):
     FOLDER.mkdir(exist_ok=True)
-    ladder = request.config.stash[LADDER]
-    ladder.write_down(ladder.kept or Checkpoint(name="mine", origin=ORIGIN), FOLDER)
+    runner = request.config.stash[STAGE_RUNNER]
+    runner.save(runner.checkpoint or Checkpoint(name="mine", origin=ORIGIN), FOLDER)
 
 @pytest.fixture(scope="session")
 def cluster(record): print("made cluster")
@@ -86,76 +86,80 @@ def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Inner:
     return inner
 
 
-def brought_to(inner: Inner, stage: str, *tests: str) -> None:
-    """A first run, to this stage."""
+def reach(inner: Inner, stage: str, *tests: str) -> None:
+    """Run the tests of this stage on a new cluster and keep it."""
     inner.tests(f"{stage}({stage.replace('-', '_')})", *tests)
     inner.run("--stage", stage)
 
 
 def recorded(inner: Inner) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((inner.pytester.path / "cluster" / "kept.json").read_text())
-    return told
+    checkpoint: dict[str, Any] = json.loads((inner.pytester.path / "cluster" / "kept.json").read_text())
+    return checkpoint
 
 
-def test_how_far_the_cluster_was_brought_is_written_down(inner: Inner) -> None:
-    brought_to(inner, "gateway")
-    told = recorded(inner)
-    assert told["reached"] == "gateway"
-    assert list(told["done"]) == ["cluster", "istio", "app", "gateway"]
-    assert told["done"]["gateway"][0]["metadata"]["name"] == "gateway"
+def test_the_checkpoint_records_the_stage_and_the_fixture_values(inner: Inner) -> None:
+    reach(inner, "gateway")
+    checkpoint = recorded(inner)
+    assert checkpoint["reached"] == "gateway"
+    assert list(checkpoint["done"]) == ["cluster", "istio", "app", "gateway"]
+    assert checkpoint["done"]["gateway"][0]["metadata"]["name"] == "gateway"
 
 
-def test_what_was_done_is_not_done_again(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_completed_fixtures_are_not_called_again(inner: Inner) -> None:
+    reach(inner, "gateway")
     inner.tests("virtual-service(virtual_service, gateway, app, istio)")
     assert inner.order() == ["test_1", "cluster", "virtual_service"]
     assert recorded(inner)["reached"] == "virtual-service"
     assert inner.order() == ["test_1", "cluster"]
 
 
-def test_an_owner_stands_in_for_what_was_done(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_an_owner_replaces_a_completed_fixture(inner: Inner) -> None:
+    reach(inner, "gateway")
     inner.tests("gateway(gateway, app, istio): assert (app, istio) == ('workload', 'mesh')")
     inner.run().assert_outcomes(passed=1)
 
 
-def test_the_header_says_where_the_run_begins(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_the_header_names_the_kept_cluster_and_its_stage(inner: Inner) -> None:
+    reach(inner, "gateway")
     inner.run().stdout.fnmatch_lines(
-        ["kept cluster mine, brought to 'gateway': what its stages have done is *"]
+        ["kept cluster mine, at stage 'gateway': the results of its completed stages are restored*"]
     )
 
 
-def test_a_lower_rung_is_an_error_and_no_result(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_an_earlier_stage_is_an_error(inner: Inner) -> None:
+    reach(inner, "gateway")
     inner.tests("test-app(app)", "gateway(gateway)")
     result = inner.run()
     result.assert_outcomes(errors=1, passed=1)
     result.stdout.fnmatch_lines(
-        ["*rung passed: the kept cluster mine has been brought to 'gateway', and what 'test-app' says *"]
+        ["*completed *: kept cluster mine has reached 'gateway', and resources that 'test-app' *"]
     )
 
 
-@pytest.mark.parametrize("asked", ["test-app", "test-app.."])
-def test_a_lower_rung_asked_for_by_name_is_refused_at_once(inner: Inner, asked: str) -> None:
-    brought_to(inner, "gateway")
-    result = inner.run("--stage", asked)
+@pytest.mark.parametrize("selection", ["test-app", "test-app.."])
+def test_an_earlier_stage_on_the_command_line_is_a_usage_error(inner: Inner, selection: str) -> None:
+    reach(inner, "gateway")
+    result = inner.run("--stage", selection)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: --stage {asked}: rung passed: *brought to 'gateway'*"])
+    result.stderr.fnmatch_lines(
+        [f"ERROR: --stage {selection}: stage already completed *has reached 'gateway'*"]
+    )
 
 
-def test_what_stands_before_the_reached_rungs_fixture_is_passed(inner: Inner) -> None:
-    brought_to(inner, "virtual-service")
+def test_a_test_that_must_run_before_the_stages_fixture_is_an_error(inner: Inner) -> None:
+    reach(inner, "virtual-service")
     inner.tests("virtual-service(gateway)", "virtual-service(virtual_service)")
     result = inner.run()
     result.assert_outcomes(errors=1, passed=1)
-    result.stdout.fnmatch_lines(["*rung passed: *, and this test stands before virtual_service; *"])
+    result.stdout.fnmatch_lines(
+        ["*stage already completed *, and this test must run before virtual_service; *"]
+    )
 
 
-def test_a_set_up_that_failed_half_way_has_passed_its_rung_and_is_done_again(inner: Inner) -> None:
+def test_a_failed_set_up_reaches_its_stage_and_is_repeated(inner: Inner) -> None:
     broken = "\n@pytest.fixture(scope='session')\ndef virtual_service(gateway): make('half'), 1 / 0\n"
     inner.conftest(KEPT + broken)
-    brought_to(inner, "virtual-service")
+    reach(inner, "virtual-service")
     assert recorded(inner)["reached"] == "virtual-service"
     assert "virtual_service" not in recorded(inner)["done"]
     inner.conftest(KEPT)
@@ -165,26 +169,28 @@ def test_a_set_up_that_failed_half_way_has_passed_its_rung_and_is_done_again(inn
     result.stdout.fnmatch_lines(["*made virtual_service*"])
 
 
-def test_a_killed_run_has_written_down_what_it_began(inner: Inner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checkpoint_of_a_killed_run_has_what_it_began(
+    inner: Inner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     killed = "\n@pytest.fixture(scope='session')\ndef gateway(app): os.kill(os.getpid(), 9)\n"
     inner.conftest(KEPT + killed)
     inner.tests("gateway(gateway)")
-    inner.pytester.runpytest_subprocess("-p", "fixtures.plugins.ladder")
+    inner.pytester.runpytest_subprocess("-p", "fixtures.plugins.stages")
     assert recorded(inner)["reached"] == "gateway"
     assert list(recorded(inner)["done"]) == ["cluster", "istio", "app"]
 
 
-def test_a_resource_is_given_as_it_is_now(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_a_resource_is_restored_in_its_present_state(inner: Inner) -> None:
+    reach(inner, "gateway")
     there = inner.pytester.path / "cluster" / "gateway"
     there.write_text(there.read_text().replace('"first"', '"first", "generation": 2'))
     inner.tests("gateway(gateway): assert gateway[0]['metadata']['generation'] == 2")
     inner.run().assert_outcomes(passed=1)
 
 
-def test_what_a_higher_stage_replaced_is_given_as_it_was(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_a_resource_that_a_later_stage_replaced_is_restored_as_recorded(inner: Inner) -> None:
+    reach(inner, "gateway")
     (inner.pytester.path / "cluster" / "gateway").unlink()
     kept = Checkpoint.read(inner.pytester.path / "cluster")
     kept.begun("purged_mesh").ended("purged_mesh", None).write(inner.pytester.path / "cluster")
@@ -192,20 +198,20 @@ def test_what_a_higher_stage_replaced_is_given_as_it_was(inner: Inner) -> None:
     inner.run().assert_outcomes(passed=1)
 
 
-def test_what_no_stage_replaced_must_still_be_there(inner: Inner) -> None:
-    brought_to(inner, "virtual-service")
+def test_a_recreated_resource_is_an_error(inner: Inner) -> None:
+    reach(inner, "virtual-service")
     there = inner.pytester.path / "cluster" / "gateway"
     there.write_text(there.read_text().replace("first", "second"))
     inner.tests("virtual-service(virtual_service)", "injection(virtual_service)")
     result = inner.run()
     result.assert_outcomes(errors=1, skipped=1)
     result.stdout.fnmatch_lines(
-        ["*NotAsLeft: Pod gateway is another one: the kept cluster mine is not as 'gateway' left it*"]
+        ["*ClusterChanged: Pod gateway was recreated since stage 'gateway' on the kept cluster mine*"]
     )
 
 
-def test_a_plan_of_the_set_up_takes_up_nothing(inner: Inner) -> None:
-    brought_to(inner, "gateway")
+def test_setup_plan_restores_nothing(inner: Inner) -> None:
+    reach(inner, "gateway")
     inner.tests("gateway(gateway)")
     result = inner.run("-s", "--setup-plan")
     assert result.ret == pytest.ExitCode.OK
