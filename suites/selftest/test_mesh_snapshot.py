@@ -133,7 +133,7 @@ def test_what_can_not_be_seen_is_said_and_fails_nothing() -> None:
     looking.look(BEFORE, lambda: cast("CountedRequests", Deaf().requests))
     shown = drawing(looking.picture()).text.replace("\n", " ")
     assert "no endpoints available" in shown
-    assert "Graph and traces did not come so far" in shown
+    assert "did not reach that point of stage Graph and traces" in shown
 
 
 def test_a_kiali_that_does_not_answer_leaves_the_rest_to_be_seen() -> None:
@@ -148,7 +148,7 @@ def test_a_kiali_that_does_not_answer_leaves_the_rest_to_be_seen() -> None:
     looking = mesh_snapshots(Pods())
     looking.look(AFTER, lambda: CountedRequests({"200": 5}, {}, cast("RequestCounters", Proxies())))
     assert [edge.answers for edge in looking.scenes[AFTER].edges] == [{"200": 5}]
-    assert "Kiali's graph was not read: ApiError" in looking.scenes[AFTER].notes[0]
+    assert "cannot read Kiali's graph: ApiError" in looking.scenes[AFTER].notes[0]
 
 
 def test_a_run_that_never_came_so_far_says_so_of_both_moments() -> None:
