@@ -133,7 +133,7 @@ def test_what_can_not_be_seen_is_said_and_fails_nothing() -> None:
     looking.look(BEFORE, lambda: cast("CountedRequests", Deaf().requests))
     shown = drawing(looking.picture()).text.replace("\n", " ")
     assert "no endpoints available" in shown
-    assert "did not reach that point of stage Graph and traces" in shown
+    assert "Graph and traces was not reached or ended early" in shown
 
 
 def test_a_kiali_that_does_not_answer_leaves_the_rest_to_be_seen() -> None:
@@ -151,7 +151,7 @@ def test_a_kiali_that_does_not_answer_leaves_the_rest_to_be_seen() -> None:
     assert "cannot read Kiali's graph: ApiError" in looking.scenes[AFTER].notes[0]
 
 
-def test_a_run_that_never_came_so_far_says_so_of_both_moments() -> None:
+def test_the_picture_without_snapshots_explains_both_moments() -> None:
     shown = drawing(picture_of({})).text
     assert shown.count("Not observed: the stage") == 2
     assert "Not observed" not in drawing(picture_of({BEFORE: Scene(), AFTER: Scene()})).text
