@@ -241,7 +241,7 @@ def test_a_run_that_looks_at_no_mesh_has_no_picture_of_it(run: Path) -> None:
         r" --   Label +0.0 s  not reached because of Gateway",
         r" --   Injection +0.0 s  not reached: the run ended first",
         r" --   Metrics +0.0 s  not reached: the run ended first",
-        r"stand-ins: 1, listed on the page; first of all: plain Envoy",
+        r"stand-ins: 1, listed on the page; the first: plain Envoy",
         r"results: .*results \(.*",
     ],
 )
