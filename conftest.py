@@ -1,4 +1,4 @@
-"""Options, hooks and plugins of every run; nothing imports this."""
+"""The plugins of every run. No module imports this file."""
 
 import pytest
 
@@ -6,11 +6,11 @@ pytest.register_assert_rewrite("fixtures.checks")
 
 pytest_plugins = [
     "pytester",
-    # First, so that nothing is reported, printed or written past it.
+    # First, so that all reports and output pass through it.
     "fixtures.plugins.redaction",
     "fixtures.plugins.signals",
     "fixtures.plugins.options",
-    "fixtures.plugins.ladder",
+    "fixtures.plugins.stages",
     "fixtures.plugins.report",
     "fixtures.plugins.causes",
     "fixtures.plugins.cluster",

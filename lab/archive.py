@@ -71,7 +71,9 @@ def export_to(file: Path, say: Say) -> None:
 
 def _check_can_export(wanted: Plan, file: Path) -> None:
     if damage := wanted.node.damage():
-        raise LabError(f"the lab is not built or is damaged ({damage}); run `istio-conformance lab build` first")
+        raise LabError(
+            f"the lab is not built or is damaged ({damage}); run `istio-conformance lab build` first"
+        )
     if not wanted.built():
         raise LabError("the lab is not built; run `istio-conformance lab build` first")
     if file.exists():
@@ -88,7 +90,7 @@ def import_from(file: Path, say: Say, sha256: str | None = None) -> None:
     """
     if not file.is_file():
         raise LabError(
-            f"{file} is not a file; `istio-conformance lab export FILE` writes one on a machine with a built lab"
+            f"{file} is not a file; `istio-conformance lab export FILE` writes one where the lab is built"
         )
     if sha256 is not None and file_digest(file) != sha256.lower():
         raise LabError(f"{file} does not have the SHA-256 {sha256}: it is damaged or a different archive")
@@ -130,7 +132,7 @@ def _checked(file: Path, wanted: Plan) -> list[tarfile.TarInfo]:
             members = tar.getmembers()
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         raise LabError(
-            f"{file} is not an archive that `istio-conformance lab export` wrote, or it is cut short ({error})"
+            f"{file} is not an archive that `istio-conformance lab export` wrote, or is cut short ({error})"
         ) from None
     entries = [f"{entry.kind}/{entry.key[:16]}" for entry in _entries(wanted)]
     seen: set[str] = set()
@@ -140,7 +142,9 @@ def _checked(file: Path, wanted: Plan) -> list[tarfile.TarInfo]:
         seen.add(member.name)
     files = [member for member in members if member.isfile()]
     if not any(member.name == f"{entries[0]}/{NODE_ARCHIVE}" for member in files):
-        raise LabError(f"{file} is not an archive that `istio-conformance lab export` wrote, or it is cut short")
+        raise LabError(
+            f"{file} is not an archive that `istio-conformance lab export` wrote, or is cut short"
+        )
     return files
 
 

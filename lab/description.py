@@ -98,11 +98,11 @@ def describe(istio_version: str, envoy_version: str | None = None) -> LabDescrip
     running = engine.find()
     if running is None:
         raise LabError(
-            "no usable container engine is running; run `istio-conformance lab build`, which starts the lab's own"
+            "no usable engine is running; run `istio-conformance lab build`, which starts the lab's own"
         )
     if not node.has(running, wanted.image):
         raise LabError(
-            "the engine lacks the node image; run `istio-conformance lab build`, which loads it from the cache"
+            "the engine lacks the node image; run `istio-conformance lab build`, which loads it"
         )
     wanted.use()
     tools = wanted.tools()

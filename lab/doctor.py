@@ -216,7 +216,8 @@ def _lab() -> list[Prerequisite]:
     if _built():
         return [Prerequisite("lab", State.PRESENT, f"built, with Istio {', '.join(versions_of('istio'))}")]
     action = (
-        "`make run` and `istio-conformance lab build` build it; `istio-conformance lab import FILE` loads one built elsewhere"
+        "`make run` and `istio-conformance lab build` build it; `istio-conformance lab import FILE` loads one "
+        "that was built elsewhere"
     )
     return [Prerequisite("lab", State.AUTOMATIC, "not built on this machine", action)]
 

@@ -24,15 +24,15 @@ class Tested(Protocol):
     def stand_ins(self) -> tuple[str, ...]: ...
 
 
-def facts(tested: Tested, begun_on: str = "") -> dict[str, str]:
+def facts(tested: Tested, resumed_from: str = "") -> dict[str, str]:
     """Return the report's properties by name: the distribution, then every version, then each stand-in.
 
-    `begun_on` names the kept cluster that the run started on; the report lacks that cluster's earlier stages.
+    `resumed_from` names the run's kept cluster; the report lacks that cluster's earlier stages.
     """
     stand_ins = {f"stand-in {number}": each for number, each in enumerate(tested.stand_ins, 1)}
     return {
         "distribution": tested.name,
-        **({"begun on": begun_on} if begun_on else {}),
+        **({"resumed from": resumed_from} if resumed_from else {}),
         "istio": tested.istio_version,
         "kubernetes": tested.kubernetes_version,
         "envoy": tested.envoy_version,

@@ -11,7 +11,7 @@ from fixtures.clients.kiali import Kiali
 from fixtures.clients.kube import Resource
 from fixtures.clusters.cluster_waits import ClusterWaits
 from fixtures.mesh.dashboards import Dashboards
-from fixtures.mesh.kiali_graph import Drawing
+from fixtures.mesh.kiali_graph import KialiGraph
 from fixtures.mesh.snapshot import AFTER, MeshSnapshots
 from fixtures.stages import Observed
 from fixtures.workloads.app import App
@@ -38,16 +38,20 @@ def test_each_trace_has_spans_of_gateway_and_sidecar(
 
 @allure.title("Kiali shows only the edge from the gateway to the app")
 def test_kiali_shows_only_the_edge_from_gateway_to_app(
-    drawing: Drawing, app: App, cluster_waits: ClusterWaits, observed: Observed, mesh_snapshots: MeshSnapshots
+    kiali_graph: KialiGraph,
+    app: App,
+    cluster_waits: ClusterWaits,
+    observed: Observed,
+    mesh_snapshots: MeshSnapshots,
 ) -> None:
     """All requests pass the ingress: the only edge of the graph leads from gateway to app."""
     (edge,) = cluster_waits.eventually(
-        lambda: check_only_edges(drawing.graph(), [app.edge_from_gateway()]),
+        lambda: check_only_edges(kiali_graph.graph(), [app.edge_from_gateway()]),
         "Kiali shows only the edge from the gateway to the app",
         cluster_waits.timeouts.traces_visible,
     )
     observed(f"{edge.source.name} to {edge.target.name}, {edge.mutual_tls:g}% mutual TLS")
-    mesh_snapshots.look(AFTER, drawing.requests)
+    mesh_snapshots.look(AFTER, kiali_graph.requests)
     allure.attach(mesh_snapshots.picture(), "the mesh before and after injection", allure.attachment_type.SVG)
 
 
@@ -64,12 +68,12 @@ def test_kiali_lists_the_workload_in_mesh_after_injection(
 
 @allure.title("Kiali's graph shows gateway and workload in the mesh")
 def test_kiali_graph_shows_gateway_and_app_in_mesh(
-    drawing: Drawing, app: App, cluster_waits: ClusterWaits
+    kiali_graph: KialiGraph, app: App, cluster_waits: ClusterWaits
 ) -> None:
     """Requests go from the gateway to the app's sidecar: Kiali's graph shows both in the mesh."""
     gateway, name = app.edge_from_gateway()
     graph = cluster_waits.eventually(
-        lambda: check_drawn_in_mesh(drawing.graph(), name),
+        lambda: check_drawn_in_mesh(kiali_graph.graph(), name),
         "Kiali's graph shows the workload in the mesh",
         cluster_waits.timeouts.traces_visible,
     )

@@ -1,4 +1,4 @@
-"""`python -m suites.command` is `istio-conformance`, for a checkout that is not installed."""
+"""Run `istio-conformance` as `python -m suites.command` in a checkout that is not installed."""
 
 import sys
 

@@ -1,7 +1,7 @@
-"""The command's subcommands: each one hands its arguments on and returns what it got as the exit code.
+"""The subcommands: each one forwards its arguments and returns the exit code it gets.
 
-Nothing is decided here. `run`, `upgrade` and `ledger check` are pytest on one of the suites and pass every
-option of pytest's through; the rest are the `main` functions of their packages.
+`run`, `upgrade` and `ledger check` run pytest on one of the suites and forward every pytest option. The
+others call the `main` functions of their packages.
 """
 
 import sys
@@ -12,17 +12,17 @@ import click
 from reports.redaction import guarded_streams
 from suites.command.suites import run_suite
 
-#: For a command whose options are somebody else's: pytest's, or another main function's.
-_PASSED_ON = {"ignore_unknown_options": True, "help_option_names": []}
+#: Settings of a command that forwards its options to pytest or to another main function.
+_FORWARD = {"ignore_unknown_options": True, "help_option_names": []}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def istio_conformance() -> None:
-    """Proves on a real Kubernetes cluster that an Istio installation does what it should, stage by stage."""
+    """Test stage by stage, on a real Kubernetes cluster, that an Istio installation behaves as specified."""
 
 
-def _passes_on(name: str, help_line: str, call: Callable[[list[str]], int]) -> None:
-    @istio_conformance.command(name, help=help_line, context_settings=_PASSED_ON)
+def _forward(name: str, help_line: str, call: Callable[[list[str]], int]) -> None:
+    @istio_conformance.command(name, help=help_line, context_settings=_FORWARD)
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def command(arguments: tuple[str, ...]) -> None:
         sys.exit(call(list(arguments)))
@@ -66,19 +66,17 @@ def _bench(arguments: list[str]) -> int:
     return bench.main(arguments)
 
 
-_passes_on("run", "Run the article's stages on a cluster and make the report.", _run)
-_passes_on("upgrade", "Upgrade Istio under traffic and judge what it cost.", _upgrade)
-_passes_on(
-    "ledger", "Compare what versions of Istio were observed to do: diff, notes, observe, check.", _ledger
-)
-_passes_on("doctor", "List what this machine has and lacks for the lab; changes nothing.", _doctor)
-_passes_on("lab", "Build, inspect, export, import or remove the offline lab.", _lab)
-_passes_on("report", "Make the HTML page of a run's results.", _report)
-_passes_on("bench", "Measure the figures in the README.", _bench)
+_forward("run", "Run the article's stages on a cluster and build the report.", _run)
+_forward("upgrade", "Upgrade Istio under traffic and judge the cost.", _upgrade)
+_forward("ledger", "Compare the observed behaviour of Istio versions: diff, notes, observe, check.", _ledger)
+_forward("doctor", "Check whether this machine meets the lab's requirements; changes nothing.", _doctor)
+_forward("lab", "Build, inspect, export, import or remove the offline lab.", _lab)
+_forward("report", "Build the HTML page of a run's results.", _report)
+_forward("bench", "Measure the figures in the README.", _bench)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one subcommand; its own exit code, 2 for an unknown one."""
+    """Run one subcommand and return its exit code; 2 for an unknown subcommand."""
     try:
         istio_conformance.main(list(arguments), prog_name="istio-conformance", standalone_mode=False)
     except click.ClickException as error:
@@ -90,6 +88,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def entry() -> None:
-    """The installed command."""
+    """Run the installed command."""
     with guarded_streams():
         sys.exit(main(sys.argv[1:]))

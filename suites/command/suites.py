@@ -1,4 +1,4 @@
-"""One of the suites, run by pytest, with its page made and its verdict printed last."""
+"""Run one of the suites with pytest, build its report page, and print its verdict last."""
 
 import contextlib
 import os
@@ -16,14 +16,14 @@ from suites.command import report
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-#: Results and page of each suite that has a page.
+#: Results folder and page of each suite that has a page.
 _PLACES = {
     "article": (PROJECT / "reports" / "results", page.PAGE),
     "upgrade": (PROJECT / "reports" / "results-upgrade", page.PAGE.with_name("upgrade.html")),
 }
-#: Options whose value pytest would take for a folder of tests if it stood apart.
+#: Options that need their value after "=", because pytest takes a separate value for a test path.
 _JOINED = ("--manifests", "--istio-values", "--kubeconfig", "--alluredir")
-#: Groups of options that a suite's --help shows, as the plugins name them.
+#: Option groups that a suite's --help shows, as named by the plugins.
 _GROUPS = {
     "article": ("Istio conformance", "Stages of the article", "Lab only"),
     "upgrade": ("Istio conformance", "Istio upgrade", "Lab only"),
@@ -32,7 +32,7 @@ _GROUPS = {
 
 
 def run_suite(suite: str, options: Sequence[str]) -> int:
-    """Run the suite and make its page; the exit code is the one of the table in the README."""
+    """Run the suite, build its page, and return the exit code, as listed in the README."""
     arguments = [
         str(PROJECT / "suites" / suite),
         f"--rootdir={PROJECT}",
@@ -58,12 +58,15 @@ def run_suite(suite: str, options: Sequence[str]) -> int:
 
 
 def _pytest(arguments: Sequence[str], verdict: Path) -> int:
-    """Run pytest to its end, also after Ctrl-C or SIGTERM, when it cleans up; its verdict goes to a file."""
+    """Run pytest until it ends, including its cleanup after Ctrl-C or SIGTERM.
+
+    pytest writes its verdict line to the file `verdict`.
+    """
     command = [sys.executable, "-m", "pytest", *arguments]
     with subprocess.Popen(command, env={**os.environ, VERDICT_FILE: str(verdict)}) as running:
         former = signal.signal(signal.SIGTERM, lambda *_: running.terminate())
         while True:
-            # Ctrl-C reaches pytest by itself, as it is in the same process group.
+            # Ctrl-C reaches pytest too, because it is in the same process group.
             with contextlib.suppress(KeyboardInterrupt):
                 running.wait()
                 break
@@ -93,13 +96,11 @@ def _joined(options: Sequence[str]) -> Iterator[str]:
 
 
 def _show_help(suite: str, arguments: Sequence[str]) -> int:
-    """Print the project's own options for a suite; pytest has many more."""
+    """Print the project's own options for a suite, without those of pytest."""
     command = [sys.executable, "-m", "pytest", *arguments, "--help"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     shown = False
-    lines = [
-        f"istio-conformance {suite}: options of this project; every option of pytest is passed on as well"
-    ]
+    lines = [f"istio-conformance {suite}: options of this project; all pytest options work too"]
     for line in ran.stdout.splitlines():
         if line[:1].strip():
             shown = line.removesuffix(":") in _GROUPS[suite]

@@ -17,7 +17,7 @@ from fixtures.waits import eventually
 from fixtures.workloads.probe_pod import ProbePod
 from suites.lab.breaks import Break, breaks, broken
 
-# The stage with the most objects to break.
+# The stage with the most resources that a test can break.
 pytestmark = [pytest.mark.lab, pytest.mark.full, pytest.mark.stage("graph")]
 
 #: Seconds within which the cluster shows the break, and within which it recovers.

@@ -14,8 +14,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.full]
 
 
 @pytest.mark.parametrize("stage", [stage.name for stage in STAGES])
-def test_stage_passes_when_selected_alone(stage: str, tmp_path: Path) -> None:
-    """`--stage NAME` sets up what the stage needs; only what the lab lacks is skipped."""
+def test_a_stage_passes_when_it_alone_is_asked_for(stage: str, tmp_path: Path) -> None:
+    """`--stage NAME` builds what that stage needs; it skips only the tests of features that the lab lacks."""
     command = [
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""A run on a kept cluster resumes where an earlier one ended, and repeats no completed stage."""
+"""A run on a kept cluster resumes where an earlier run ended, and keeps its resources."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def article(*options: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def kept(running: engine.Engine) -> Iterator[str]:
-    """The name of a cluster that a run has brought to the stage gateway and kept."""
+    """The name of a cluster that a run kept at stage gateway."""
     ran = article("--stage", "gateway", "--keep-cluster", "--cluster-name", NAME)
     assert ran.returncode == 0, ran.stdout[-3000:]
     assert f"runs/{NAME}/kubeconfig" in ran.stdout
@@ -43,14 +43,14 @@ def kept(running: engine.Engine) -> Iterator[str]:
 
 
 def pods(running: engine.Engine) -> dict[str, str]:
-    """The uid of every pod in the cluster, by its name."""
+    """The uid of every pod in the cluster, by the pod's name."""
     command = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "get", "pods", "-A", "-o", "json")
     listed = json.loads(running.docker("exec", f"{NAME}-control-plane", *command).stdout)["items"]
     return {each["metadata"]["name"]: each["metadata"]["uid"] for each in listed}
 
 
-def test_run_resumes_at_the_reached_stage(kept: str, running: engine.Engine) -> None:
-    """On a cluster kept at the stage gateway, injection passes, and passes again on the same pods."""
+def test_a_run_resumes_at_the_stage_of_the_kept_cluster(kept: str, running: engine.Engine) -> None:
+    """From stage gateway, injection passes; a second run passes on the same pods."""
     before = pods(running)
     ran = article("--use-cluster", kept, "--stage", "injection")
     assert ran.returncode == 0, ran.stdout[-3000:]
@@ -62,57 +62,60 @@ def test_run_resumes_at_the_reached_stage(kept: str, running: engine.Engine) -> 
     assert pods(running) == injected
 
 
-def test_completed_stage_is_no_result(kept: str) -> None:
-    """A completed stage is refused if selected by name; in a longer selection it is an error."""
+def test_a_completed_stage_is_an_error(kept: str) -> None:
+    """With --stage it is a usage error; without, its tests are errors and neither pass nor fail."""
     refused = article("--use-cluster", kept, "--stage", "test-app")
     assert refused.returncode == pytest.ExitCode.USAGE_ERROR
-    assert f"rung passed: the kept cluster {kept} has been brought to " in refused.stderr
+    assert f"stage already completed on this cluster: kept cluster {kept} has reached " in refused.stderr
     ran = article("--use-cluster", kept, "-k", "test_client_has_no_sidecar")
     assert "1 error in" in ran.stdout
-    assert "rung passed" in ran.stdout
+    assert "stage already completed on this cluster" in ran.stdout
 
 
-def test_second_run_on_a_cluster_in_use_is_refused(kept: str) -> None:
-    """A second run on a kept cluster that is in use is refused."""
+def test_two_runs_at_once_are_refused(kept: str) -> None:
+    """While one run uses the kept cluster, another one fails with NameTaken."""
     with locked_folder(state_root() / "runs" / kept):
         ran = article("--use-cluster", kept, "--stage", "injection")
-    assert f"NameTaken: another run uses the cluster {kept} now" in ran.stdout
+    assert f"NameTaken: another run is using the cluster {kept}" in ran.stdout
     assert " passed" not in ran.stdout
 
 
 @pytest.mark.full
-def test_remaining_stages_pass_on_a_kept_cluster(kept: str) -> None:
-    """On a cluster kept at the stage gateway or a later one, all later stages pass, including uninstall."""
+def test_the_rest_of_the_article_passes_on_it(kept: str) -> None:
+    """All later stages pass on the kept cluster, up to the uninstall."""
     ran = article("--use-cluster", kept, "--stage", "iptables..")
     assert ran.returncode == 0, ran.stdout[-3000:]
     assert Checkpoint.read(state_root() / "runs" / kept).reached == "uninstall"
 
 
-def test_cluster_with_a_stopped_node_is_refused(kept: str, running: engine.Engine) -> None:
-    """A kept cluster whose node was stopped is refused, and nothing is created."""
-    # After all tests that need the node.
+def test_a_node_that_no_longer_runs_is_refused(kept: str, running: engine.Engine) -> None:
+    """The run reports the stopped node of the kept cluster and creates nothing."""
+    # Last of all, because the other tests need the node.
     running.docker("stop", "--time=0", f"{kept}-control-plane")
     ran = article("--use-cluster", kept, "--stage", "uninstall")
-    assert f"NotKept: the node of the kept cluster {kept} does not run (exited)" in ran.stdout
+    assert f"CheckpointUnusable: the node of the kept cluster {kept} is not running (exited)" in ran.stdout
     assert " passed" not in ran.stdout
 
 
 @pytest.mark.full
-def test_stage_begun_by_a_killed_run_is_repeated(running: engine.Engine) -> None:
-    """A stage killed during Istio's install is repeated and passes; the previous one counts as completed."""
+def test_a_stage_that_a_killed_run_began_is_repeated(running: engine.Engine) -> None:
+    """After a kill during the installation, the stage runs again and passes; the earlier one is completed."""
     command = [*PYTEST, "--stage", "control-plane", "--keep-cluster", "--cluster-name", KILLED]
     folder = state_root() / "runs" / KILLED
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, start_new_session=True) as run:
         eventually(lambda: check_reached(folder, "control-plane"), "Istio is being installed", UNTIL_INSTALL)
         os.killpg(run.pid, signal.SIGKILL)
     assert "istio" not in Checkpoint.read(folder).done
-    assert "rung passed" in article("--use-cluster", KILLED, "--stage", "cluster").stderr
+    assert (
+        "stage already completed on this cluster"
+        in article("--use-cluster", KILLED, "--stage", "cluster").stderr
+    )
     ran = article("--use-cluster", KILLED, "--stage", "control-plane")
     assert ran.returncode == 0, ran.stdout[-3000:]
 
 
 def check_reached(folder: Path, stage: str) -> None:
-    """Assert that the checkpoint of a kept cluster names this stage."""
+    """The checkpoint of a kept cluster names this stage."""
     record = folder / "kept.json"
     told = record.read_text(encoding="utf-8") if record.exists() else "{}"
     assert json.loads(told).get("reached") == stage, told[:200]

@@ -1,4 +1,4 @@
-"""Runs pytest inside a test, with the stages plugin and fixtures that record their set-up."""
+"""Run pytest inside a test, with the stages plugin and fixtures that print what they create."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ class Inner:
         self.pytester.makeconftest(CONFTEST + more)
 
     def tests(self, *tests: str) -> None:
-        """Write tests, given as "stage(arguments)" or "stage(arguments): body", to a file in this order."""
+        """Write a file of tests in this order, given as "stage(arguments)" or "stage(arguments): body"."""
         lines = ["import pytest"]
         for number, test in enumerate(tests, 1):
             head, _, body = test.partition(": ")
@@ -47,16 +47,16 @@ class Inner:
         self.pytester.makepyfile("\n".join(lines))
 
     def run(self, *options: str) -> pytest.RunResult:
-        return self.pytester.runpytest_inprocess("-p", "fixtures.plugins.ladder", "-rs", *options)
+        return self.pytester.runpytest_inprocess("-p", "fixtures.plugins.stages", "-rs", *options)
 
     def order(self, *options: str) -> list[str]:
-        """The tests that ran, each followed by the fixtures set up for it."""
+        """Return the tests that ran, each followed by the fixtures created for it."""
         result = self.run("-v", "-s", *options)
         result.assert_outcomes(passed=result.parseoutcomes().get("passed", 0))
         words = [line.replace("::", " ").split() for line in result.outlines]
-        return [word for line in words for word in line if _is_reported(word, line)]
+        return [word for line in words for word in line if _is_event(word, line)]
 
 
-def _is_reported(word: str, line: Sequence[str]) -> bool:
-    made = "made" in line and word in stages.RUNG_OF_FIXTURE
+def _is_event(word: str, line: Sequence[str]) -> bool:
+    made = "made" in line and word in stages.STAGE_INDEX_OF_FIXTURE
     return made or (word.startswith("test_") and "." not in word)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.causes import Wish, likely
+from fixtures.causes import DesiredResource, likely
 from fixtures.settings import ISTIO_CRDS
 from suites.selftest.recordings import recorded
 from suites.selftest.views import Recorded, deployment, pod, resource
@@ -17,8 +17,8 @@ def crd(name: str) -> Any:
 
 
 def reported_cause(wanted: Any, now: Any, *, whole: bool = False, expected: bool | None = None) -> str:
-    wish = Wish("VirtualService test-namespace/route", wanted, now, whole)
-    return str(likely(Recorded(wished=[wish], expected=expected)))
+    resource = DesiredResource("VirtualService test-namespace/route", wanted, now, whole)
+    return str(likely(Recorded(desired_resources=[resource], expected=expected)))
 
 
 def test_deleted_resource_is_named() -> None:

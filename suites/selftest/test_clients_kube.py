@@ -147,7 +147,7 @@ def test_desired_state_is_remembered(api: FakeApiServer, kube: Kube) -> None:
     api.on(f"PATCH {PODS}/web", pod("web", 1), pod("web", 2))
     kube.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "test"}})
     kube.patch("v1/Pod", "web", {"metadata": {"labels": {"a": None}}}, "test")
-    asked = {"name": "web", "namespace": "test", "labels": {"a": None}}
-    assert dict(kube.asked) == {("v1/Pod", "test", "web"): {"metadata": asked}}
+    metadata = {"name": "web", "namespace": "test", "labels": {"a": None}}
+    assert dict(kube.desired) == {("v1/Pod", "test", "web"): {"metadata": metadata}}
     kube.delete("v1/Pod", "web", "test")
-    assert dict(kube.asked) == {}
+    assert dict(kube.desired) == {}

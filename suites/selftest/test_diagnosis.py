@@ -7,7 +7,7 @@ import pytest
 from fixtures.causes.diagnosis import Diagnosis
 from fixtures.clients.api_server import ApiError, UnknownKind
 from fixtures.clients.command import CommandFailed
-from fixtures.clients.desired_state import Asked
+from fixtures.clients.desired_state import DesiredState
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Kube
 from suites.selftest.recordings import recorded
@@ -18,7 +18,7 @@ class Api:
 
     def __init__(self, **kinds: list[Any]) -> None:
         self.kinds = kinds
-        self.asked = Asked()
+        self.desired = DesiredState()
         self.read: list[str] = []
 
     def get_all(self, kind: str) -> list[Any]:
@@ -122,8 +122,8 @@ def test_resources_are_reported_in_the_order_of_the_namespaces() -> None:
     assert told.endswith("; and 1 more like these")
 
 
-def test_desired_state_is_compared_with_the_cluster() -> None:
+def test_the_desired_state_is_compared_with_the_actual_state() -> None:
     api = Api(Gateway=[], Namespace=[])
-    api.asked.patched(("v1/Namespace", None, "shop"), {"metadata": {"labels": {"a": "b"}}})
-    api.asked.patched(("other.example/v1/Gone", "shop", "a"), {"spec": {}})
+    api.desired.patched(("v1/Namespace", None, "shop"), {"metadata": {"labels": {"a": "b"}}})
+    api.desired.patched(("other.example/v1/Gone", "shop", "a"), {"spec": {}})
     assert looking(api).likely() == "changed since it was applied: Namespace shop was applied and is gone"

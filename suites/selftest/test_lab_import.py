@@ -192,7 +192,7 @@ def test_truncated_archive_is_refused(site: Path) -> None:
     with file.open("r+b") as stream:
         stream.truncate(20_000)
     with pytest.raises(
-        LabError, match="is not an archive that `istio-conformance lab export` wrote, or it is cut short"
+        LabError, match="is not an archive that `istio-conformance lab export` wrote, or is cut short"
     ):
         import_from(file, print)
     assert remaining_files(site) == {"mine", "cache"}

@@ -13,8 +13,8 @@ from fixtures.mesh.snapshot import (
     AFTER,
     BEFORE,
     MeshSnapshots,
-    drawn_by_kiali,
     edges_in,
+    kiali_notes,
     picture_of,
     scene_of,
     workload,
@@ -104,11 +104,11 @@ def test_pod_belongs_to_its_workload(metadata: Mapping[str, object], name: str) 
 
 
 def test_kiali_is_quoted() -> None:
-    assert drawn_by_kiali(graph_in(recorded("kiali-2-graph.json"))) == [
+    assert kiali_notes(graph_in(recorded("kiali-2-graph.json"))) == [
         f"Kiali draws {GATEWAY} to {APP}: 2 http a second, 100% mutual TLS",
         f"Kiali marks {APP} as out of the mesh",
     ]
-    assert drawn_by_kiali(Graph((), ())) == ["Kiali draws no edge of the last seconds"]
+    assert kiali_notes(Graph((), ())) == ["Kiali draws no edge of the last seconds"]
 
 
 class Unresponsive:
@@ -133,7 +133,7 @@ def test_unobservable_parts_are_reported_and_fail_nothing() -> None:
     looking.look(BEFORE, lambda: cast("CountedRequests", Unresponsive().requests))
     shown = drawing(looking.picture()).text.replace("\n", " ")
     assert "no endpoints available" in shown
-    assert "Graph and traces did not come so far" in shown
+    assert "Graph and traces was not reached or ended early" in shown
 
 
 def test_unresponsive_kiali_hides_nothing_else() -> None:
@@ -148,10 +148,10 @@ def test_unresponsive_kiali_hides_nothing_else() -> None:
     looking = mesh_snapshots(Pods())
     looking.look(AFTER, lambda: CountedRequests({"200": 5}, {}, cast("RequestCounters", Proxies())))
     assert [edge.answers for edge in looking.scenes[AFTER].edges] == [{"200": 5}]
-    assert "Kiali's graph was not read: ApiError" in looking.scenes[AFTER].notes[0]
+    assert "cannot read Kiali's graph: ApiError" in looking.scenes[AFTER].notes[0]
 
 
-def test_run_that_ended_earlier_reports_both_moments_as_missing() -> None:
+def test_the_picture_without_snapshots_explains_both_moments() -> None:
     shown = drawing(picture_of({})).text
     assert shown.count("Not observed: the stage") == 2
     assert "Not observed" not in drawing(picture_of({BEFORE: Scene(), AFTER: Scene()})).text

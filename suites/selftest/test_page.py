@@ -52,8 +52,8 @@ def test_environment_is_written_as_properties_and_names_the_report(tmp_path: Pat
 def test_environment_states_that_the_cluster_was_kept() -> None:
     parts = dict.fromkeys(("name", "istio_version", "kubernetes_version", "envoy_version"), "")
     tested = cast("environment.Tested", SimpleNamespace(**parts, versions={}, stand_ins=()))
-    assert "begun on" not in environment.facts(tested)
-    assert environment.facts(tested, "kept cluster mine")["begun on"] == "kept cluster mine"
+    assert "resumed from" not in environment.facts(tested)
+    assert environment.facts(tested, "kept cluster mine")["resumed from"] == "kept cluster mine"
 
 
 def test_file_that_is_no_report_is_not_overwritten(tmp_path: Path) -> None:
@@ -79,9 +79,13 @@ def test_report_without_an_environment_has_the_default_name(tmp_path: Path) -> N
             "Environment",
         ),
         ("broken", "KeyError: 'items'", "Suite"),
-        ("broken", "fixtures.plugins.ladder.OffTheLadder: rung passed", "Suite"),
+        (
+            "broken",
+            "fixtures.plugins.stages.StageOrderError: stage already completed on this cluster",
+            "Suite",
+        ),
         ("skipped", "Skipped: not reached because of Gateway: test_404", "Not reached"),
-        ("skipped", "Skipped: profile minimal has no gateway", "Not on this distribution"),
+        ("skipped", "Skipped: profile minimal has no gateway", "Not available on this distribution"),
     ],
 )
 def test_result_is_put_into_its_category(status: str, message: str, category: str) -> None:

@@ -73,7 +73,7 @@ LAST = """
 """
 STAGES = """
     import pytest
-    from fixtures.plugins.ladder import OffTheLadder
+    from fixtures.plugins.stages import StageOrderError
     from fixtures.waits import ConditionNotMet
 
     @pytest.mark.stage("cluster")
@@ -95,8 +95,8 @@ STAGES = """
         pytest.skip("not reached because of Gateway")
 
     @pytest.mark.stage("before-gateway")
-    def test_passed_rung():
-        raise OffTheLadder("rung passed: the cluster has been brought to 'label'")
+    def test_completed_stage():
+        raise StageOrderError("stage already completed on this cluster: the run has reached 'label'")
 
     @pytest.mark.stage("injection")
     def test_interrupted():
@@ -235,11 +235,11 @@ def test_run_without_a_mesh_has_no_picture_of_it(run: Path) -> None:
         r" +likely cause: Insufficient cpu",
         r"FAIL  Gateway +\d+\.\d s  timed out after 2.0 s \(3 attempts\): 404 at the ingress",
         r"ENV   VirtualService +\d+\.\d s  timed out after 2.0 s \(3 attempts\): the app is gone",
-        r"ERR   Before the Gateway +0.0 s  OffTheLadder: rung passed: the cluster has been .*",
+        r"ERR   Before the Gateway +0.0 s  StageOrderError: stage already completed on this cluster: .*",
         r" --   Label +0.0 s  not reached because of Gateway",
         r" --   Injection +0.0 s  not reached: the run ended first",
         r" --   Metrics +0.0 s  not reached: the run ended first",
-        r"stand-ins: 1, listed on the page; first of all: plain Envoy",
+        r"stand-ins: 1, listed on the page; the first: plain Envoy",
         r"results: .*results \(.*",
     ],
 )

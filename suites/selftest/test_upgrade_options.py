@@ -76,22 +76,22 @@ def test_too_many_minor_versions_are_refused_with_the_strategy_that_supports_the
         (("--budget", "faild=1"), "did you mean failed?"),
         (("--budget", "failed=-1"), "at least 0"),
         (("--budget", "failed"), "NAME=LIMIT"),
-        (("--istio-values", "none.yaml"), "can't be read"),
+        (("--istio-values", "none.yaml"), "cannot read none.yaml"),
         (("--mode", "slow"), "invalid choice"),
     ],
 )
-def test_invalid_options_are_refused_with_the_reason(run: Run, options: tuple[str, ...], told: str) -> None:
+def test_an_invalid_option_is_a_usage_error(run: Run, options: tuple[str, ...], told: str) -> None:
     assert told in refused(run(*options))
 
 
 def test_values_must_be_a_mapping(run: Run, tmp_path: Path) -> None:
     mine = tmp_path / "values.yaml"
     mine.write_text("- a list\n")
-    assert "no mapping" in refused(run("--istio-values", str(mine)))
+    assert "does not contain a YAML mapping" in refused(run("--istio-values", str(mine)))
 
 
-def test_upgrade_shares_no_cluster_with_the_stages(run: Run, pytester: pytest.Pytester) -> None:
+def test_an_upgrade_together_with_the_stages_is_a_usage_error(run: Run, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         test_stage="import pytest\n@pytest.mark.stage('cluster')\ndef test_it(): pass\n",
     )
-    assert "a cluster of their own" in refused(run())
+    assert "need separate clusters" in refused(run())

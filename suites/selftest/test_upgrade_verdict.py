@@ -11,7 +11,7 @@ def pytest_istio_versions():
 def pytest_envoy_versions():
     return []
 """
-NAMES = ("options", "ladder", "report", "upgrade_options", "upgrade_verdict", "verdict")
+NAMES = ("options", "stages", "report", "upgrade_options", "upgrade_verdict", "verdict")
 PLUGINS = [f"-pfixtures.plugins.{name}" for name in NAMES]
 BEGINS = "import pytest\npytestmark = pytest.mark.upgrade\n"
 BROKEN_FIXTURE = """

@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from fixtures.causes import Wish
+from fixtures.causes import DesiredResource
 from suites.selftest.recordings import recorded
 
 GATEWAY = {"app": "istio-ingressgateway", "istio": "ingressgateway"}
@@ -18,7 +18,7 @@ class Recorded:
     kinds: dict[str, list[Any]] = field(default_factory=dict)
     report: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     scraped: Sequence[Any] = ()
-    wished: Sequence[Wish] = ()
+    desired_resources: Sequence[DesiredResource] = ()
     expected: bool | None = None
 
     def resources(self, kind: str) -> Sequence[Any]:
@@ -30,8 +30,8 @@ class Recorded:
     def targets(self) -> Sequence[Any]:
         return self.scraped
 
-    def wishes(self) -> Sequence[Wish]:
-        return self.wished
+    def desired(self) -> Sequence[DesiredResource]:
+        return self.desired_resources
 
     def mesh_expected(self) -> bool | None:
         return self.expected
