@@ -142,9 +142,7 @@ def _checked(file: Path, wanted: Plan) -> list[tarfile.TarInfo]:
         seen.add(member.name)
     files = [member for member in members if member.isfile()]
     if not any(member.name == f"{entries[0]}/{NODE_ARCHIVE}" for member in files):
-        raise LabError(
-            f"{file} is not an archive that `istio-conformance lab export` wrote, or is cut short"
-        )
+        raise LabError(f"{file} is not an archive that `istio-conformance lab export` wrote, or is cut short")
     return files
 
 

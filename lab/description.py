@@ -101,9 +101,7 @@ def describe(istio_version: str, envoy_version: str | None = None) -> LabDescrip
             "no usable engine is running; run `istio-conformance lab build`, which starts the lab's own"
         )
     if not node.has(running, wanted.image):
-        raise LabError(
-            "the engine lacks the node image; run `istio-conformance lab build`, which loads it"
-        )
+        raise LabError("the engine lacks the node image; run `istio-conformance lab build`, which loads it")
     wanted.use()
     tools = wanted.tools()
     versions: dict[str, str] = {}

@@ -206,7 +206,10 @@ def _registries() -> list[Prerequisite]:
         Prerequisite(f"registry for {name}", State.PRESENT, "answers")
         if answered
         else Prerequisite(
-            f"registry for {name}", State.MISSING, f"no answer within {_REGISTRY_TIMEOUT:.0f} s", action
+            f"registry for {name}",
+            State.MISSING,
+            f"no answer within {_REGISTRY_TIMEOUT:.0f} s",
+            action,
         )
         for name, answered in answers.items()
     ]
@@ -216,8 +219,8 @@ def _lab() -> list[Prerequisite]:
     if _built():
         return [Prerequisite("lab", State.PRESENT, f"built, with Istio {', '.join(versions_of('istio'))}")]
     action = (
-        "`make run` and `istio-conformance lab build` build it; `istio-conformance lab import FILE` loads one "
-        "that was built elsewhere"
+        "`make run` and `istio-conformance lab build` build it; "
+        "`istio-conformance lab import FILE` loads one that was built elsewhere"
     )
     return [Prerequisite("lab", State.AUTOMATIC, "not built on this machine", action)]
 

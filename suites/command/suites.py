@@ -21,6 +21,7 @@ _PLACES = {
     "article": (PROJECT / "reports" / "results", page.PAGE),
     "upgrade": (PROJECT / "reports" / "results-upgrade", page.PAGE.with_name("upgrade.html")),
 }
+_SUBCOMMANDS = {"article": "run", "ledger": "ledger observe"}
 #: Options that need their value after "=", because pytest takes a separate value for a test path.
 _JOINED = ("--manifests", "--istio-values", "--kubeconfig", "--alluredir")
 #: Option groups that a suite's --help shows, as named by the plugins.
@@ -100,7 +101,8 @@ def _show_help(suite: str, arguments: Sequence[str]) -> int:
     command = [sys.executable, "-m", "pytest", *arguments, "--help"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     shown = False
-    lines = [f"istio-conformance {suite}: options of this project; all pytest options work too"]
+    name = _SUBCOMMANDS.get(suite, suite)
+    lines = [f"istio-conformance {name}: options of this project; all pytest options work too"]
     for line in ran.stdout.splitlines():
         if line[:1].strip():
             shown = line.removesuffix(":") in _GROUPS[suite]

@@ -34,6 +34,4 @@ def test_truncated_archive_is_refused(tmp_path: Path) -> None:
         archive.truncate(100_000_000)
     imported = _lab("import", str(tmp_path / "lab.tar"), cache=tmp_path / "cache")
     assert imported.returncode == 1
-    assert (
-        "is not an archive that `istio-conformance lab export` wrote, or is cut short" in imported.stderr
-    )
+    assert "is not an archive that `istio-conformance lab export` wrote, or is cut short" in imported.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.settings import Timeouts, UnknownName
+from suites.command import suites
 
 CONFTEST = """
 def pytest_istio_versions():
@@ -88,6 +89,14 @@ def test_each_run_has_its_own_name(run: Run) -> None:
     assert len(names) == 2
 
 
+def test_context_selects_an_existing_cluster(run: Run, pytester: pytest.Pytester) -> None:
+    (pytester.path / "config").write_text("kind: Config\n")
+    run(arguments="run_options", holds="run_options.cluster_kind == 'kind'").assert_outcomes(passed=1)
+    options = ("--context", "mine", "--kubeconfig", "config")
+    holds = "run_options.cluster_kind == 'existing'"
+    run(*options, arguments="run_options", holds=holds).assert_outcomes(passed=1)
+
+
 def test_manifests_folder_reaches_the_fixtures(run: Run, tmp_path: Path) -> None:
     source = Path("manifests/article/gateway.yaml")
     (tmp_path / "mine" / "article").mkdir(parents=True)
@@ -115,6 +124,9 @@ def test_manifests_folder_reaches_the_fixtures(run: Run, tmp_path: Path) -> None
         (["--manifests", "nowhere"], "*--manifests: nowhere is not a directory"),
         (["--cluster-name", "Mine!"], "*--cluster-name Mine!: use at most 40 of a-z, 0-9 and -*"),
         (["--use-cluster", "Kept!"], "*--use-cluster Kept!: use at most 40 of a-z, 0-9 and -*"),
+        (["--cluster-kind", "existing"], "*--cluster-kind existing needs --context NAME*"),
+        (["--cluster-kind", "kind", "--context", "a"], "*remove it, or remove --cluster-kind kind"),
+        (["--cluster-kind", "minikube"], "*--cluster-kind: invalid choice: 'minikube'*"),
         (["--cluster-name", "a", "--use-cluster", "b"], "*--use-cluster a kept one: use one of them"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
@@ -143,6 +155,15 @@ def test_every_time_out_is_in_the_help_with_its_seconds(run: Run) -> None:
     said = " ".join(run("--help").stdout.str().split())
     for name in Timeouts.names():
         assert f"{name} {getattr(Timeouts(), name):g}" in said
+
+
+@pytest.mark.parametrize(("suite", "option"), [("article", "--stage"), ("upgrade", "--from")])
+def test_help_of_each_suite_has_its_own_options(
+    suite: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert suites.run_suite(suite, ["--help"]) == 0
+    shown = {line.split("=")[0].strip() for line in capsys.readouterr().out.splitlines()}
+    assert {option, "--istio-version", "--envoy-version"} <= shown
 
 
 def test_factor_does_not_change_the_quiet_period() -> None:

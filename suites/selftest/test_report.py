@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from fixtures.plugins.report import _repeated
 from suites.selftest.drawings import drawing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -167,20 +166,6 @@ def test_failure_without_a_wait_names_its_cause(last: Path) -> None:
     assert details["message"].endswith("\nlikely cause: no endpoints: Service web")
     assert re.search(r"^E +likely cause: no endpoints: Service web$", output, re.MULTILINE)
     assert re.search(r"^ +likely cause: no endpoints: Service web$", output, re.MULTILINE)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "repeated"),
-    [
-        (["suites/article", "--manifests=my own", "--alluredir", "x"], ["'--manifests=my own'"]),
-        (
-            ["--time-out", "request=9", "--istio-version", "1.28.2"],
-            ["--time-out=request=9", "--istio-version=1.28.2"],
-        ),
-    ],
-)
-def test_reproducing_command_repeats_the_relevant_options(arguments: list[str], repeated: list[str]) -> None:
-    assert [*_repeated(iter(arguments))] == repeated
 
 
 def test_passed_test_has_its_observation_and_no_evidence(run: Path) -> None:

@@ -84,6 +84,24 @@ def test_an_invalid_option_is_a_usage_error(run: Run, options: tuple[str, ...], 
     assert told in refused(run(*options))
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--installer", "manifests"), "an upgrade installs Istio with istioctl"),
+        (("--context", "mine", "--kubeconfig", "kubeconfig"), "an upgrade creates its own kind clusters"),
+    ],
+)
+def test_an_option_that_an_upgrade_does_not_use_is_a_usage_error(
+    run: Run, pytester: pytest.Pytester, options: tuple[str, ...], told: str
+) -> None:
+    (pytester.path / "kubeconfig").write_text("kind: Config\n")
+    assert told in refused(run(*options))
+
+
+def test_versions_of_an_upgrade_without_an_upgrade_are_a_usage_error(run: Run) -> None:
+    assert "no upgrade test is selected" in refused(run("--from", "1.28.2", mark="filterwarnings('error')"))
+
+
 def test_values_must_be_a_mapping(run: Run, tmp_path: Path) -> None:
     mine = tmp_path / "values.yaml"
     mine.write_text("- a list\n")
