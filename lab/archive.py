@@ -32,9 +32,10 @@ WHEELS = "wheels"
 REQUIREMENTS = PROJECT / "requirements.txt"
 #: Members besides cache entries: Debian packages with their indexes, wheels and npm packages.
 _COMPANIONS = re.compile(
-    rf"{packages.FOLDER}/[^/]+\.deb"
+    rf"{packages.FOLDER}/[^/_]+_[^/_]+_[^/_]+\.deb"
     rf"|{packages.FOLDER}/{packages.INDEX}/[\w.-]+/(InRelease|[\w.-]+/binary-\w+/Packages)"
-    rf"|{WHEELS}/[^/]+\.(whl|tar\.gz|zip)|{allure.FOLDER}/[0-9a-f]{{128}}\.tgz"
+    rf"|{WHEELS}/[^/]+\.(whl|tar\.gz|zip)|{allure.FOLDER}/[0-9a-f]{{128}}\.tgz",
+    re.ASCII,
 )
 #: Name of the folder that an import unpacks into; lab.folders recognises it.
 _STAGING = "import-{}.part"
@@ -59,7 +60,7 @@ def export_to(file: Path, say: Say) -> None:
                         tar.add(entry.path, str(entry.path.relative_to(root)), filter=_plain)
                 for companion in sorted(made.iterdir()):
                     tar.add(companion, companion.name, filter=_plain)
-        file.hardlink_to(part)
+        _publish(part, file)
     except FileExistsError:
         raise LabError(f"{file} was created by another process; name a new file or remove it") from None
     except OSError as error:
@@ -67,6 +68,19 @@ def export_to(file: Path, say: Say) -> None:
     finally:
         part.unlink(missing_ok=True)
     say(f"wrote {file} ({file.stat().st_size / 1e6:.0f} MB), SHA-256 {file_digest(file)}")
+
+
+def _publish(part: Path, file: Path) -> None:
+    """Give the finished archive its name. FileExistsError if another process has taken it."""
+    try:
+        file.hardlink_to(part)
+    except FileExistsError:
+        raise
+    except OSError:
+        # FAT has no hard links.
+        if file.exists():
+            raise FileExistsError(file) from None
+        part.rename(file)
 
 
 def _check_can_export(wanted: Plan, file: Path) -> None:
@@ -103,7 +117,10 @@ def import_from(file: Path, say: Say, sha256: str | None = None) -> None:
         staging.mkdir(mode=0o700)
         undo.callback(shutil.rmtree, staging, ignore_errors=True)
         say(f"unpacking {len(members)} files and verifying their hashes")
-        digests = _unpack(file, members, staging)
+        try:
+            digests = _unpack(file, members, staging)
+        except OSError as error:
+            raise LabError(f"unpacking {file} failed: {error}; nothing was imported") from error
         _check_hashes(digests, _entries(wanted), staging, say)
         _move_in([*_entries(wanted), allure.entry(root)], staging, root)
     say("imported and verified; `istio-conformance lab build` now needs no registry")
@@ -160,6 +177,8 @@ def _refusal(member: tarfile.TarInfo, entries: list[str], seen: set[str]) -> str
 def _unknown(member: tarfile.TarInfo, entries: list[str]) -> str | None:
     name = member.name
     kind, _, rest = name.partition("/")
+    if name in entries and not member.isdir():
+        return f"{name} is not a folder"
     if any(name == entry or name.startswith(f"{entry}/") for entry in entries):
         return None if member.isdir() or Path(name).name not in (USERS, GLANCE) else f"{name} is not expected"
     if kind in {entry.partition("/")[0] for entry in entries} and re.match(r"[0-9a-f]{16}(/|$)", rest):

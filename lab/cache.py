@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def is_locked(path: Path) -> bool:
     try:
         with path.open("r") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return False
     except BlockingIOError:
         return True
@@ -90,11 +91,10 @@ class Entry:
         """Return the SHA-256 of each file by name, or None if there is no complete entry."""
         try:
             loaded = json.loads((self.path / MANIFEST).read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
-        return (
-            {str(name): str(value) for name, value in loaded["files"].items()} if "files" in loaded else None
-        )
+        files = loaded.get("files") if isinstance(loaded, dict) else None
+        return {str(name): str(value) for name, value in files.items()} if isinstance(files, dict) else None
 
     def use(self) -> None:
         """Protect the entry from pruning until this process ends, and record this checkout as a user."""
@@ -103,7 +103,7 @@ class Entry:
             lock.parent.mkdir(parents=True, exist_ok=True)
             _IN_USE[lock] = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             fcntl.flock(_IN_USE[lock], fcntl.LOCK_SH)
-        record = _record_checkout(self.root)
+        record = record_checkout(self.root)
         if (self.path / MANIFEST).exists():
             (self.path / USERS).mkdir(exist_ok=True)
             (self.path / USERS / record.name).touch()
@@ -158,7 +158,7 @@ class Entry:
             work = self.path.with_name(self.path.name + PART)
             if work.exists():
                 remove_tree(work)
-            work.mkdir(parents=True)
+            _make_with_parent(work)
             if self.path.exists():
                 say(f"{self.kind}/{self.key[:16]}: {damage}; rebuilding it")
                 remove_tree(self.path)
@@ -171,6 +171,20 @@ class Entry:
             (work / MANIFEST).write_text(json.dumps({"key": self.key, "files": files}, indent=1))
             work.rename(self.path)
             return self.path
+
+
+def _make_with_parent(folder: Path) -> None:
+    """Create a folder and its parent. The parent never exists empty, which another process would refuse."""
+    if not folder.parent.exists():
+        staging = folder.parent.with_name(f"import-{secrets.token_hex(8)}{PART}")
+        (staging / folder.name).mkdir(parents=True)
+        try:
+            staging.rename(folder.parent)
+        except OSError:
+            remove_tree(staging)
+        else:
+            return
+    folder.mkdir(parents=True)
 
 
 def prune(root: Path, kind: str, keep: int) -> list[Path]:
@@ -209,8 +223,8 @@ def remove_parts(root: Path) -> list[Path]:
     return removed
 
 
-def _record_checkout(root: Path) -> Path:
-    """Return this checkout's record in the cache, a file that contains its path; create it if missing."""
+def record_checkout(root: Path) -> Path:
+    """Return this checkout's record in a folder of the lab, created if missing; it contains the path."""
     record = root / OWNERS / checkout()
     if not record.exists():
         record.parent.mkdir(parents=True, exist_ok=True)
@@ -218,13 +232,20 @@ def _record_checkout(root: Path) -> Path:
     return record
 
 
+def other_checkouts(root: Path) -> list[str]:
+    """Return the digits of the other checkouts that are recorded in a folder and still exist."""
+    users = sorted(path.name for path in (root / OWNERS).glob("*"))
+    return [user for user in users if user != checkout() and not is_gone(root, user)]
+
+
 def _others(root: Path, folder: Path) -> list[str]:
     """Return the other checkouts that have used an entry and still exist on this machine."""
     users = [path.name for path in (folder / USERS).glob("*")]
-    return [user for user in users if user != checkout() and not _is_gone(root, user)]
+    return [user for user in users if user != checkout() and not is_gone(root, user)]
 
 
-def _is_gone(root: Path, user: str) -> bool:
+def is_gone(root: Path, user: str) -> bool:
+    """Return whether a checkout no longer exists; one without a record counts as gone."""
     try:
         return not Path((root / OWNERS / user).read_text(encoding="utf-8")).exists()
     except FileNotFoundError:

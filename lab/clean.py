@@ -32,6 +32,9 @@ def clean(say: Say, *, built: bool = False) -> None:
             say(f"removed node image {image}")
         if each.own:
             others += _of_others(each)
+    if not any(each.own for each in running):
+        others += _of_others_on_disk()
+    others += [f"run {folder.name}" for folder in runs.known() if not runs.is_removable(folder)]
     # Sweep even without an engine: a killed engine leaves bridges and rules on the machine.
     remaining = {run for each in running for run in network.runs_of_this_lab(each)}
     firewall.sweep(keep=remaining | ({firewall.ENGINE} if any(each.own for each in running) else set()))
@@ -52,9 +55,24 @@ def _check_folders() -> None:
         raise folders.not_ours(foreign[0], where.root)
 
 
+def _of_others_on_disk() -> list[str]:
+    """Return what others may have in the lab's own engine, which does not run and so can't be asked.
+
+    These are the other checkouts that have started it and still exist, and the named volumes.
+    """
+    where = daemon.place()
+    if not (where.root / "data").is_dir():
+        return []
+    volumes = [path.name for path in sorted((where.root / "data" / "volumes").glob("*")) if path.is_dir()]
+    named = [f"volume {name}" for name in volumes if not _ANONYMOUS.fullmatch(name)]
+    return [*(f"checkout {digits}" for digits in cache.other_checkouts(where.root)), *named]
+
+
 def _of_others(running: engine.Engine) -> list[str]:
     """Return the names of an engine's networks, containers and volumes that this checkout did not create."""
     label_of_owner = f'{{{{.Label "{OWNER_LABEL}"}}}}'
+    images = running.docker("image", "ls", "--format={{.Repository}}:{{.Tag}}").stdout.splitlines()
+    foreign = [f"image {image}" for image in images if not node.is_of_the_lab(image)]
     listings = (
         ("network", "ls", "--filter=type=custom", f"--format={{{{.Name}}}}\t{label_of_owner}"),
         ("ps", "--all", f"--format={{{{.Names}}}}\t{label_of_owner}"),
@@ -62,7 +80,7 @@ def _of_others(running: engine.Engine) -> list[str]:
     )
     lines = [line for listing in listings for line in running.docker(*listing).stdout.splitlines()]
     named = [name for name, label in (line.split("\t") for line in lines) if label != owner()]
-    return [name for name in named if not _ANONYMOUS.fullmatch(name)]
+    return [*foreign, *(name for name in named if not _ANONYMOUS.fullmatch(name))]
 
 
 def remove_leftovers(running: engine.Engine, say: Say) -> None:
@@ -81,7 +99,7 @@ def remove_leftovers(running: engine.Engine, say: Say) -> None:
             say(f"removed container {container}")
     for folder in runs.known():
         # The folder of a kept cluster records the cluster, which is gone by now.
-        if folder.name not in busy and runs.is_mine(folder):
+        if folder.name not in busy and runs.is_removable(folder):
             runs.remove(folder)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import daemon, environment, firewall, folders, packages, runtime, scratch
+from lab.cache import record_checkout
 from lab.errors import LabError
 from lab.host import Report, check_room, require_root
 from lab.paths import LABEL, OWNER_LABEL, owner
@@ -136,7 +137,10 @@ def elsewhere(engine: Engine) -> str | None:
 
 def ensure(report: Report) -> Engine:
     """Find an engine or start the lab's own. Raises LabError, which says what to do, if neither works."""
-    return find() or start_own(report)
+    found = find() or start_own(report)
+    if found.own:
+        record_checkout(folders.state_place().claim())
+    return found
 
 
 def start_own(report: Report) -> Engine:

@@ -6,8 +6,11 @@ unmarked folder that is not empty, and a marked folder with unknown files. Remov
 names listed here. It never removes a folder as a whole and never crosses a mount.
 """
 
+import contextlib
 import json
+import os
 import re
+import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,9 +25,13 @@ MARK = ".istio-conformance-lab.json"
 Say = Callable[[str], None]
 
 #: The engine's folders in the state folder (see lab.daemon), and the folder of the runs.
-ENGINE_NAMES = ("bin", "config", "containerd", "containerd-run", "data", "exec", "log", "run")
+ENGINE_NAMES = ("owners", "bin", "config", "containerd", "containerd-run", "data", "exec", "log", "run")
 RUNS = "runs"
 
+#: The mark and, for an instant while it is written, its temporary name.
+_MARKS = re.compile(re.escape(MARK) + r"(\.[0-9a-f]{8}\.new)?")
+#: Characters that mountinfo escapes, as backslash and three octal digits. Source: proc(5).
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
 #: A newly created file system contains this folder and still counts as empty.
 _OF_AN_EMPTY_DISK = "lost+found"
 
@@ -59,18 +66,16 @@ class Folder:
         """Return the sorted names in the folder that the lab doesn't use."""
         known = _is_of_cache if self.kind == "cache" else _is_of_state
         return sorted(
-            entry.name
-            for entry in self.path.iterdir()
-            if entry.name not in (MARK, _OF_AN_EMPTY_DISK) and not known(entry)
+            entry.name for entry in self.path.iterdir() if not _is_of_any(entry.name) and not known(entry)
         )
 
     def check(self) -> None:
         """Raise LabError if the lab must not use the folder. Changes nothing."""
         self._check_place()
-        if not self.path.exists():
+        if not self._exists():
             return
-        if not self.path.is_dir():
-            raise LabError(f"{self._named()} is not a folder; {self._advice()}")
+        empty = self.is_empty()
+        # Read the mark after the contents: another process marks the folder before it fills it.
         marked = self._mark().get("kind")
         if marked not in (None, self.kind):
             raise LabError(f"{self._named()} is the lab's {marked} folder already; {self._advice()}")
@@ -80,22 +85,45 @@ class Folder:
             raise LabError(
                 f"{self._named()} contains files that are not the lab's ({shown}); {self._advice()}"
             )
-        if marked is None and self.path != self.usual and not self.is_empty():
+        if marked is None and self.path != self.usual and not empty:
             raise LabError(f"{self._named()} is not empty and not the lab's; {self._advice()}")
 
     def claim(self) -> Path:
         """Create and mark the folder if necessary, and return its path.
 
-        Raises LabError as `check` does, and OSError if it can't be created.
+        Raises LabError as `check` does, or if the folder can't be created.
         """
         self.check()
         made = not self.path.exists() or (self.path == self.usual and not self.is_empty())
-        self.path.mkdir(parents=True, exist_ok=True)
-        if not self.mark.exists():
-            fresh = self.mark.with_suffix(".new")
-            fresh.write_text(json.dumps({"kind": self.kind, "made": made}), encoding="ascii")
-            fresh.replace(self.mark)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not self.mark.exists():
+                self._write_mark(made)
+        except OSError as error:
+            raise LabError(f"{self._named()} can't be created: {error.strerror}; {self._advice()}") from error
         return self.path
+
+    def _write_mark(self, made: bool) -> None:
+        """Write the mark as a whole; leave that of a process that was faster."""
+        fresh = self.path / f"{MARK}.{secrets.token_hex(4)}.new"
+        try:
+            fresh.write_text(json.dumps({"kind": self.kind, "made": made}), encoding="ascii")
+            with contextlib.suppress(FileExistsError):
+                self.mark.hardlink_to(fresh)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+    def _exists(self) -> bool:
+        """Return whether the path exists; LabError if it is not a folder that can be read."""
+        try:
+            if not self.path.exists():
+                return False
+            if not self.path.is_dir():
+                raise LabError(f"{self._named()} is not a folder; {self._advice()}")
+            next(self.path.iterdir(), None)
+        except OSError as error:
+            raise LabError(f"{self._named()} can't be read: {error.strerror}; {self._advice()}") from error
+        return True
 
     def remove(self, say: Say) -> None:
         """Remove the lab's entries in the folder, then the folder itself if the lab created it.
@@ -109,10 +137,11 @@ class Folder:
         self._check_removable()
         foreign = self.foreign()
         for entry in list(self.path.iterdir()):
-            if entry.name not in (*foreign, MARK, _OF_AN_EMPTY_DISK):
+            if entry.name not in foreign and not _is_of_any(entry.name):
                 remove_tree(entry)
         made = self._mark().get("made") is True
-        self.mark.unlink()
+        for mark in [each for each in self.path.iterdir() if _MARKS.fullmatch(each.name)]:
+            mark.unlink()
         if foreign:
             say(f"left in {self.path}, because the lab did not create it: {', '.join(foreign)}")
         elif made and not any(self.path.iterdir()):
@@ -130,13 +159,13 @@ class Folder:
     def _mark(self) -> dict[str, object]:
         try:
             read = json.loads(self.mark.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return read if isinstance(read, dict) else {}
 
     def is_empty(self) -> bool:
         """Return whether the folder is empty, ignoring the marker file and a new file system's lost+found."""
-        return all(entry.name in (MARK, _OF_AN_EMPTY_DISK) for entry in self.path.iterdir())
+        return all(_is_of_any(entry.name) for entry in self.path.iterdir())
 
     def _check_place(self) -> None:
         if not self.path.is_absolute():
@@ -180,16 +209,29 @@ def not_ours(mount: Path, folder: Path) -> LabError:
 
 def mounts_below(folder: Path) -> list[Path]:
     """Return the mount points strictly below a folder, in the order of creation."""
-    return [point for point in _mounts() if point != folder and point.is_relative_to(folder)]
+    real = folder.resolve()
+    return [point for point in _mounts() if point != real and point.is_relative_to(real)]
 
 
 def _mounts() -> list[Path]:
-    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    return [Path(line.split()[4].encode().decode("unicode_escape")) for line in lines]
+    return mount_points(Path("/proc/self/mountinfo").read_bytes())
+
+
+def mount_points(mountinfo: bytes) -> list[Path]:
+    """Return the mount points in the text of a mountinfo file. Source of the format: proc(5)."""
+    lines = mountinfo.rstrip(b"\n").split(b"\n")
+    return [Path(os.fsdecode(_ESCAPED.sub(_unescaped, line.split(b" ")[4]))) for line in lines]
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 8) & 0xFF])
 
 
 def _resolved(path: Path) -> Path:
-    return path.resolve() if path.is_absolute() else path
+    try:
+        return path.resolve() if path.is_absolute() else path
+    except (OSError, RuntimeError) as error:
+        raise LabError(f"the folder {path} can't be resolved: {error}") from error
 
 
 def remove_tree(path: Path) -> None:
@@ -197,9 +239,13 @@ def remove_tree(path: Path) -> None:
     if not _is_folder(path):
         path.unlink()
         return
-    if mounted := [point for point in _mounts() if point.is_relative_to(path.absolute())]:
+    if mounted := [point for point in _mounts() if point.is_relative_to(path.resolve())]:
         raise not_ours(mounted[0], path)
     shutil.rmtree(path)
+
+
+def _is_of_any(name: str) -> bool:
+    return _MARKS.fullmatch(name) is not None or name == _OF_AN_EMPTY_DISK
 
 
 def _is_of_state(entry: Path) -> bool:
@@ -209,12 +255,17 @@ def _is_of_state(entry: Path) -> bool:
 def _is_of_cache(entry: Path) -> bool:
     if entry.is_symlink():
         return False
-    if not entry.is_dir():
-        return _CACHE_FILES.fullmatch(entry.name) is not None
+    if _CACHE_FILES.fullmatch(entry.name):
+        return not entry.is_dir()
     if _CACHE_FOLDERS.fullmatch(entry.name):
-        return True
+        # Another process may have removed its temporary folder by now.
+        return entry.is_dir() or not entry.exists()
+    if not entry.is_dir():
+        return False
     inside = list(entry.iterdir())
-    entries = [each for each in inside if _ENTRY.fullmatch(each.name) and _is_folder(each)]
+    entries = [
+        each for each in inside if _ENTRY.fullmatch(each.name) and (_is_folder(each) or not each.exists())
+    ]
     return bool(inside) and entries == inside
 
 

@@ -89,6 +89,11 @@ def remove_tags(engine: Engine, keep: Callable[[str], bool] | None = None) -> li
     return removed
 
 
+def is_of_the_lab(name: str) -> bool:
+    """Return whether an image, as REPOSITORY:TAG, is one of the lab's or has no name."""
+    return name.startswith(f"{REPOSITORY.partition('/')[0]}/") or name == "<none>:<none>"
+
+
 def _tags(engine: Engine) -> list[str]:
     return engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY).stdout.split()
 

@@ -119,21 +119,48 @@ def save(names: Sequence[str], folder: Path) -> list[Path]:
 
 def verify(folder: Path) -> None:
     """Raise LabError unless Debian, by this machine's keys, has signed every package in the folder."""
+    indexes = _indexes(folder)
     with source(folder) as options:
         apt(["update", *options])
-    known = {name: sha256 for index in _indexes(folder) for name, (_, sha256) in index.files.items()}
+    for index in indexes:
+        _check_signed(index, folder)
+    known = {name: sha256 for index in indexes for name, (_, sha256) in index.files.items()}
     for file in sorted(folder.glob("*.deb")):
         if known.get(_unescaped(file.name)) != file_digest(file):
             raise LabError(f"{file.name} is not the package that Debian has signed; nothing was imported")
 
 
+def _check_paths(index: _Index) -> None:
+    """Raise LabError if a package's path leads out of the repository."""
+    for path, _ in index.files.values():
+        if path.startswith("/") or not set(path.split("/")).isdisjoint(("", ".", "..")):
+            raise LabError(f"{index.path.name} of {index.dist} names the path {path}; nothing was imported")
+
+
+def _check_signed(index: _Index, folder: Path) -> None:
+    """Raise LabError unless the release file, which apt has verified, lists this index with its SHA-256.
+
+    apt itself only skips an index that the release file does not list. Source of the format: Debian's wiki,
+    DebianRepository/Format.
+    """
+    listed = index.path.relative_to(folder / INDEX / index.dist)
+    text = (folder / INDEX / index.dist / "InRelease").read_text(encoding="utf-8")
+    signed = re.split(r"^-----BEGIN PGP SIGNATURE-----$", text, maxsplit=1, flags=re.MULTILINE)[0]
+    digest = re.escape(file_digest(index.path))
+    if not re.search(rf"^ {digest} +[0-9]+ {re.escape(str(listed))}$", signed, re.MULTILINE):
+        raise LabError(f"Debian has not signed the package list {index.dist}/{listed}; nothing was imported")
+
+
 @contextmanager
 def source(folder: Path) -> Iterator[list[str]]:
     """Yield options that make apt-get use only the folder's packages, verified with Debian's keys."""
+    indexes = _indexes(folder)
+    for index in indexes:
+        _check_paths(index)
     with scratch.folder("source") as made:
         places = {_unescaped(file.name): file for file in folder.glob("*.deb")}
         lines = []
-        for index in _indexes(folder):
+        for index in indexes:
             listed = index.path.relative_to(folder / INDEX)
             _link(made / "dists" / listed, index.path)
             _link(made / "dists" / index.dist / "InRelease", folder / INDEX / index.dist / "InRelease")

@@ -42,9 +42,10 @@ class Progress:
     def __post_init__(self) -> None:
         try:
             loaded = json.loads(self.times.read_text())
-        except (OSError, ValueError):
-            loaded = {}
-        self._recorded = {str(name): float(value) for name, value in loaded.items()}
+            self._recorded = {str(name): float(value) for name, value in loaded.items()}
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+            # The file only serves the estimate of the time left.
+            self._recorded = {}
 
     def expect(self, steps: dict[str, float]) -> None:
         """Declare the coming steps, each with its default seconds for a machine without a record."""

@@ -1,12 +1,14 @@
 """The lab's folders: marked on creation, refused if foreign, removed without foreign files or mounts."""
 
 import json
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lab import clean, engine, folders
+from lab import clean, engine, firewall, folders, runs, scratch
 from lab.errors import LabError
 from lab.folders import MARK, cache_place, state_place
 
@@ -163,3 +165,112 @@ def test_default_folder_of_an_earlier_version_is_adopted(home: Path, monkeypatch
     (usual / "letters").mkdir()
     with pytest.raises(LabError, match="letters"):
         cache_place().check()
+
+
+@pytest.mark.parametrize("name", ["jürgen", "a b", "a\\b", "a\nb", "a\x0bb", "a\u2028b", "日本"])
+def test_mount_point_with_unusual_characters_is_found(name: str) -> None:
+    escaped = b"".join(
+        b"\\%03o" % each if each in b" \t\n\\" else bytes([each]) for each in os.fsencode(name)
+    )
+    line = b"36 35 98:0 / /home/%s rw,noatime master:1 - ext4 /dev/root rw\n" % escaped
+    assert folders.mount_points(line * 2) == [Path("/home", name)] * 2
+
+
+def test_mount_below_a_linked_folder_is_found(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "real" / "node" / "disk").mkdir(parents=True)
+    (home / "link").symlink_to(home / "real")
+    monkeypatch.setattr(folders, "_mounts", lambda: [home / "real" / "node" / "disk"])
+    with pytest.raises(LabError, match="is a mount that the lab did not create"):
+        folders.remove_tree(home / "link" / "node")
+    assert folders.mounts_below(home / "link") == [home / "real" / "node" / "disk"]
+    assert (home / "real" / "node" / "disk").exists()
+
+
+def test_mark_that_a_killed_process_left_half_written_is_ignored(home: Path) -> None:
+    (home / "cache").mkdir()
+    (home / "cache" / f"{MARK}.0123abcd.new").write_text("{")
+    cache_place().claim()
+    cache_place().remove(pytest.fail)
+    assert contents(home) == {"thesis.txt", "cache"}
+
+
+@pytest.mark.parametrize("mark", ["[" * 100_000, "[]", "3", "\x00"])
+def test_unreadable_mark_is_no_mark(home: Path, mark: str) -> None:
+    (home / "cache" / "node").mkdir(parents=True)
+    (home / "cache" / MARK).write_text(mark)
+    with pytest.raises(LabError):
+        cache_place().claim()
+
+
+def test_impossible_folder_is_refused_with_what_to_do(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "file").touch()
+    (home / "loop").symlink_to(home / "loop")
+    for path in (home / "file" / "cache", home / "loop", home / ("x" * 300), Path("/proc/lab")):
+        monkeypatch.setenv("ISTIO_LAB_CACHE", str(path))
+        with pytest.raises(LabError, match=r"set ISTIO_LAB_CACHE|can't be resolved"):
+            cache_place().claim()
+
+
+def test_engine_that_does_not_run_keeps_what_others_have_in_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state_place().claim()
+    (home / "state" / "data" / "volumes" / "users-database").mkdir(parents=True)
+    (home / "state" / "owners").mkdir()
+    (home / "state" / "owners" / "0123abcd").write_text(str(home))
+    stopped: list[object] = []
+    monkeypatch.setattr(engine, "stop_own", stopped.append)
+    monkeypatch.setattr(firewall, "sweep", lambda **_: None)
+    said: list[str] = []
+    clean.clean(said.append)
+    assert "checkout 0123abcd, volume users-database" in said[-1]
+    assert not stopped
+
+
+def test_folder_of_another_checkouts_run_stays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state_place().claim()
+    for name, owner in (("theirs", "0123abcd"), ("unknown", "?")):
+        (home / "state" / "runs" / name).mkdir(parents=True)
+        (home / "state" / "runs" / name / "owner").write_text(owner)
+    monkeypatch.setattr(engine, "stop_own", lambda _: pytest.fail("the engine was stopped"))
+    monkeypatch.setattr(firewall, "sweep", lambda **_: None)
+    clean.clean(lambda _: None)
+    assert {"state/runs/theirs/owner", "state/runs/unknown/owner"} <= contents(home)
+
+
+@pytest.mark.parametrize("taken", ["link", "file", "folder"])
+def test_run_does_not_take_a_path_that_is_not_its_own(home: Path, taken: str) -> None:
+    state_place().claim()
+    place = home / "state" / "runs" / "mine"
+    place.parent.mkdir()
+    (home / "documents").mkdir(mode=0o755)
+    if taken == "link":
+        place.symlink_to(home / "documents")
+    elif taken == "file":
+        place.write_text("mine")
+    else:
+        place.mkdir()
+        (place / "letter").touch()
+    with pytest.raises(LabError, match="is not a folder of this checkout"):
+        runs.claim("mine")
+    assert not list((home / "documents").iterdir())
+
+
+def test_only_marked_temporary_folders_are_removed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(home))
+    (home / "istio-lab-4194399-backup").mkdir()
+    (home / "istio-lab-4194399-backup" / "thesis.txt").touch()
+    (home / "istio-lab-4194399-report.tar.gz").touch()
+    left = home / "istio-lab-4194399-apt-abc"
+    left.mkdir()
+    (left / scratch.MARK).touch()
+    with scratch.folder("mine") as used:
+        used.parent.rename(home / "istio-lab-4194398-elsewhere")
+        assert scratch.remove_leftovers() == [left]
+        (home / "istio-lab-4194398-elsewhere").rename(used.parent)
+    assert contents(home) == {
+        "thesis.txt",
+        "istio-lab-4194399-backup",
+        "istio-lab-4194399-backup/thesis.txt",
+        "istio-lab-4194399-report.tar.gz",
+    }

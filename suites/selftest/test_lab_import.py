@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import allure, archive
+from lab import allure, archive, packages
 from lab.archive import import_from
 from lab.build import plan
 from lab.errors import LabError
@@ -110,6 +110,55 @@ def test_archive_with_a_member_that_no_export_writes_is_refused(
     with pytest.raises(LabError, match=refusal):
         import_from(site / "lab.tar", pytest.fail)
     assert remaining_files(site) == {"mine", "cache"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("debs/foo.deb", b""),
+        ("debs/index/b\u00fcster/InRelease", b""),
+        (f"wheels/{'x' * 300}.whl", b""),
+        ("manifest", b'{"files": ["a"]}'),
+        ("manifest", b'{"files": null}'),
+        ("manifest", b'["files"]'),
+        ("manifest", b"3"),
+        ("manifest", b"[" * 100_000),
+    ],
+)
+def test_damaged_archive_is_refused_without_a_trace(site: Path, name: str, content: bytes) -> None:
+    members = complete_archive(site / "cache")
+    if name == "manifest":
+        name = next(each for each in members if each.endswith("manifest.json"))
+    write_archive(site / "lab.tar", members | {name: content})
+    with pytest.raises(LabError, match="nothing was imported"):
+        import_from(site / "lab.tar", lambda _: None)
+    assert remaining_files(site) == {"mine", "cache"}
+
+
+@pytest.mark.parametrize("place", ["/tmp/pwn", "../pwn", "pool/../../pwn", "pool//pwn"])
+def test_package_list_with_a_path_outside_is_refused(site: Path, place: str) -> None:
+    listed = f"Package: x\nFilename: {place}/x_1_amd64.deb\nSHA256: {'0' * 64}\n\n".encode()
+    index = {"debs/index/bookworm/main/binary-amd64/Packages": listed, "debs/x_1_amd64.deb": b"evil"}
+    write_archive(site / "lab.tar", complete_archive(site / "cache") | index)
+    with pytest.raises(LabError, match="names the path"):
+        import_from(site / "lab.tar", lambda _: None)
+    assert remaining_files(site) == {"mine", "cache"}
+
+
+def test_package_list_that_the_release_file_does_not_list_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / packages.INDEX / "bookworm" / "evil" / "binary-amd64"
+    place.mkdir(parents=True)
+    (place / "Packages").write_text("Package: x\nFilename: pool/x_1_amd64.deb\n")
+    digest = hashlib.sha256((place / "Packages").read_bytes()).hexdigest()
+    release = tmp_path / packages.INDEX / "bookworm" / "InRelease"
+    index = packages._indexes(tmp_path)[0]
+    signature = "-----BEGIN PGP SIGNATURE-----\n"
+    for text in ("SHA256:\n", f"SHA256:\n{signature} {digest} 45 evil/binary-amd64/Packages\n"):
+        release.write_text(text)
+        with pytest.raises(LabError, match="has not signed the package list bookworm/evil"):
+            packages._check_signed(index, tmp_path)
+    release.write_text(f"SHA256:\n {digest}       45 evil/binary-amd64/Packages\n{signature}")
+    packages._check_signed(index, tmp_path)
 
 
 def test_second_archive_does_not_write_through_the_first_ones_link(site: Path) -> None:
