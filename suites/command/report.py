@@ -8,6 +8,7 @@ from pathlib import Path
 from lab import allure, environment, scratch
 from lab.errors import LabError
 from reports import page
+from reports.errors import ReportError
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,10 +27,7 @@ def main(arguments: Sequence[str]) -> int:
             allure.install(report)
         else:
             report(f"page: {build(chosen.results, chosen.page)}")
-    except page.ReportError as error:
-        sys.stderr.write(f"[report] {error}\n")
-        return 1
-    except LabError as error:
+    except (ReportError, LabError) as error:
         sys.stderr.write(f"[report] {error}\n")
         return 1
     return 0

@@ -12,6 +12,7 @@ from fixtures.exit_codes import VERDICT_FILE
 from lab import scratch
 from lab.errors import LabError
 from reports import page
+from reports.errors import ReportError
 from suites.command import report
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -78,7 +79,7 @@ def _pytest(arguments: Sequence[str], verdict: Path) -> int:
 def _page(results: Path, made: Path) -> str:
     try:
         return f"page: {report.build(results, made)}\n"
-    except (page.ReportError, LabError) as error:
+    except (ReportError, LabError) as error:
         return f"no page was made: {error}\n`istio-conformance report build` makes it of {results}\n"
 
 
