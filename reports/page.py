@@ -13,7 +13,6 @@ from reports.errors import ReportError
 from reports.redaction import redact
 
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results"
 PAGE = HERE / "html" / "index.html"
 GENERATE_SECONDS = 120
 
