@@ -42,7 +42,7 @@ def check(results: Path) -> None:
 
 
 def kept_by(folder: Path) -> str:
-    """Return why the folder must not be removed, or "" if it contains only what Allure and this project write.
+    """Return why the folder must not be removed, or "" if Allure and this project wrote everything in it.
 
     Files such as categories.json in a folder without any result may be the user's. The project's own folders
     are an exception, because an interrupted run may leave only environment.properties there.
