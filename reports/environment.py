@@ -50,11 +50,16 @@ def write(folder: Path, values: Mapping[str, str]) -> Path:
 
 
 def title(folder: Path) -> str:
-    """Return the report's title, or "" if the run ended before it recorded what it tests."""
+    """Return the report's title, or "" if the run ended before it recorded what it tests.
+
+    It is "" too for the properties of another project.
+    """
     target = folder / "environment.properties"
     if not target.is_file():
         return ""
     values = dict(line.split("=", 1) for line in target.read_text().splitlines() if "=" in line)
+    if not {"istio", "kubernetes", "distribution"} <= values.keys():
+        return ""
     kubernetes, distribution = values["kubernetes"], values["distribution"]
     if upgrade := values.get("upgrade"):
         return f"Upgrade of Istio from {upgrade}, Kubernetes {kubernetes}, {distribution}"

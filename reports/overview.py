@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from reports.redaction import redact_body, redact_tree
+from reports.results_folder import GLOBALS
 
 _SVG_NAME = "http://www.w3.org/2000/svg"
 _SVG = f"{{{_SVG_NAME}}}"
@@ -20,7 +21,6 @@ _SVG = f"{{{_SVG_NAME}}}"
 _PLAIN = frozenset(f"{_SVG}{tag}" for tag in ("svg", "title", "rect", "path", "text"))
 _ACTIVE = re.compile(r"^on|href|style", re.IGNORECASE)
 _STAND_IN = re.compile(r"^stand-in \d+: ")
-_GLOBALS = "*-globals.json"
 #: Name of the attachment that comes first and unfolded.
 VERDICT = "verdict"
 #: Characters of a text that the head of the page shows. The attachment has the full text.
@@ -47,7 +47,7 @@ class Given:
 
 
 def given(results: Path) -> list[Given]:
-    """Return the run's attachments, the verdict first, then by time. Raises KeyError for an invalid file."""
+    """Return the run's attachments, the verdict first, then by time. Expects a checked folder."""
     return [Given(each["name"], results / each["source"], each["type"]) for each in _in_order(results)]
 
 
@@ -57,7 +57,7 @@ def prepared(results: Path, folder: Path) -> Path:
     Allure would show the attachments in directory order. The copy also omits the tear-down step of each
     fixture that contains only pytest's bookkeeping.
     """
-    shutil.copytree(results, folder, ignore=shutil.ignore_patterns(_GLOBALS))
+    shutil.copytree(results, folder, ignore=shutil.ignore_patterns(GLOBALS))
     if ordered := _in_order(results):
         (folder / "all-globals.json").write_text(json.dumps({"attachments": ordered}))
     for path in folder.glob("*-container.json"):
@@ -94,11 +94,13 @@ def head(every: Sequence[Given]) -> str:
 
 def _bookkeeping(step: Mapping[str, str]) -> bool:
     # allure-pytest never stops such a step, so it has a status only if it raised an exception.
-    return step["name"].endswith("::<lambda>") and step.get("status") in {None, "passed"}
+    return step.get("name", "").endswith("::<lambda>") and step.get("status") in {None, "passed"}
 
 
 def _in_order(results: Path) -> list[Mapping[str, str]]:
-    every = [each for path in results.glob(_GLOBALS) for each in json.loads(path.read_text())["attachments"]]
+    every = [
+        each for path in results.glob(GLOBALS) for each in json.loads(path.read_text()).get("attachments", [])
+    ]
     return sorted(
         every, key=lambda each: (each["name"] != VERDICT, each["timestamp"], _by_number(each["name"]))
     )
@@ -128,7 +130,7 @@ def _shown(each: Given) -> str:
     if each.type == "image/svg+xml" and (inline := _inline(content)):
         return inline
     encoded = base64.b64encode(content).decode()
-    return f'<img alt="{html.escape(each.name)}" src="data:{each.type};base64,{encoded}">'
+    return f'<img alt="{html.escape(each.name)}" src="data:{html.escape(each.type)};base64,{encoded}">'
 
 
 def _inline(svg: bytes) -> str:

@@ -1,31 +1,30 @@
 """Builds the HTML page of a run from its results, with Allure 3."""
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports import environment, overview
+from reports import environment, overview, results_folder
+from reports.errors import ReportError
 from reports.redaction import redact
 
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results"
 PAGE = HERE / "html" / "index.html"
 GENERATE_SECONDS = 120
 
-# Marks each page of this project, so that `build` overwrites no other file.
+# The last line of each page of this project. `build` overwrites only a file that starts with _DOCTYPE and
+# ends with this line, so a file that only quotes the mark is kept.
 _MADE_BY_US = "<!-- report of istio-conformance -->"
+_DOCTYPE = b"<!doctype html"
 
 # Allure's page would report each visit to an analytics service.
 _ANALYTICS = re.compile(
     r"<script async src=\"https://www\.googletagmanager\.com[^>]*></script>\s*<script>.*?</script>", re.DOTALL
 )
-
-
-class ReportError(RuntimeError):
-    """The page can't be built; the message says what to do. The results are unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +39,21 @@ class Allure:
 def build(results: Path, page: Path, allure: Allure) -> Path:
     """Write the results as one self-contained HTML file and return it.
 
-    Raises ReportError if there are no results, and if Allure fails.
+    Raises ReportError if there are no results, if a file is invalid or can't be written, and if Allure fails.
     """
+    try:
+        return _build(results, page, allure)
+    except OSError as error:
+        raise ReportError(f"can't build {page} from {results}: {error}") from error
+
+
+def _build(results: Path, page: Path, allure: Allure) -> Path:
     if not any(results.glob("*-result.json")):
         raise ReportError(
             f"{results} contains no results: no test ran, or pytest ran without --alluredir {results}"
         )
-    _check_is_a_page(page)
+    _check_target(page)
+    results_folder.check(results)
     settings = json.loads((HERE / "allurerc.json").read_text())
     settings["name"] = redact(environment.title(results)) or settings["name"]
     settings["categories"] = {"rules": json.loads((HERE / "categories.json").read_text())}
@@ -54,22 +61,47 @@ def build(results: Path, page: Path, allure: Allure) -> Path:
     config.write_text(json.dumps(settings))
     ordered = overview.prepared(results, allure.folder / "results")
     _generate(allure, ["generate", str(ordered), "-c", str(config), "-o", str(made)])
-    page.parent.mkdir(parents=True, exist_ok=True)
     html = without_analytics((made / "index.html").read_text())
-    page.write_text(with_head(html, overview.head(overview.given(ordered))) + _MADE_BY_US)
+    _write(page, with_head(html, overview.head(overview.given(ordered))))
     return page
 
 
-def _check_is_a_page(page: Path) -> None:
-    """Raise ReportError if the page would overwrite a file that is not a report of this project."""
+def _check_target(page: Path) -> None:
+    """Raise ReportError if the page can't be written there, or would replace a file of another origin."""
+    above = next((each for each in page.parents if each.exists() or each.is_symlink()), page.parent)
+    if not above.is_dir():
+        raise ReportError(
+            f"the page {page} can't be written, because {above} is not a folder: name another file"
+        )
+    if page.is_symlink():
+        raise ReportError(f"{page} is a symbolic link: remove it, or name another file")
     if page.is_dir():
         raise ReportError(f"{page} is a folder; name a file")
-    if (
-        page.parent != PAGE.parent
-        and page.exists()
-        and _MADE_BY_US not in page.read_text(encoding="utf-8", errors="replace")
-    ):
-        raise ReportError(f"{page} exists and is not a report of this project; name another file")
+    if page.exists() and not _is_our_page(page):
+        raise ReportError(
+            f"{page} exists and is not a report of this project: move or remove it, or name another file"
+        )
+
+
+def _is_our_page(page: Path) -> bool:
+    if not page.is_file():
+        return False
+    content = page.read_bytes()
+    is_html = content[: len(_DOCTYPE)].lower() == _DOCTYPE
+    return is_html and content.rstrip().endswith(f"\n{_MADE_BY_US}".encode())
+
+
+def _write(page: Path, html: str) -> None:
+    """Write the page at once, because an interrupted write would leave a page without its mark."""
+    page.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = page.with_name(f".{page.name}.{os.getpid()}")
+    try:
+        with unfinished.open("x", encoding="utf-8") as file:
+            file.write(f"{html.rstrip()}\n{_MADE_BY_US}\n")
+        _check_target(page)
+        unfinished.replace(page)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def with_head(html: str, head: str) -> str:

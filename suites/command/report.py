@@ -7,7 +7,8 @@ from pathlib import Path
 
 from lab import allure, environment, scratch
 from lab.errors import LabError
-from reports import page
+from reports import page, results_folder
+from reports.errors import ReportError
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -18,7 +19,9 @@ def main(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("install", help="install Allure into the cache, so that `build` needs no network")
     building = commands.add_parser("build", help="build one HTML file from the results")
-    building.add_argument("--results", type=Path, default=page.RESULTS, help="folder of the Allure results")
+    building.add_argument(
+        "--results", type=Path, default=results_folder.RESULTS, help="folder of the Allure results"
+    )
     building.add_argument("--page", type=Path, default=page.PAGE, help="the HTML file to write")
     chosen = parser.parse_args(arguments)
     try:
@@ -26,10 +29,7 @@ def main(arguments: Sequence[str]) -> int:
             allure.install(report)
         else:
             report(f"page: {build(chosen.results, chosen.page)}")
-    except page.ReportError as error:
-        sys.stderr.write(f"[report] {error}\n")
-        return 1
-    except LabError as error:
+    except (ReportError, LabError) as error:
         sys.stderr.write(f"[report] {error}\n")
         return 1
     return 0

@@ -11,17 +11,20 @@ from pathlib import Path
 from fixtures.exit_codes import VERDICT_FILE
 from lab import scratch
 from lab.errors import LabError
-from reports import page
+from reports import page, results_folder
+from reports.errors import ReportError
 from suites.command import report
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 #: Results folder and page of each suite that has a page.
 _PLACES = {
-    "article": (PROJECT / "reports" / "results", page.PAGE),
-    "upgrade": (PROJECT / "reports" / "results-upgrade", page.PAGE.with_name("upgrade.html")),
+    "article": (results_folder.RESULTS, page.PAGE),
+    "upgrade": (results_folder.UPGRADE_RESULTS, page.PAGE.with_name("upgrade.html")),
 }
 _SUBCOMMANDS = {"article": "run", "ledger": "ledger observe"}
+#: The exit code of pytest for an invalid option.
+_USAGE_ERROR = 4
 #: Options that need their value after "=", because pytest takes a separate value for a test path.
 _JOINED = ("--manifests", "--istio-values", "--kubeconfig", "--alluredir")
 #: Option groups that a suite's --help shows, as named by the plugins.
@@ -46,6 +49,12 @@ def run_suite(suite: str, options: Sequence[str]) -> int:
     named = [each.partition("=")[2] for each in given if each.startswith("--alluredir=")]
     if named:
         results = Path(named[-1])
+        if results.name in {"", ".."}:
+            sys.stderr.write(
+                f"ERROR: --alluredir={named[-1]} gives the page no name: name a folder for the results, "
+                "such as --alluredir=results\n"
+            )
+            return _USAGE_ERROR
         made = results.with_name(f"{results.name}.html")
     elif results:
         arguments += [f"--alluredir={results}", "--clean-alluredir"]
@@ -78,7 +87,7 @@ def _pytest(arguments: Sequence[str], verdict: Path) -> int:
 def _page(results: Path, made: Path) -> str:
     try:
         return f"page: {report.build(results, made)}\n"
-    except (page.ReportError, LabError) as error:
+    except (ReportError, LabError) as error:
         return f"no page was made: {error}\n`istio-conformance report build` makes it of {results}\n"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.settings import Timeouts, UnknownName
+from reports import results_folder
 from suites.command import suites
 
 CONFTEST = """
@@ -42,6 +43,77 @@ def test_results_folder_with_the_users_files_is_not_cleaned(run: Run, pytester: 
         ["*would remove *documents, but its file thesis.txt is not an Allure result: choose another*"]
     )
     assert (users / "thesis.txt").read_text() == "years of work"
+
+
+ID = "01234567-89ab-cdef-0123-456789abcdef"
+RESULT = f"{ID}-result.json"
+
+
+@pytest.mark.parametrize(
+    ("files", "kept"),
+    [
+        ([RESULT, "history/thesis.txt"], "history"),
+        ([RESULT, "history/history.json/thesis.txt"], "history"),
+        ([RESULT, f"{ID}-attachment.d/thesis.txt"], f"{ID}-attachment.d"),
+        ([RESULT, f"{'-' * 36}-attachment.txt"], f"{'-' * 36}-attachment.txt"),
+        (["categories.json", "environment.properties"], "categories.json"),
+        (["history/history.json"], "history"),
+    ],
+)
+def test_folder_with_more_than_results_is_not_cleaned(
+    run: Run, pytester: pytest.Pytester, files: list[str], kept: str
+) -> None:
+    for name in files:
+        path = pytester.path / "users" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    result = run("-p", "allure_pytest", "--alluredir=users", "--clean-alluredir")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*would remove users, but its file {kept} *: choose another*"])
+    assert all((pytester.path / "users" / name).exists() for name in files)
+
+
+@pytest.mark.parametrize("target", ["thesis.txt", "missing"])
+def test_folder_with_a_link_is_not_cleaned(run: Run, pytester: pytest.Pytester, target: str) -> None:
+    users = pytester.mkdir("users")
+    (pytester.path / "thesis.txt").write_text("years of work")
+    (users / RESULT).write_text("{}")
+    (users / "categories.json").symlink_to(pytester.path / target)
+    result = run("-p", "allure_pytest", "--alluredir=users", "--clean-alluredir")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert (users / RESULT).exists()
+
+
+def test_projects_results_folder_is_cleaned_without_a_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "environment.properties").write_text("distribution=lab")
+    assert "may be yours" in results_folder.kept_by(tmp_path)
+    monkeypatch.setattr(results_folder, "RESULTS", tmp_path.resolve())
+    assert results_folder.kept_by(tmp_path) == ""
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert "thesis.txt" in results_folder.kept_by(tmp_path)
+
+
+def test_history_and_container_are_of_allure(tmp_path: Path) -> None:
+    (tmp_path / "history").mkdir()
+    for name in (f"{ID}-container.json", "categories.json", "history/retry-trend.json"):
+        (tmp_path / name).write_text("{}")
+    assert results_folder.kept_by(tmp_path) == ""
+
+
+@pytest.mark.parametrize("below", ["", "/results"])
+def test_results_folder_at_a_file_is_refused(run: Run, pytester: pytest.Pytester, below: str) -> None:
+    (pytester.path / "notes").write_text("my notes")
+    result = run("-p", "allure_pytest", f"--alluredir=notes{below}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*--alluredir=notes{below}: *notes is not a folder: choose another folder"])
+
+
+@pytest.mark.parametrize("folder", ["", ".", "/", ".."])
+def test_results_folder_without_a_name_is_refused(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert suites.run_suite("article", [f"--alluredir={folder}"]) == pytest.ExitCode.USAGE_ERROR
+    assert f"--alluredir={folder} gives the page no name: name a folder" in capsys.readouterr().err
 
 
 def test_results_folder_of_allure_is_cleaned(run: Run, pytester: pytest.Pytester) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reports import overview, page
+from reports.errors import ReportError
 from reports.pictures.timings import timings
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><rect width="1"><title>tip</title></rect></svg>'
@@ -96,7 +97,7 @@ def test_run_without_attachments_has_no_head(tmp_path: Path) -> None:
 
 def test_head_is_first_in_the_body() -> None:
     assert page.with_head("<html><body><p>", "<b>") == "<html><body><b><p>"
-    with pytest.raises(page.ReportError, match="has no body"):
+    with pytest.raises(ReportError, match="has no body"):
         page.with_head("<html>", "<b>")
 
 
