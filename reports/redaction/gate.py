@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from reports.redaction import blocks, cookies, encodings, fields, known, pairs, tokens, urls
+from reports.redaction import blocks, cookies, encodings, fields, known, kubernetes, pairs, tokens, urls
 from reports.redaction.scan import Budget, Span, applied
 
 #: How deep a secret may be encoded: base64 in an escaped string in base64.
@@ -35,6 +35,7 @@ def _once(text: str, depth: int) -> str:
         *blocks.spans(text),
         *fields.spans(text, budget),
         *pairs.spans(text, budget),
+        *kubernetes.spans(text),
         *urls.spans(text),
         *cookies.spans(text),
         *tokens.spans(text),

@@ -8,6 +8,7 @@ import json
 
 from suites.selftest.secret_cases import BASIC, BODY, DER, DOCKER, JWT, PEM, PW, case, encoded
 from suites.selftest.secret_fields import NAMED, PAIRS
+from suites.selftest.secret_kubernetes import KUBERNETES
 
 HEADERS = [
     case("basic", f"Authorization: Basic {BASIC}", BASIC),
@@ -174,7 +175,7 @@ TOKENS = [
 ]
 KINDS = {
     "named": NAMED,
-    "pairs": PAIRS,
+    "pairs": [*PAIRS, *KUBERNETES],
     "headers": HEADERS,
     "urls": URLS,
     "blocks": BLOCKS,
