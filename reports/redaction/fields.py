@@ -120,6 +120,11 @@ def looks_secret(value: str) -> bool:
     return (mixed and len(value) >= 6) or len(value) >= 24
 
 
+def harmless(value: str) -> bool:
+    """Whether a value of a secret field tells no secret: `true`, `none`, `${PASSWORD}`."""
+    return _HARMLESS_VALUE.fullmatch(value[:200].strip()) is not None
+
+
 def value_span(text: str, found: "re.Match[str]", kind: Strength, budget: Budget) -> Span | None:
     """The value behind a key and its separator, or None where it is no secret."""
     at = found.end()
@@ -160,7 +165,7 @@ def _name(text: str, found: "re.Match[str]") -> str:
 def _quoted(text: str, at: int, quote: tuple[int, str]) -> Span | None:
     start = at + quote[0] + 1
     end = scan.bounded_quoted_end(text, start, *quote)
-    return None if _HARMLESS_VALUE.fullmatch(text[start : min(end, start + 200)].strip()) else (start, end)
+    return None if harmless(text[start : min(end, start + 200)]) else (start, end)
 
 
 def _bracketed(text: str, at: int, kind: Strength, budget: Budget) -> Span | None:

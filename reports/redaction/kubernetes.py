@@ -52,6 +52,11 @@ def spans(text: str) -> Iterator[Span]:
         yield from _in_brackets(text)
 
 
+def is_type_of_secret(name: str) -> bool:
+    """Whether this is the type of a Secret."""
+    return re.fullmatch(_TYPES, name) is not None
+
+
 def _closed(ended: _Object, parent: _Object) -> Iterator[Span]:
     """The data of an object that ends here; another kind's goes to the object around it, maybe a list."""
     if ended.every:
@@ -100,7 +105,7 @@ def _outer(stack: list[_Object], line: "_Line") -> Iterator[Span]:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line that is not blank: columns of its content, and places of its end and of what is behind its key."""
+    """A line that is not blank: the column of its content, and where it ends and what is behind its key."""
 
     end: int
     indent: int

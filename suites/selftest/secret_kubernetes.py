@@ -12,11 +12,8 @@ _LIST = {
 }
 _MANY = {f"key-{number}": encoded(f"value {number}") for number in range(300)}
 _LAST = encoded("value 299")
-_BIG = {
-    "apiVersion": "v1",
-    "data": {f"k{n}": encoded("v" * 900 + str(n)) for n in range(120)},
-    "kind": "Secret",
-}
+_DATA = {f"k{n}": encoded("v" * 900 + str(n)) for n in range(120)}
+_BIG = {"apiVersion": "v1", "data": _DATA, "kind": "Secret"}
 _LINES = "\n".join(["apiVersion: v1", "data:", *(f"  {key}: {value}" for key, value in _MANY.items())])
 _TEXT = "\n".join(f"    line {number}" for number in range(90))
 
@@ -37,9 +34,9 @@ KUBERNETES = [
         encoded("value 0"),
         stays=("name: a",),
     ),
-    case("many-keys-json", json.dumps(_BIG), *list(_BIG["data"].values())[::40], stays=("apiVersion",)),
-    case("many-keys-python", repr(_BIG), *list(_BIG["data"].values())[::40], stays=("apiVersion",)),
-    case("many-keys-pretty", json.dumps(_BIG, indent=1), *list(_BIG["data"].values())[::40], stays=("v1",)),
+    case("many-keys-json", json.dumps(_BIG), *[*_DATA.values()][::40], stays=("apiVersion",)),
+    case("many-keys-python", repr(_BIG), *[*_DATA.values()][::40], stays=("apiVersion",)),
+    case("many-keys-pretty", json.dumps(_BIG, indent=1), *[*_DATA.values()][::40], stays=("v1",)),
     case(
         "many-lines",
         f"apiVersion: v1\nstringData:\n  any: |\n{_TEXT}\n  other: plain-words\nkind: Secret\ntype: x",
