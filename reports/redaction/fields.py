@@ -32,7 +32,8 @@ _HARMLESS_VALUE = re.compile(
     r"|string(?: length [<>=\d ]+)?|integer|number|boolean|object(?: needs [\w, ]+)?|array|bytes|(?:(?:get"
     r"|list|watch|create|update|patch|delete|deletecollection)(?:, *)?)+|projected|emptyDir|hostPath"
     r"|configMap|downwardAPI|csi"
-    r"|enabled|disabled|<none>|<nil>|<unset>|<empty>|<not set>|<set to the key .*|\d+ bytes"
+    r"|allow|deny|custom|audit|valid|invalid|expired|not found|no such file(?: or directory)?|permission denied"
+    r"|\d{1,3}|\(\d+ bit[^)]*\)|enabled|disabled|<none>|<nil>|<unset>|<empty>|<not set>|<set to the key .*|\d+ bytes"
     r"|\$\{\{? *[\w.-]+ *\}?\}|\$\([\w.-]+\)|\$[A-Z_]+|\[\]|\{\}|\(\))?[,;]?",
     re.IGNORECASE,
 )
@@ -54,6 +55,16 @@ _REFERENCE = re.compile(
 _FLAG = re.compile(
     r"(?<![\w-])--?(?P<name>[A-Za-z][\w.-]*+)(?P<close>\\*[\"']?)"
     r"(?:,[ \t]*+(?:\n[ \t]*+)?|[ \t]++|\r?\n[ \t]++(?:-[ \t]++)?|\n-[ \t]++)(?=[^\s-]|-\S*\d)"
+)
+#: Members of an object called `secret` that is no map of secrets: a reference to one, or its options.
+_MEMBER = re.compile(r"[ \t]*\\*[\"']?(?P<name>[\w.-]{1,80})\\*[\"']?[ \t]*:[ \t]+(?P<value>\S[^\n]*)")
+_FLAT = re.compile(
+    r"\{(?:\s{0,99}\\*[\"'](?P<name>[\w.-]{1,80})\\*[\"']\s{0,9}:\s{0,9}\\*[\"'][^\"'{}\\\n]{0,4000}\\*[\"']\s{0,9},?)++\s{0,99}\}"
+)
+_OPTIONS = re.compile(
+    r"(?<![\w-])(?:\w*name|namespace|kind|key|type|optional|create|enabled|items|sources|default_?mode|provider|ref|@type"
+    r"|path|mount_?path|annotations|labels|version|\w*ref|ttl|sds_?config)\\*[\"']?[ \t]*:",
+    re.IGNORECASE,
 )
 _HEADER_LIST = re.compile(r"(?<=[\[(])b?[\"'](?P<name>[\w-]{4,60})\\*+[\"'],[ \t]*b?(?=\\*[\"'])")
 _PAIRED = re.compile(
@@ -148,8 +159,14 @@ def value_span(text: str, found: "re.Match[str]", kind: Strength, budget: Budget
         return _lines_below(text, found.start(), at, kind) if begins else None
     prefix = _STRING_PREFIX.match(text, at)
     at = prefix.end() if prefix else at
+    if text.startswith(('"""', "'''"), at):
+        end = text.find(text[at : at + 3], at + 3, at + 20_000)
+        return at + 3, end if end >= 0 else scan.line_end(text, at)
     if quote := scan.quote_at(text, at):
         return _quoted(text, at, quote)
+    if kind is Strength.WEAK and text[at] == "{" and found["name"].lower() in {"secret", "secrets"}:
+        flat = _FLAT.match(text, at)
+        return flat.span() if flat and not _OPTIONS.search(flat.group()) else None
     if text[at] in "{[(" and not text.startswith(scan.MARK, at):
         return _bracketed(text, at, kind, budget)
     return _plain(text, found, at, kind, line_start=begins)
@@ -197,7 +214,10 @@ def _lines_below(text: str, key: int, at: int, kind: Strength) -> Span | None:
     if re.match(r"\\*[\"']?[\w.-]+\\*[\"']?:(?:\s|$)|- ", first) and not re.match(
         "inline_?(?:string|bytes)", first, re.IGNORECASE
     ):
-        return None
+        named = re.search(r"(?:^|[^\w.-])secrets?\\*[\"']?[ \t]*:[ \t\r]*$", text[max(0, at - 40) : at])
+        lines = [line for line in inside.split("\n") if line.strip()]
+        flat = all(map(_MEMBER.fullmatch, lines)) and not _OPTIONS.search(inside)
+        return (at, end) if named and flat else None
     return at, end
 
 

@@ -2,7 +2,19 @@
 
 from functools import partial
 
-from reports.redaction import blocks, cookies, encodings, fields, known, kubernetes, pairs, tokens, urls
+from reports.redaction import (
+    blocks,
+    cookies,
+    encodings,
+    fields,
+    known,
+    kubernetes,
+    pairs,
+    phrases,
+    tokens,
+    unstyled,
+    urls,
+)
 from reports.redaction.scan import Budget, Span, applied
 
 #: How deep a secret may be encoded: base64 in an escaped string in base64.
@@ -29,17 +41,22 @@ def _once(text: str, depth: int) -> str:
     deeper = partial(_redacted, depth=depth - 1)
     if depth:
         text = encodings.inside_strings(text, deeper)
+    found = [*_found(text), *unstyled.spans(text, _found)]
+    if depth:
+        found += encodings.spans(text, deeper)
+    return applied(text, found) if found else text
+
+
+def _found(text: str) -> list[Span]:
     budget = Budget(8 * len(text) + 50_000)
-    found: list[Span] = [
+    return [
         *known.spans(text),
         *blocks.spans(text),
         *fields.spans(text, budget),
         *pairs.spans(text, budget),
         *kubernetes.spans(text),
+        *phrases.spans(text),
         *urls.spans(text),
         *cookies.spans(text),
         *tokens.spans(text),
     ]
-    if depth:
-        found += encodings.spans(text, deeper)
-    return applied(text, found) if found else text

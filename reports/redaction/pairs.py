@@ -9,11 +9,11 @@ from reports.redaction.names import Strength, strength
 from reports.redaction.scan import Budget, Span
 
 _NAME = re.compile(
-    r"(?<![\w.-])(?:name|key|header|headerName|header_name|Name|Key|field|option|setting)(?P<close>\\*[\"']?)"
+    r"(?<![\w.-])(?:name|key|header|headerName|header_name|Name|Key|field|option|setting|[pP]arameter(?:Key|Name))(?P<close>\\*[\"']?)"
     r"[ \t]*+[:=][ \t]*+(?P<quote>\\*[\"']?)(?:request\.headers\[)?(?P<name>[\w.-]{2,100})"
 )
 _VALUE = re.compile(
-    r"(?<![\w.-])(?:values?|Values?|raw_?[vV]alue|stringValue|string_value|bytesValue|notValues|(?:string|exact|prefix"
+    r"(?<![\w.-])(?:values?|Values?|[pP]arameterValue|raw_?[vV]alue|stringValue|string_value|bytesValue|notValues|(?:string|exact|prefix"
     r"|suffix|contains|safe_regex)_?[mM]atch|exact|prefix|suffix|contains|regex|default(?:_?[vV]alue)?|content"
     r"|simple|plainText)(?P<close>\\*[\"']?)[ \t]*+(?P<sep>[:=])"
 )

@@ -150,7 +150,7 @@ def _is_reference(value: Mapping[Any, Any]) -> bool:
 
 
 def _hidden(value: Any) -> Any:
-    """The value with every scalar in it replaced, except those that say nothing: null, true, small numbers."""
+    """The value with every scalar in it replaced, except what says nothing: null, true, small numbers."""
     if isinstance(value, list | tuple):
         return type(value)([_hidden(each) for each in value])
     if isinstance(value, dict):
