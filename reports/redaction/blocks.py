@@ -109,8 +109,9 @@ def _backward(text: str, floor: int, at: int) -> int:
 
 
 def _content(text: str, start: int, end: int) -> int:
-    prefix = PREFIX.match(text, start, end)
-    at = prefix.end() if prefix else start
+    # One character more, because a prefix ends before a blank.
+    prefix = PREFIX.match(text, start, end + 1)
+    at = min(prefix.end(), end) if prefix else start
     while at < end and text[at] in " \t":
         at += 1
     return at

@@ -32,8 +32,10 @@ _HARMLESS_VALUE = re.compile(
     r"|string(?: length [<>=\d ]+)?|integer|number|boolean|object(?: needs [\w, ]+)?|array|bytes|(?:(?:get"
     r"|list|watch|create|update|patch|delete|deletecollection)(?:, *)?)+|projected|emptyDir|hostPath"
     r"|configMap|downwardAPI|csi"
-    r"|allow|deny|custom|audit|valid|invalid|expired|not found|no such file(?: or directory)?|permission denied"
-    r"|\d{1,3}|\(\d+ bit[^)]*\)|enabled|disabled|<none>|<nil>|<unset>|<empty>|<not set>|<set to the key .*|\d+ bytes"
+    r"|allow|deny|custom|audit|valid|invalid|expired|not found|permission denied"
+    r"|no such file(?: or directory)?|\d{1,3}|\(\d+ bit[^)]*\)"
+    r"|enabled|disabled|<none>|<nil>|<unset>|<empty>|<not set>"
+    r"|<set to the key .*|\d+ bytes"
     r"|\$\{\{? *[\w.-]+ *\}?\}|\$\([\w.-]+\)|\$[A-Z_]+|\[\]|\{\}|\(\))?[,;]?",
     re.IGNORECASE,
 )
@@ -59,12 +61,18 @@ _FLAG = re.compile(
 #: Members of an object called `secret` that is no map of secrets: a reference to one, or its options.
 _MEMBER = re.compile(r"[ \t]*\\*[\"']?(?P<name>[\w.-]{1,80})\\*[\"']?[ \t]*:[ \t]+(?P<value>\S[^\n]*)")
 _FLAT = re.compile(
-    r"\{(?:\s{0,99}\\*[\"'](?P<name>[\w.-]{1,80})\\*[\"']\s{0,9}:\s{0,9}\\*[\"'][^\"'{}\\\n]{0,4000}\\*[\"']\s{0,9},?)++\s{0,99}\}"
+    r"\{(?:\s{0,99}\\*[\"'][\w.-]{1,80}\\*[\"']\s{0,9}:\s{0,9}\\*[\"']"
+    r"[^\"'{}\\\n]{0,4000}\\*[\"']\s{0,9},?)++\s{0,99}\}"
 )
 _OPTIONS = re.compile(
-    r"(?<![\w-])(?:\w*name|namespace|kind|key|type|optional|create|enabled|items|sources|default_?mode|provider|ref|@type"
-    r"|path|mount_?path|annotations|labels|version|\w*ref|ttl|sds_?config)\\*[\"']?[ \t]*:",
+    r"(?<![\w-])(?:\w*name|namespace|kind|key|type|optional|create|enabled|items|sources|default_?mode"
+    r"|provider|ref|@type|path|mount_?path|annotations|labels|version"
+    r"|\w*ref|ttl|sds_?config)\\*[\"']?[ \t]*:",
     re.IGNORECASE,
+)
+#: An option on a line of its own, its value alone on the next.
+_FLAG_LINE = re.compile(
+    r"^[ \t]*--(?P<name>[A-Za-z][\w.-]{1,60})[ \t]*\r?\n(?P<value>[^\s-]\S{0,4000})[ \t]*\r?$", re.MULTILINE
 )
 _HEADER_LIST = re.compile(r"(?<=[\[(])b?[\"'](?P<name>[\w-]{4,60})\\*+[\"'],[ \t]*b?(?=\\*[\"'])")
 _PAIRED = re.compile(
@@ -118,6 +126,7 @@ def spans(text: str, budget: Budget) -> Iterator[Span]:
             yield span
             done = span[1]
     yield from _arguments(text)
+    yield from _named(text, _FLAG_LINE)
     yield from _words(text)
     if "kty" in text:
         yield from (found.span("value") for found in _JWK_MEMBER.finditer(text) if found["name"] in JWK)
@@ -159,6 +168,12 @@ def value_span(text: str, found: "re.Match[str]", kind: Strength, budget: Budget
         return _lines_below(text, found.start(), at, kind) if begins else None
     prefix = _STRING_PREFIX.match(text, at)
     at = prefix.end() if prefix else at
+    return _value_at(text, found, at, kind, budget, line_start=begins)
+
+
+def _value_at(
+    text: str, found: "re.Match[str]", at: int, kind: Strength, budget: Budget, *, line_start: bool
+) -> Span | None:
     if text.startswith(('"""', "'''"), at):
         end = text.find(text[at : at + 3], at + 3, at + 20_000)
         return at + 3, end if end >= 0 else scan.line_end(text, at)
@@ -169,7 +184,7 @@ def value_span(text: str, found: "re.Match[str]", kind: Strength, budget: Budget
         return flat.span() if flat and not _OPTIONS.search(flat.group()) else None
     if text[at] in "{[(" and not text.startswith(scan.MARK, at):
         return _bracketed(text, at, kind, budget)
-    return _plain(text, found, at, kind, line_start=begins)
+    return _plain(text, found, at, kind, line_start=line_start)
 
 
 def _name(text: str, found: "re.Match[str]") -> str:
@@ -259,6 +274,12 @@ def _plain_end(text: str, found: "re.Match[str]", at: int, kind: Strength, *, li
     else:
         ends = _INLINE_END.search(text, at)
     return ends.start() if ends else len(text)
+
+
+def _named(text: str, expression: "re.Pattern[str]") -> Iterator[Span]:
+    for found in expression.finditer(text):
+        if strength(found["name"]) is not Strength.NONE:
+            yield found.span("value")
 
 
 def _arguments(text: str) -> Iterator[Span]:

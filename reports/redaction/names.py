@@ -66,7 +66,7 @@ _STRONG_EXACT = frozenset(
         "secretid",
     }
 )
-_WEAK = re.compile(r"(?:secret|token|secrets|tokens|jwt)$|^auth$|cliauth$")
+_WEAK = re.compile(r"(?:secret|token|secrets|tokens|jwt)$|^auth$|(?:cli|redis|docker|npm|smtp|registry)auth$")
 #: Names of what is beside a secret, or where it is: these are the evidence.
 _HARMLESS_END = re.compile(
     r"(?:names?|refs?|paths?|files?|dir|url|uri|endpoint|polic(?:y|ies)|type|size|length|count|ttl|expiration"
@@ -96,7 +96,7 @@ _HARMLESS = frozenset(
 )
 _NOT_HARMLESS = re.compile(r"htpasswdfile|dockerconfig|jaasconfig|privatekeyvolumekey")
 _SHORT = re.compile(r"(?:^|[_.\- ])(?:pass|pw|pin|creds?|cred)$")
-_UPPER = re.compile(r"[A-Z][A-Z0-9_]*_(?P<end>AUTH|PAT)")
+_UPPER = re.compile(r"[A-Z][A-Z0-9_]*_PAT")
 _CAMEL = re.compile(r"[a-z](?:Pass|Pw|Creds?)$")
 #: A signature or code is a secret only as a parameter of a URL.
 PARAMETERS = frozenset(

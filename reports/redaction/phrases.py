@@ -1,4 +1,4 @@
-"""Secrets beside their name in the output of programs: Envoy, protobuf's text format, pytest, kubectl, Python."""
+"""Secrets beside their name in the output of programs: Envoy, protobuf's text format, pytest, kubectl."""
 
 import re
 from collections.abc import Iterator
@@ -39,10 +39,7 @@ _ABOVE, _LONGEST = 1000, 20_000
 
 def spans(text: str) -> Iterator[Span]:
     """Where they are."""
-    for found in _HEADER.finditer(text) if "', '" in text else ():
-        kind = strength(found["name"])
-        if kind is Strength.HEADER or (kind is not Strength.NONE and found["name"][:2] in {"x-", "X-"}):
-            yield found.span("value")
+    yield from _headers(text)
     for expression in (_MESSAGE, _REVERSED):
         for found in expression.finditer(text):
             if strength(found["name"]) is not Strength.NONE:
@@ -56,19 +53,28 @@ def spans(text: str) -> Iterator[Span]:
     yield from _explained(text)
 
 
+def _headers(text: str) -> Iterator[Span]:
+    for found in _HEADER.finditer(text) if "', '" in text else ():
+        kind = strength(found["name"])
+        if kind is Strength.HEADER or (kind is not Strength.NONE and found["name"][:2] in {"x-", "X-"}):
+            yield found.span("value")
+
+
 def _described(text: str) -> Iterator[Span]:
     """Values of a ConfigMap as `kubectl describe` shows them."""
+    done = 0
     for found in _DESCRIBED.finditer(text) if "\n----" in text else ():
-        if strength(found["name"]) is not Strength.NONE:
+        if found.start() >= done and strength(found["name"]) is not Strength.NONE:
             ends = _DESCRIBED_END.search(text, found.end(), found.end() + _LONGEST)
-            yield found.end(), ends.start() if ends else min(len(text.rstrip()), found.end() + _LONGEST)
+            done = ends.start() if ends else min(len(text.rstrip()), found.end() + _LONGEST)
+            yield found.end(), done
 
 
 def _explained(text: str) -> Iterator[Span]:
     """What pytest says a secret attribute is, here and in the assertion above."""
     for found in _WHERE.finditer(text):
         quoted = found["quoted"]
-        if len(quoted) < 6 or strength(found["name"].rpartition(".")[2]) is Strength.NONE:  # noqa: PLR2004
+        if len(quoted) < 6 or strength(found["name"].rpartition(".")[2]) is Strength.NONE:
             continue
         start, end = found.span("quoted")
         yield start + 1, end - 1

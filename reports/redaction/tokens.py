@@ -61,7 +61,7 @@ _PREFIXED = re.compile(
     r"|v1\.0-[a-f0-9]{24}-[a-f0-9]{140,}"
     r"|kubeconfig-[\w-]+:[a-z0-9]{50,}|sha256~[\w-]{40,}|pat[A-Za-z0-9]{14}\.[a-f0-9]{60,}|ops_eyJ[\w-]{50,}"
     r"|\d{8,10}:AA[\w-]{32,}|AC[a-f0-9]{32}(?=\W)|SK[a-f0-9]{32}|EAACEdEose0cBA\w+|[a-z0-9]{32}-us\d{1,2}(?!\w)"
-    r"|IQoJb3JpZ2luX2Vj[\w+/=%-]{20,}|FwoGZXIv[\w+/=%-]{20,}|GOOG[A-Z0-9]{20,}|k8s-aws-v1\.[\w-]{20,}"  # cloud sessions
+    r"|IQoJb3JpZ2luX2Vj[\w+/=%-]{20,}|FwoGZXIv[\w+/=%-]{20,}|GOOG[A-Z0-9]{20,}|k8s-aws-v1\.[\w-]{20,}"
     r"|K10[0-9a-f]{32,}::(?:server:|node:)?[\w.-]+|sq[pua]_[a-f0-9]{40}|sgp_[\w]{32,}|nf[pc]_[A-Za-z0-9]{30,}"
     r"|dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{20,}|pscale_(?:pw|tkn|oauth)_[\w.-]{20,}|xkeysib-[a-f0-9]{32,}-\w+"
     r"|EZ[AT]K[A-Za-z0-9]{40,}|duffel_(?:live|test)_[\w=-]{20,}|cmVmdGtuOjAx[\w=-]{30,}|AKCp[A-Za-z0-9]{60,}"
@@ -124,10 +124,7 @@ def spans(text: str) -> Iterator[Span]:
     yield from (found.span() for found in _FORMED.finditer(text))
     for found in _PAIRS.finditer(text):
         yield found.span(found.lastgroup or 0)
-    for found in _BOOTSTRAP.finditer(text):
-        near = text[max(0, found.start() - 60) : found.start()]
-        if not _EVENT.fullmatch(found["suffix"]) or _NEAR.search(near):
-            yield found.span()
+    yield from _bootstrap_tokens(text)
     for found in _SCHEME.finditer(text):
         if _credentials(found["scheme"].lower(), found["value"]):
             yield found.span("value")
@@ -138,6 +135,13 @@ def spans(text: str) -> Iterator[Span]:
                 for expression in expressions:
                     found_here = map(_secret, expression.finditer(window))
                     yield from ((start + each[0], start + each[1]) for each in found_here)
+
+
+def _bootstrap_tokens(text: str) -> Iterator[Span]:
+    for found in _BOOTSTRAP.finditer(text):
+        near = text[max(0, found.start() - 60) : found.start()]
+        if not _EVENT.fullmatch(found["suffix"]) or _NEAR.search(near):
+            yield found.span()
 
 
 def _credentials(scheme: str, value: str) -> bool:

@@ -14,7 +14,7 @@ LOGS = [
         "ab9q1z",
         stays=("':path', '/'", "'x', 'y'"),
     ),
-    case("envoy-key", "'x-api-key', 'k3y9'\n':method', 'GET'", "k3y9", stays=("'GET'",)),
+    case("envoy-api-key", "'x-api-key', 'k3y9'\n':method', 'GET'", "k3y9", stays=("'GET'",)),
     case("envoy-authorization", "'authorization', 'k3y9zzz'\n':method', 'GET'", "k3y9zzz", stays=("'GET'",)),
     case(
         "proto-key", 'private_key {\n  inline_bytes: "rawkey9"\n}\nname: "x"', "rawkey9", stays=('name: "x"',)
@@ -155,7 +155,7 @@ BROKEN = [
     *(
         case(
             f"width-{width}",
-            "\n".join(["a log line"] + [whole[at : at + width] for at in range(0, len(whole), width)][1:]),
+            "\n".join(["a log line", *[whole[at : at + width] for at in range(0, len(whole), width)][1:]]),
             whole[width : 2 * width],
             whole[-30:],
             stays=("a log line",),
