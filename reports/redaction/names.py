@@ -66,7 +66,9 @@ _STRONG_EXACT = frozenset(
         "secretid",
     }
 )
-_WEAK = re.compile(r"(?:secret|token|secrets|tokens|jwt)$|^auth$|(?:cli|redis|docker|npm|smtp|registry)auth$")
+_WEAK = re.compile(
+    r"(?:secret|token|secrets|tokens)$|^auth$|(?:^|job|auth|user|session)jwt$|(?:cli|redis|docker|npm|smtp|registry)auth$"
+)
 #: Names of what is beside a secret, or where it is: these are the evidence.
 _HARMLESS_END = re.compile(
     r"(?:names?|refs?|paths?|files?|dir|url|uri|endpoint|polic(?:y|ies)|type|size|length|count|ttl|expiration"

@@ -19,6 +19,8 @@ _WORD = re.compile(r"[\w.-]{2,60}")
 _SUSPECT = re.compile(r"PRIVATE|PGP MESSAGE|Secret|Opaque|certificate key")
 #: Lines and characters that are looked at again before what is written next, and their longest line.
 _LINES, _CHARACTERS, _WIDE = 25, 2000, 500
+#: Characters of a line without such a name that are kept until its end is written.
+_OPEN = 120
 #: Stands in that context for the lines of a secret: the rules take it for a line of a key or a block.
 _HIDDEN = "redacted"
 
@@ -63,9 +65,9 @@ class RedactingStream:
             ours = [(max(0, start - before), end - before) for start, end in found if end > before]
             clean = redact(applied(text, ours))
         else:
-            found = []
+            found = spans(text) if "\n" in text[:-1] and _suspect(text) else []
             clean = redact(text)
-        self._context = _context(context + text, found or spans(text) if _suspect(context + text) else [])
+        self._context = _context(context + text, found)
         return clean if clean.endswith("\n") or not text.endswith("\n") else f"{clean}\n"
 
     def __getattr__(self, name: str) -> Any:
@@ -89,7 +91,7 @@ def _context(text: str, found: list[Span]) -> str:
     for place, line in enumerate(lines):
         if _suspect(line):
             return "".join(lines[place:])
-    return "".join(open_line)
+    return "".join(open_line)[-_OPEN:]
 
 
 def _suspect(text: str) -> bool:
