@@ -19,6 +19,10 @@ _DATA_HINT = re.compile(r"data|stringData|string_data|Data")
 _DIFF = re.compile(
     r"^(?:[ +-](?:apiVersion|data|items|kind|metadata|stringData|type):|@@ |diff -|[+-]{3} )", re.MULTILINE
 )
+#: pytest's comparison of texts: its lines are indented alike, with a sign or without.
+_COMPARED = re.compile(
+    r"^E[ \t]{1,40}[+-] (?=(?:apiVersion|data|items|kind|metadata|stringData|type):)", re.MULTILINE
+)
 _LINE = re.compile(r"[ \t]*+(?P<dashes>(?:-[ \t]+)*+)(?P<key>(?:data|stringData|kind|type)(?=:(?:\s|$)))?")
 _KIND = re.compile(
     rf"(?:kind:[ \t]+[\"']?Secret(?P<list>List)?|type:[ \t]+[\"']?{_TYPES})[\"']?[ \t]*(?:#|$)"
@@ -117,10 +121,12 @@ class _Line:
 
 def _lines(text: str) -> Iterator[_Line]:
     diff = _DIFF.search(text) is not None
+    compared = _COMPARED.search(text)
+    width = len(compared.group()) if compared else 0
     start = 0
     for raw in [*text.split("\n"), "---"]:
         place, start = start, start + len(raw) + 1
-        at = _content_at(raw, diff=diff)
+        at = width if width and raw.startswith("E") else _content_at(raw, diff=diff)
         found = _LINE.match(raw, at)
         if not found or not raw[at:].strip():
             continue

@@ -59,6 +59,14 @@ KUBERNETES = [
         stays=("name: mine",),
     ),
     case(
+        "pytest-diff",
+        "\n".join(
+            f"E         {line}" for line in ["- data:", f"-   any: {VALUE}", "  kind: Secret", "+ type: x"]
+        ),
+        VALUE,
+        stays=("+ type: x",),
+    ),
+    case(
         "kubectl-diff-changed",
         f" data:\n-  any: {VALUE}\n+  any: {encoded('other-words')}\n kind: Secret\n type:",
         VALUE,
