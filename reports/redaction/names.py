@@ -32,7 +32,7 @@ _STRONG = re.compile(
     r"|encryptionkey|(?:auth|access|refresh|id|bearer|session|api|security|personal|private|bot|vault|deploy"
     r"|bootstrap|csrf|xsrf|identity|oauth)token$|ticketkeys|hmac|masterkey|accountkey|storagekey|presharedkey"
     r"|sharedkey|sessionkey|jwtkey|aeskey|rsakey|sshkey|servicekey|deploykey|licensekey|cipherkey|webhookkey"
-    r"|appkey|subscriptionkey|securekey|oauth2bearer|passwort|kennwort|contrasena|decryptionkey|sharedaccesssignature|sessionid$|sessid$|consumerkey|authkey$|secretstring|secretvalue|tokenvalue|codeverifier|clientassertion$|idtokenhint"
+    r"|appkey|subscriptionkey|securekey|oauth2bearer|passwort|kennwort|contrase[nñ]a|decryptionkey|sharedaccesssignature|sessionid$|sessid$|consumerkey|authkey$|secretstring|secretbinary|secretid$|secretvalue|tokenvalue|codeverifier|clientassertion$|idtokenhint"
     r"|motdepasse|wachtwoord|certificatekey|(?:bind|root|db|admin|user)pw$|(?:wifi|wpa|wlan|ipsec|vpn|tls)psk$"
     r"|(?:github|gitlab|git|azure|devops)pat$|mnemonic|seedphrase|recoverycode"
 )
@@ -63,7 +63,6 @@ _STRONG_EXACT = frozenset(
         "totp",
         "senha",
         "clave",
-        "secretid",
     }
 )
 _WEAK = re.compile(

@@ -17,15 +17,18 @@ _MESSAGE = re.compile(
 _CALL = re.compile(
     r"\b(?:(?:HTTP)?(?:Basic|Digest|Proxy|Ntlm)Auth\(|auth\\*[\"']?\s{0,9}[:=]\s{0,9}[\[(])\s{0,99}"
     r"[bu]?\\*[\"'][^\"'\n]{0,200}[\"'],\s{0,99}[bu]?\\*[\"'](?P<value>[^\"'\n]+)"
+    r"|\bauth: {0,9}\[[^\[\]\"',\n]{1,200}, {0,9}(?P<plain>[^\[\]\"',\n]{1,2000})\]"
     r"|\bCookie\([^()\n]{0,300}?\bvalue=\\*[\"'](?P<cookie>[^\"'\n]+)"
     r"|<Cookie [^\s=<>]{1,100}=(?P<jar>[^\s<>]+) for "
     r"|\bbase64url\.bearer\.authorization\.k8s\.io\.(?P<protocol>[\w-]+)"
 )
 _WHERE = re.compile(
     r"\b(?:where|and)[ \t]{1,9}(?P<quoted>'[^'\n]{1,2000}'|\"[^\"\n]{1,2000}\") = "
-    r"(?P<name>[A-Za-z_][\w.]{0,200})"
+    r"(?:<[^<>\n]{1,200}>\.|os\.environ\[[\"']|getattr\([\w.]{1,100}, [\"'])?(?P<name>[A-Za-z_][\w.]{0,200})"
 )
 _REVERSED = re.compile(r"(?<![\w.-])[vV]alue:(?P<value>[^\s\[\]{}]{1,2000}) [nN]ame:(?P<name>[\w.-]{2,100})")
+#: Go prints a variable of a container without the names of its fields.
+_VARIABLE = re.compile(r"\{(?P<name>[A-Z][A-Z0-9_]{2,80}) (?P<value>\S{1,2000}) (?:nil|<nil>)\}")
 _DESCRIBED = re.compile(r"^(?P<name>[\w.-]{2,100}):\r?\n----\r?\n", re.MULTILINE)
 _DESCRIBED_END = re.compile(r"\r?\n\r?\n(?=[\w.-]{1,250}:\r?\n----|\r?\n?[A-Z]\w+(?::|\r?\n====))")
 _OPENSSL = re.compile(
@@ -40,7 +43,7 @@ _ABOVE, _LONGEST = 1000, 20_000
 def spans(text: str) -> Iterator[Span]:
     """Where they are."""
     yield from _headers(text)
-    for expression in (_MESSAGE, _REVERSED):
+    for expression in (_MESSAGE, _REVERSED, _VARIABLE):
         for found in expression.finditer(text):
             if strength(found["name"]) is not Strength.NONE:
                 yield found.span("value")

@@ -3,14 +3,14 @@
 import codecs
 import re
 from collections.abc import Mapping
+from itertools import islice, takewhile
 from typing import Any
 
-from reports.redaction import blocks
 from reports.redaction.fields import harmless
-from reports.redaction.gate import redact
+from reports.redaction.gate import redact, spans
 from reports.redaction.kubernetes import is_type_of_secret
 from reports.redaction.names import JWK, Strength, sensitive, strength
-from reports.redaction.scan import MARK
+from reports.redaction.scan import MARK, applied
 
 #: What files of binary formats begin with; they are no valid UTF-8 text beyond that.
 _BINARY = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"PK\x03\x04", b"\x1f\x8b", b"%PDF", b"BM")
@@ -23,6 +23,8 @@ _WIDE = (
 )
 #: More pieces between NULs are looked at as lines of one text.
 _PIECES = 2000
+_USER = re.compile(r"-u|--user|--proxy-user")
+_USER_INFO = re.compile(r"(?!\d+:\d+$)[^:/\s]{1,100}:\S+")
 _FLAG = re.compile(r"--?(?P<name>[A-Za-z][\w.-]*)")
 #: Members of an object that say the name of its value, and those that hold it.
 _NAMES = ("name", "key", "field", "header", "headername", "option", "setting", "parameterkey", "path")
@@ -43,6 +45,8 @@ _REFERENCES = frozenset(
         "secretref",
     }
 )
+#: A list of one such name and one word is a pair.
+_PAIRED = (Strength.STRONG, Strength.HEADER)
 #: Numbers below are counts and flags rather than secrets.
 _LEAST = 1000
 
@@ -81,7 +85,7 @@ def _wide_encoding(body: bytes) -> str:
 
 def _is_text(body: bytes) -> bool:
     try:
-        return not _CONTROL.search(body.decode())
+        return not _CONTROL.search(body.decode(), 4)
     except UnicodeDecodeError:
         return False
 
@@ -107,6 +111,8 @@ def _clean(value: Any, *, listed: bool) -> Any:
         words = [_clean(each, listed=listed) for each in value]
         _hide_words([*value], words)
         return words if isinstance(value, list) else tuple(words)
+    if isinstance(value, set | frozenset):
+        return type(value)(_clean(each, listed=listed) for each in value)
     if isinstance(value, dict):
         return {
             _clean(name, listed=listed): _member(value, name, each, listed=listed)
@@ -161,30 +167,34 @@ def _hidden(value: Any) -> Any:
 
 
 def _hide_words(words: list[Any], clean: list[Any]) -> None:
-    """Hide the arguments of secret options, the value of a pair, and the lines of a private key."""
+    """Hide the arguments of secret options, the value of a pair, and secrets of several lines."""
     for place, word in enumerate(words[:-1]):
         flag = _FLAG.fullmatch(word) if isinstance(word, str) else None
         following = words[place + 1]
         pair = len(words) == 2 and isinstance(word, str) and strength(word) in _PAIRED
         if not isinstance(following, str) or not following:
             continue
-        if (flag and sensitive(flag["name"]) and not following.startswith("--")) or (
-            pair and not sensitive(following)
+        user = flag and _USER.fullmatch(flag.group()) and _USER_INFO.fullmatch(following)
+        if (
+            user
+            or (flag and sensitive(flag["name"]) and not following.startswith("--"))
+            or (pair and not sensitive(following))
         ):
             clean[place + 1] = MARK
     if len(words) > 1 and all(isinstance(word, str) for word in words):
         _hide_lines(words, clean)
 
 
-_PAIRED = (Strength.STRONG, Strength.HEADER)
-
-
 def _hide_lines(words: list[str], clean: list[Any]) -> None:
-    joined = "\n".join(word.rstrip("\r\n") for word in words)
-    spans = [*blocks.spans(joined)] if joined.count("\n") == len(words) - 1 else []
-    at = 0
+    joined = "\n".join(words)
+    found = spans(joined)
+    at = first = 0
     for place, word in enumerate(words):
-        end = at + len(word.rstrip("\r\n"))
-        if any(start < end and at < stop for start, stop in spans):
-            clean[place] = MARK
+        end = at + len(word)
+        while first < len(found) and found[first][1] <= at:
+            first += 1
+        near = takewhile(lambda span: span[0] < end, islice(found, first, None))  # noqa: B023 - used at once
+        ours = [(max(start, at) - at, min(stop, end) - at) for start, stop in near]
+        if ours and MARK not in clean[place]:
+            clean[place] = redact(applied(word, ours))
         at = end + 1

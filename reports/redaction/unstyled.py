@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 
 from reports.redaction.scan import Span
 
+_BLANKS = dict.fromkeys(map(ord, "\u00a0\u2007\u202f\u3000"), " ")
+_SPECIAL = re.compile(r"\x1b\[|\*\*|[\u00a0\u2007\u200b\u202f\u3000]")
 _STYLE = re.compile(r"(?:\x1b\[[0-9;:?]{0,30}[A-Za-z]|\*\*|\u200b)++")
 
 
 def spans(text: str, rules: Callable[[str], list[Span]]) -> Iterator[Span]:
     """What the rules find in the text without its styles, as places in the text with them."""
-    if not ("\x1b" in text or "**" in text or "\u00a0" in text or "\u200b" in text):
+    if not _SPECIAL.search(text):
         return
     parts, begins, places = [], [], []
     done = length = 0
@@ -22,7 +24,7 @@ def spans(text: str, rules: Callable[[str], list[Span]]) -> Iterator[Span]:
             parts.append(text[done:start])
             length += start - done
         done = end
-    plain = "".join(parts).replace("\u00a0", " ")
+    plain = "".join(parts).translate(_BLANKS)
     for start, end in rules(plain):
         if end > start:
             yield _place(start, begins, places), _place(end - 1, begins, places) + 1

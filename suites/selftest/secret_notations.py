@@ -9,6 +9,16 @@ _HEX = "0123456789abcdef" * 4
 
 LOGS = [
     case(
+        "where-attribute",
+        "+  where 'ab9q1' = <Config object at 0x7f>.password",
+        "ab9q1",
+        stays=(".password",),
+    ),
+    case("where-environment", "+  where 'ab9q1' = os.environ['DB_PASSWORD']", "ab9q1", stays=("os.environ",)),
+    case("go-variable", "[{USER bob nil} {DB_PASSWORD hunter2 nil}]", PW, stays=("USER bob",)),
+    case("auth-list-yaml", "auth: [admin, hunter2]\na: 1", PW, stays=("a: 1",)),
+    case("narrow-blank", "password:\u202fhunter2\nuser", PW, stays=("user",)),
+    case(
         "envoy-cookie",
         "request headers complete:\n':path', '/'\n'cookie', 'sid=ab9q1z'\n'x', 'y'",
         "ab9q1z",
@@ -103,6 +113,9 @@ NAMES = [
         "senha",
         "clave",
         "wachtwoord",
+        "VAULT_SECRET_ID",
+        "SecretBinary",
+        "contraseña",
     )
 ] + [
     case(
