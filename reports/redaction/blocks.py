@@ -31,13 +31,21 @@ _BODY = re.compile(r"[ \t]*+[A-Za-z0-9+/_=-]*+[\"',;\\)\]}]*+[ \t]*+")
 _ARMOUR = re.compile(
     r"[ \t]*+(?:Proc-Type|DEK-Info|Version|Comment|Charset|Hash|MessageID|Subject|x-[\w-]+):[ \t]?[^\n\\]*+"
 )
-_FULL = re.compile(r"[A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76}")
-_DIGEST = re.compile(r"[0-9a-f]{64}|[0-9A-F]{64}")
+_FULL = re.compile(
+    r"[A-Za-z0-9+/]{48}|[A-Za-z0-9+/]{60}|[A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76}"
+)
+_DIGEST = re.compile(r"[0-9a-f]+|[0-9A-F]+|[a-z/]+|[A-Z]+|[a-zA-Z]+")
+#: One string literal or member `log` a line, as pytest and Docker show them.
+_LITERAL = re.compile(
+    r"[\"'](?P<word>[A-Za-z0-9+/]{40,76}={0,2}(?=(?:\\+[rn]){0,2}[\"'])|[A-Za-z0-9+/]{1,76}={0,2}(?=(?:\\+[rn]){1,2}[\"']))"
+)
+#: Fewer lines of a width other than PEM's are no key.
+_NARROW, _NARROW_LINES = 60, 3
 _LAST = re.compile(r"[A-Za-z0-9+/]{1,76}={0,2}")
 _BARE_ESCAPED = re.compile(
     r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{20,}+\\++n(?:[A-Za-z0-9+/]{64}(?:[A-Za-z0-9+/]{12})?\\++n)++[A-Za-z0-9+/]*+={0,2}"
 )
-_LONG = re.compile(r"[A-Za-z0-9+/]{64}")
+_LONG = re.compile(r"[A-Za-z0-9+/]{48}")
 
 
 def spans(text: str) -> Iterator[Span]:
@@ -101,8 +109,9 @@ def _backward(text: str, floor: int, at: int) -> int:
 
 
 def _content(text: str, start: int, end: int) -> int:
-    prefix = PREFIX.match(text, start, end)
-    at = prefix.end() if prefix else start
+    # One character more, because a prefix ends before a blank.
+    prefix = PREFIX.match(text, start, end + 1)
+    at = min(prefix.end(), end) if prefix else start
     while at < end and text[at] in " \t":
         at += 1
     return at
@@ -140,12 +149,11 @@ def _bare(text: str, harmless: list[Span]) -> Iterator[Span]:
         end = at + len(raw)
         while at >= area[1]:
             area = next(skip)
-        content = _content(text, at, end) if run or len(raw) >= 64 else at
-        word = text[content:end].strip().strip("\"',;|")
+        content, stop, word = _body_word(text, at, end) if run or len(raw) >= 48 else (at, end, "")
         outside = not area[0] <= at < area[1]
         full = outside and _FULL.fullmatch(word) and not _DIGEST.fullmatch(word)
         if full or (len(run) > 1 and outside and word and _LAST.fullmatch(word)):
-            run.append((content, end))
+            run.append((content, stop))
         if not full:
             yield from _run(run)
             run = []
@@ -158,6 +166,15 @@ def _bare(text: str, harmless: list[Span]) -> Iterator[Span]:
             yield found.span()
 
 
+def _body_word(text: str, at: int, end: int) -> tuple[int, int, str]:
+    """What a line has that may be one of a key's body, and where."""
+    content = _content(text, at, end)
+    word = text[content:end].strip().strip("\"',;|")
+    if (not _LAST.fullmatch(word)) and (literal := _LITERAL.search(text, content, end)):
+        return *literal.span("word"), literal["word"]
+    return content, end, word
+
+
 def _run(lines: list[Span]) -> Iterator[Span]:
-    if len(lines) > 1:
-        yield lines[0][0], lines[-1][1]
+    if len(lines) > 1 and (lines[0][1] - lines[0][0] > _NARROW or len(lines) >= _NARROW_LINES):
+        yield from lines

@@ -32,7 +32,10 @@ _HARMLESS_VALUE = re.compile(
     r"|string(?: length [<>=\d ]+)?|integer|number|boolean|object(?: needs [\w, ]+)?|array|bytes|(?:(?:get"
     r"|list|watch|create|update|patch|delete|deletecollection)(?:, *)?)+|projected|emptyDir|hostPath"
     r"|configMap|downwardAPI|csi"
-    r"|enabled|disabled|<none>|<nil>|<unset>|<empty>|<not set>|<set to the key .*|\d+ bytes"
+    r"|allow|deny|custom|audit|valid|invalid|expired|not found|permission denied"
+    r"|no such file(?: or directory)?|\d{1,3}|\(\d+ bit[^)]*\)"
+    r"|enabled|disabled|<none>|<nil>|<unset>|<empty>|<not set>"
+    r"|<set to the key .*|\d+ bytes"
     r"|\$\{\{? *[\w.-]+ *\}?\}|\$\([\w.-]+\)|\$[A-Z_]+|\[\]|\{\}|\(\))?[,;]?",
     re.IGNORECASE,
 )
@@ -54,6 +57,22 @@ _REFERENCE = re.compile(
 _FLAG = re.compile(
     r"(?<![\w-])--?(?P<name>[A-Za-z][\w.-]*+)(?P<close>\\*[\"']?)"
     r"(?:,[ \t]*+(?:\n[ \t]*+)?|[ \t]++|\r?\n[ \t]++(?:-[ \t]++)?|\n-[ \t]++)(?=[^\s-]|-\S*\d)"
+)
+#: Members of an object called `secret` that is no map of secrets: a reference to one, or its options.
+_MEMBER = re.compile(r"[ \t]*\\*[\"']?(?P<name>[\w.-]{1,80})\\*[\"']?[ \t]*:[ \t]+(?P<value>\S[^\n]*)")
+_FLAT = re.compile(
+    r"\{(?:\s{0,99}\\*[\"'][\w.-]{1,80}\\*[\"']\s{0,9}:\s{0,9}\\*[\"']"
+    r"[^\"'{}\\\n]{0,4000}\\*[\"']\s{0,9},?)++\s{0,99}\}"
+)
+_OPTIONS = re.compile(
+    r"(?<![\w-])(?:\w*name|namespace|kind|key|type|optional|create|enabled|items|sources|default_?mode"
+    r"|provider|ref|@type|path|mount_?path|annotations|labels|version"
+    r"|\w*ref|ttl|sds_?config)\\*[\"']?[ \t]*:",
+    re.IGNORECASE,
+)
+#: An option on a line of its own, its value alone on the next.
+_FLAG_LINE = re.compile(
+    r"^[ \t]*--(?P<name>[A-Za-z][\w.-]{1,60})[ \t]*\r?\n(?P<value>[^\s-]\S{0,4000})[ \t]*\r?$", re.MULTILINE
 )
 _HEADER_LIST = re.compile(r"(?<=[\[(])b?[\"'](?P<name>[\w-]{4,60})\\*+[\"'],[ \t]*b?(?=\\*[\"'])")
 _PAIRED = re.compile(
@@ -107,6 +126,7 @@ def spans(text: str, budget: Budget) -> Iterator[Span]:
             yield span
             done = span[1]
     yield from _arguments(text)
+    yield from _named(text, _FLAG_LINE)
     yield from _words(text)
     if "kty" in text:
         yield from (found.span("value") for found in _JWK_MEMBER.finditer(text) if found["name"] in JWK)
@@ -118,6 +138,11 @@ def looks_secret(value: str) -> bool:
     symbols = re.search(r"[^\w\s.,:;()'\"/-]", value)
     mixed = bool(letters and digits) or bool(letters and symbols) or bool(digits and symbols)
     return (mixed and len(value) >= 6) or len(value) >= 24
+
+
+def harmless(value: str) -> bool:
+    """Whether a value of a secret field tells no secret: `true`, `none`, `${PASSWORD}`."""
+    return _HARMLESS_VALUE.fullmatch(value[:200].strip()) is not None
 
 
 def value_span(text: str, found: "re.Match[str]", kind: Strength, budget: Budget) -> Span | None:
@@ -143,11 +168,23 @@ def value_span(text: str, found: "re.Match[str]", kind: Strength, budget: Budget
         return _lines_below(text, found.start(), at, kind) if begins else None
     prefix = _STRING_PREFIX.match(text, at)
     at = prefix.end() if prefix else at
+    return _value_at(text, found, at, kind, budget, line_start=begins)
+
+
+def _value_at(
+    text: str, found: "re.Match[str]", at: int, kind: Strength, budget: Budget, *, line_start: bool
+) -> Span | None:
+    if text.startswith(('"""', "'''"), at):
+        end = text.find(text[at : at + 3], at + 3, at + 20_000)
+        return at + 3, end if end >= 0 else scan.line_end(text, at)
     if quote := scan.quote_at(text, at):
         return _quoted(text, at, quote)
+    if kind is Strength.WEAK and text[at] == "{" and found["name"].lower() in {"secret", "secrets"}:
+        flat = _FLAT.match(text, at)
+        return flat.span() if flat and not _OPTIONS.search(flat.group()) else None
     if text[at] in "{[(" and not text.startswith(scan.MARK, at):
         return _bracketed(text, at, kind, budget)
-    return _plain(text, found, at, kind, line_start=begins)
+    return _plain(text, found, at, kind, line_start=line_start)
 
 
 def _name(text: str, found: "re.Match[str]") -> str:
@@ -160,7 +197,7 @@ def _name(text: str, found: "re.Match[str]") -> str:
 def _quoted(text: str, at: int, quote: tuple[int, str]) -> Span | None:
     start = at + quote[0] + 1
     end = scan.bounded_quoted_end(text, start, *quote)
-    return None if _HARMLESS_VALUE.fullmatch(text[start : min(end, start + 200)].strip()) else (start, end)
+    return None if harmless(text[start : min(end, start + 200)]) else (start, end)
 
 
 def _bracketed(text: str, at: int, kind: Strength, budget: Budget) -> Span | None:
@@ -192,7 +229,10 @@ def _lines_below(text: str, key: int, at: int, kind: Strength) -> Span | None:
     if re.match(r"\\*[\"']?[\w.-]+\\*[\"']?:(?:\s|$)|- ", first) and not re.match(
         "inline_?(?:string|bytes)", first, re.IGNORECASE
     ):
-        return None
+        named = re.search(r"(?:^|[^\w.-])secrets?\\*[\"']?[ \t]*:[ \t\r]*$", text[max(0, at - 40) : at])
+        lines = [line for line in inside.split("\n") if line.strip()]
+        flat = all(map(_MEMBER.fullmatch, lines)) and not _OPTIONS.search(inside)
+        return (at, end) if named and flat else None
     return at, end
 
 
@@ -234,6 +274,12 @@ def _plain_end(text: str, found: "re.Match[str]", at: int, kind: Strength, *, li
     else:
         ends = _INLINE_END.search(text, at)
     return ends.start() if ends else len(text)
+
+
+def _named(text: str, expression: "re.Pattern[str]") -> Iterator[Span]:
+    for found in expression.finditer(text):
+        if strength(found["name"]) is not Strength.NONE:
+            yield found.span("value")
 
 
 def _arguments(text: str) -> Iterator[Span]:

@@ -2,8 +2,20 @@
 
 from functools import partial
 
-from reports.redaction import blocks, cookies, encodings, fields, known, pairs, tokens, urls
-from reports.redaction.scan import Budget, Span, applied
+from reports.redaction import (
+    blocks,
+    cookies,
+    encodings,
+    fields,
+    known,
+    kubernetes,
+    pairs,
+    phrases,
+    tokens,
+    unstyled,
+    urls,
+)
+from reports.redaction.scan import Budget, Span, applied, merged
 
 #: How deep a secret may be encoded: base64 in an escaped string in base64.
 DEPTH = 3
@@ -14,6 +26,11 @@ ROUNDS = 4
 def redact(text: str) -> str:
     """The text with every secret in it replaced by `[redacted]`; a clean text comes back as it is."""
     return _redacted(text, DEPTH)
+
+
+def spans(text: str) -> list[Span]:
+    """Where secrets are that a first look finds, in order and without overlaps."""
+    return merged([*_found(text), *unstyled.spans(text, _found)])
 
 
 def _redacted(text: str, depth: int) -> str:
@@ -29,16 +46,22 @@ def _once(text: str, depth: int) -> str:
     deeper = partial(_redacted, depth=depth - 1)
     if depth:
         text = encodings.inside_strings(text, deeper)
+    found = [*_found(text), *unstyled.spans(text, _found)]
+    if depth:
+        found += encodings.spans(text, deeper)
+    return applied(text, found) if found else text
+
+
+def _found(text: str) -> list[Span]:
     budget = Budget(8 * len(text) + 50_000)
-    found: list[Span] = [
+    return [
         *known.spans(text),
         *blocks.spans(text),
         *fields.spans(text, budget),
         *pairs.spans(text, budget),
+        *kubernetes.spans(text),
+        *phrases.spans(text),
         *urls.spans(text),
         *cookies.spans(text),
         *tokens.spans(text),
     ]
-    if depth:
-        found += encodings.spans(text, deeper)
-    return applied(text, found) if found else text

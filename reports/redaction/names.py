@@ -24,7 +24,7 @@ class Strength(Enum):
 
 
 _HEADERS = re.compile(
-    r"authorization|cookie2?$|^xapikey$|^xauthtoken$|authenticationinfo|^xforwardedaccesstoken$"
+    r"authorization|cookie2?$|^xapikey$|^xauth(?:token|key)?$|^xfunctionskey$|authenticationinfo|^xforwardedaccesstoken$"
 )
 _STRONG = re.compile(
     r"password|passwd|passphrase|passcode|pwd|privatekey|apikey|accesskey|secretkey|secretaccess|clientsecret"
@@ -32,7 +32,9 @@ _STRONG = re.compile(
     r"|encryptionkey|(?:auth|access|refresh|id|bearer|session|api|security|personal|private|bot|vault|deploy"
     r"|bootstrap|csrf|xsrf|identity|oauth)token$|ticketkeys|hmac|masterkey|accountkey|storagekey|presharedkey"
     r"|sharedkey|sessionkey|jwtkey|aeskey|rsakey|sshkey|servicekey|deploykey|licensekey|cipherkey|webhookkey"
-    r"|appkey|subscriptionkey|securekey|oauth2bearer|passwort|kennwort|contrasena|decryptionkey|sharedaccesssignature|sessionid$|sessid$|mnemonic|seedphrase|recoverycode"
+    r"|appkey|subscriptionkey|securekey|oauth2bearer|passwort|kennwort|contrase[nñ]a|decryptionkey|sharedaccesssignature|sessionid$|sessid$|consumerkey|authkey$|secretstring|secretbinary|secretid$|secretvalue|tokenvalue|codeverifier|clientassertion$|idtokenhint"
+    r"|motdepasse|wachtwoord|certificatekey|(?:bind|root|db|admin|user)pw$|(?:wifi|wpa|wlan|ipsec|vpn|tls)psk$"
+    r"|(?:github|gitlab|git|azure|devops)pat$|mnemonic|seedphrase|recoverycode"
 )
 _STRONG_EXACT = frozenset(
     {
@@ -59,9 +61,13 @@ _STRONG_EXACT = frozenset(
         "saslpass",
         "otp",
         "totp",
+        "senha",
+        "clave",
     }
 )
-_WEAK = re.compile(r"(?:secret|token|secrets|tokens)$|^auth$")
+_WEAK = re.compile(
+    r"(?:secret|token|secrets|tokens)$|^auth$|(?:^|job|auth|user|session)jwt$|(?:cli|redis|docker|npm|smtp|registry)auth$"
+)
 #: Names of what is beside a secret, or where it is: these are the evidence.
 _HARMLESS_END = re.compile(
     r"(?:names?|refs?|paths?|files?|dir|url|uri|endpoint|polic(?:y|ies)|type|size|length|count|ttl|expiration"
@@ -76,6 +82,7 @@ _HARMLESS = frozenset(
         "serviceaccounttoken",
         "automountserviceaccounttoken",
         "tokens",
+        "totaltokens",
         "localratelimittoken",
         "credentialsuite",
         "forwardoriginaltoken",
@@ -90,6 +97,7 @@ _HARMLESS = frozenset(
 )
 _NOT_HARMLESS = re.compile(r"htpasswdfile|dockerconfig|jaasconfig|privatekeyvolumekey")
 _SHORT = re.compile(r"(?:^|[_.\- ])(?:pass|pw|pin|creds?|cred)$")
+_UPPER = re.compile(r"[A-Z][A-Z0-9_]*_PAT")
 _CAMEL = re.compile(r"[a-z](?:Pass|Pw|Creds?)$")
 #: A signature or code is a secret only as a parameter of a URL.
 PARAMETERS = frozenset(
@@ -141,7 +149,7 @@ def strength(name: str) -> Strength:
     )
     if key_file or plain in _STRONG_EXACT or _STRONG.search(plain):
         return Strength.STRONG
-    return Strength.WEAK if _WEAK.search(plain) else Strength.NONE
+    return Strength.WEAK if _WEAK.search(plain) or _UPPER.fullmatch(name) else Strength.NONE
 
 
 def sensitive(name: str) -> bool:

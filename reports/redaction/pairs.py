@@ -9,13 +9,19 @@ from reports.redaction.names import Strength, strength
 from reports.redaction.scan import Budget, Span
 
 _NAME = re.compile(
-    r"(?<![\w.-])(?:name|key|header|headerName|header_name|Name|Key|field|option|setting)(?P<close>\\*[\"']?)"
+    r"(?<![\w.-])(?:name|key|header|headerName|header_name|Name|Key|field|option|setting|[pP]arameter(?:Key|Name))(?P<close>\\*[\"']?)"
     r"[ \t]*+[:=][ \t]*+(?P<quote>\\*[\"']?)(?:request\.headers\[)?(?P<name>[\w.-]{2,100})"
 )
 _VALUE = re.compile(
-    r"(?<![\w.-])(?:values?|Values?|raw_?[vV]alue|stringValue|string_value|bytesValue|notValues|(?:string|exact|prefix"
+    r"(?<![\w.-])(?:values?|Values?|[pP]arameterValue|raw_?[vV]alue|stringValue|string_value|bytesValue|notValues|(?:string|exact|prefix"
     r"|suffix|contains|safe_regex)_?[mM]atch|exact|prefix|suffix|contains|regex|default(?:_?[vV]alue)?|content"
     r"|simple|plainText)(?P<close>\\*[\"']?)[ \t]*+(?P<sep>[:=])"
+)
+#: An operation of a JSON patch on the data of a Secret, or on a field with a secret name.
+_PATCH = re.compile(
+    r"(?<![\w.-])path(?P<close>\\*[\"']?)[ \t]*+[:=][ \t]*+\\*[\"']?"
+    r"/(?:(?:data|stringData)(?=[/\"'\\\s])"
+    r"|(?:[\w.~-]+/)*+(?P<name>[\w.~-]+))(?P<rest>/[^\s\"']*)?"
 )
 _BETWEEN = re.compile(r"\\*[\"']?\]?\s*+[,;]?\s*+\\*[\"']?")
 _REVERSED = re.compile(
@@ -32,14 +38,27 @@ _LINES = 200
 
 def spans(text: str, budget: Budget) -> Iterator[Span]:
     """Where such values are."""
-    for found in _NAME.finditer(text):
-        kind = strength(found["name"])
-        if kind is not Strength.NONE:
-            yield from _beside(text, found, _VALUE, budget)
-            yield from _next(text, found, budget)
+    yield from _named(text, _NAME, budget)
+    if "path" in text:
+        yield from _named(text, _PATCH, budget)
     for found in _REVERSED.finditer(text):
         if strength(found["name"]) is not Strength.NONE:
             yield found.span("value")
+    yield from _secrets(text, budget)
+
+
+def _named(text: str, names: "re.Pattern[str]", budget: Budget) -> Iterator[Span]:
+    done = 0
+    for found in names.finditer(text):
+        if strength(found["name"] or "token") is Strength.NONE:
+            continue
+        yield from _beside(text, found, _VALUE, budget)
+        if found.start() >= done and (span := _next(text, found, budget)):
+            yield span
+            done = span[1]
+
+
+def _secrets(text: str, budget: Budget) -> Iterator[Span]:
     done = 0
     for found in _KIND.finditer(text):
         if found.start() < done:
@@ -55,13 +74,11 @@ def spans(text: str, budget: Budget) -> Iterator[Span]:
         )
 
 
-def _next(text: str, found: "re.Match[str]", budget: Budget) -> Iterator[Span]:
+def _next(text: str, found: "re.Match[str]", budget: Budget) -> Span | None:
     """The value right behind its name, whatever is around both: a call, a sentence, a message of protobuf."""
     gap = _BETWEEN.match(text, found.end())
     value = _VALUE.match(text, gap.end()) if gap else None
-    span = value_span(text, value, Strength.STRONG, budget) if value else None
-    if span:
-        yield span
+    return value_span(text, value, Strength.STRONG, budget) if value else None
 
 
 def _beside(text: str, found: "re.Match[str]", wanted: "re.Pattern[str]", budget: Budget) -> Iterator[Span]:

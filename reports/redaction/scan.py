@@ -13,10 +13,14 @@ _QUOTE_HERE = re.compile(r"\\*+[\"']")
 _QUOTE_RUN = re.compile(r"(?<!\\)\\*+[\"']")
 _BRACKET = re.compile(r"[\[\](){}]|(?<!\\)\\*+[\"']")
 _CLOSING = {"{": "}", "[": "]", "(": ")"}
-#: What programs put before each line: pytest, diff, curl, kubectl logs --prefix, a time.
+#: What programs put before each line: pytest, diff, curl, kubectl logs --prefix, a log.
 PREFIX = re.compile(
     r"(?:E(?=[ \t])|[+>|<*#](?=[ \t\-\w\"'/{])|-(?=[A-Za-z0-9/+]{40})|\[[^\]\n]{1,120}\](?=[ \t])"
-    r"|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-][\d:]+)?(?=[ \t]))*+"
+    r"|\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-][\d:]+)?(?=[ \t])"
+    # The container runtime, klog, compose, syslog.
+    r"|[ \t]std(?:out|err) [FP](?=[ \t])|[IWEF]\d{4} [\d:.]+ +\d+ [\w./-]{1,100}:\d+\](?=[ \t])"
+    r"|[\w.-]{1,60}+[ \t]{0,60}+\|(?=[ \t])|[A-Z][a-z]{2} [ \d]\d [\d:]{8} [\w.-]{1,60} "
+    r"[\w.()/-]{1,60}(?:\[\d+\])?:(?=[ \t]))*+"
 )
 _LEADING = re.compile(r"[ \t]*+")
 

@@ -9,24 +9,33 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TextIO, cast
 
-from reports.redaction.gate import redact
+from reports.redaction.gate import redact, spans
 from reports.redaction.known import remember_environment
+from reports.redaction.names import sensitive
+from reports.redaction.scan import Span, applied
 
-_OPEN = re.compile(r"-{4,5}[ ]?BEGIN [A-Z0-9 ]*PRIVATE[A-Z0-9 ]*-{4,5}|-{5}BEGIN PGP MESSAGE-{5}")
 _CLOSED = re.compile(r"-{4,5}[ ]?END [A-Z0-9 ]*-{4,5}")
-_BODY = re.compile(r"[^\n]{0,120}?[A-Za-z0-9+/=]{1,76}[\"',\\]*\s*$|\s*$|[A-Za-z-]+: .*$")
+_WORD = re.compile(r"[\w.-]{2,60}")
+_SUSPECT = re.compile(r"PRIVATE|PGP MESSAGE|Secret|Opaque|certificate key")
+#: Lines and characters that are looked at again before what is written next, and their longest line.
+_LINES, _CHARACTERS, _WIDE = 25, 2000, 500
+#: Characters of a line without such a name that are kept until its end is written.
+_OPEN = 120
+#: Stands in that context for the lines of a secret: the rules take it for a line of a key or a block.
+_HIDDEN = "redacted"
 
 
 class RedactingStream:
     """A text stream that redacts whole lines; the rest of a line waits for its end or for `flush`.
 
-    A private key whose lines are written one by one is followed from its first line to its last.
+    A secret of several lines may be written line by line, and a value after its name: each text is looked at
+    behind the lines since the last one with the name of a secret.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._pending = ""
-        self._key = ""
+        self._context = ""
 
     def write(self, text: str) -> int:
         """Take the text; what ends with a newline is passed on."""
@@ -49,20 +58,44 @@ class RedactingStream:
         self._stream.flush()
 
     def _clean(self, text: str) -> str:
-        if self._key:
-            # With the first line of the key before it, the text is the body of a block without an end.
-            clean = redact(f"{self._key}\n{text}")
-            open_still = not _CLOSED.search(text) and all(_BODY.match(line) for line in text.splitlines())
-            self._key = self._key if open_still else ""
+        context = self._context
+        if context:
+            before = len(context)
+            found = spans(context + text)
+            ours = [(max(0, start - before), end - before) for start, end in found if end > before]
+            clean = redact(applied(text, ours))
         else:
+            found = spans(text) if "\n" in text[:-1] and _suspect(text) else []
             clean = redact(text)
-        begun = [*_OPEN.finditer(text)]
-        if begun and not _CLOSED.search(text, begun[-1].end()):
-            self._key = begun[-1].group()
+        self._context = _context(context + text, found)
         return clean if clean.endswith("\n") or not text.endswith("\n") else f"{clean}\n"
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _context(text: str, found: list[Span]) -> str:
+    """The end of the text from a line that may name a secret; a secret in it is cut to its first line."""
+    parts, done = [], 0
+    for start, end in found:
+        inside = text[start:end]
+        first, newline, rest = inside.partition("\n")
+        if newline:
+            last = rest.rpartition("\n")[2]
+            kept = "" if _CLOSED.search(inside) else f"{first}\n{last[: len(last) - len(last.lstrip())]}"
+            parts += [text[done:start], kept, _HIDDEN]
+            done = end
+    lines = "".join([*parts, text[done:]])[-_CHARACTERS:].splitlines(keepends=True)[-_LINES:]
+    open_line = lines[-1:] if lines and not lines[-1].endswith("\n") else []
+    lines = [line for line in lines if len(line) <= _WIDE]
+    for place, line in enumerate(lines):
+        if _suspect(line):
+            return "".join(lines[place:])
+    return "".join(open_line)[-_OPEN:]
+
+
+def _suspect(text: str) -> bool:
+    return bool(_SUSPECT.search(text)) or any(sensitive(word.rstrip(".")) for word in _WORD.findall(text))
 
 
 @contextmanager

@@ -61,27 +61,37 @@ _PREFIXED = re.compile(
     r"|v1\.0-[a-f0-9]{24}-[a-f0-9]{140,}"
     r"|kubeconfig-[\w-]+:[a-z0-9]{50,}|sha256~[\w-]{40,}|pat[A-Za-z0-9]{14}\.[a-f0-9]{60,}|ops_eyJ[\w-]{50,}"
     r"|\d{8,10}:AA[\w-]{32,}|AC[a-f0-9]{32}(?=\W)|SK[a-f0-9]{32}|EAACEdEose0cBA\w+|[a-z0-9]{32}-us\d{1,2}(?!\w)"
+    r"|IQoJb3JpZ2luX2Vj[\w+/=%-]{20,}|FwoGZXIv[\w+/=%-]{20,}|GOOG[A-Z0-9]{20,}|k8s-aws-v1\.[\w-]{20,}"
+    r"|K10[0-9a-f]{32,}::(?:server:|node:)?[\w.-]+|sq[pua]_[a-f0-9]{40}|sgp_[\w]{32,}|nf[pc]_[A-Za-z0-9]{30,}"
+    r"|dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{20,}|pscale_(?:pw|tkn|oauth)_[\w.-]{20,}|xkeysib-[a-f0-9]{32,}-\w+"
+    r"|EZ[AT]K[A-Za-z0-9]{40,}|duffel_(?:live|test)_[\w=-]{20,}|cmVmdGtuOjAx[\w=-]{30,}|AKCp[A-Za-z0-9]{60,}"
     r"|[\w~-]{3}8Q~[\w~.-]{31,34}"  # Microsoft Entra ID client secrets
     r")"
 )
 _FORMED = re.compile(
     # JSON web tokens, signed and encrypted; kubeadm's bootstrap tokens; hashes of passwords.
     r"(?<![\w-])eyJ[\w-]{5,}+(?:\.[\w-]*+)*\.[\w-]{8,}+(?:\.[\w-]*+)*"
-    r"|(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.-])"
     r"|\{(?:S?SHA(?:256|384|512)?|SSHA\d*|CRYPT|MD5|SMD5|PBKDF2[\w-]*|ARGON2)\}[A-Za-z0-9+/=$.,{}-]{8,}"
     r"|\$(?:2[abxy]?|apr1|[156y7]|argon2(?:id?|d)|pbkdf2[\w-]*|scrypt|sha1|md5)\$[./A-Za-z0-9$=,+_-]{8,}"
     r"|pbkdf2_sha\d+\$\d+\$[^\s\"']{20,}|\*[0-9A-F]{40}(?!\w)|SCRAM-SHA-\d+\$[^\s\"']{20,}"
     r"|https://hooks\.slack\.com/(?:services|workflows)/[\w/+-]{20,}"
     r"|https://(?:\w+\.)?discord(?:app)?\.com/api/webhooks/[\w/-]{20,}|https://[\w.-]+\.webhook\.office\.com/\S{20,}"
 )
+_BOOTSTRAP = re.compile(r"(?<![\w.-])[a-z0-9]{6}\.(?P<suffix>[a-z0-9]{16})(?![\w.-])")
+#: The name of an Event ends with nanoseconds since 1970 in hex, which begin so from 2014 to 2051.
+_EVENT = re.compile(r"1[3-9a-f][0-9a-f]{14}")
+_NEAR = re.compile(r"token|bootstrap|kubeadm|join", re.IGNORECASE)
+#: What a challenge says, and no credentials.
+_CHALLENGE = re.compile(r"(?:realm|scope|error|charset|authorization_uri|resource_metadata|service)=")
 _PAIRS = re.compile(
     r"\b(?:AccountKey|SharedAccessKey|SharedAccessSignature|SharedSecret)=(?P<value>[^\s;\"'<>]{8,})"
     r"|\b(?i:aws)[\w .-]{0,20}(?i:secret"
     r"|key)[\w .-]{0,20}[\"' :=]{1,6}(?P<aws>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+])"
+    r"|(?:AKIA|ASIA)[A-Z0-9]{12,28}[\s:,;|\"']{1,4}(?P<beside>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+])"
 )
 _SCHEME = re.compile(
     r"(?<![\w-])(?i:(?P<scheme>basic|bearer|negotiate|ntlm|apikey|api-key|genie-?key|sso-key|ssws|splunk|dpop|pve))"
-    r"(?:[ \t]|%20|\+){1,4}+[\"']?(?P<value>[\w.~+/=!$%^&*:-]{4,})"
+    r":?(?:[ \t]|%20|\+){1,4}+[\"']?(?P<value>[\w.~+/=!$%^&*:-]{4,})"
 )
 #: Each detector, and words in lower case: it finds nothing in a text without any of them. npm's is left
 #: out: its expression takes the square of a line's length, and the field rules know `_authToken`.
@@ -113,7 +123,8 @@ def spans(text: str) -> Iterator[Span]:
     yield from (found.span() for found in _PREFIXED.finditer(text))
     yield from (found.span() for found in _FORMED.finditer(text))
     for found in _PAIRS.finditer(text):
-        yield found.span("value" if found["value"] else "aws")
+        yield found.span(found.lastgroup or 0)
+    yield from _bootstrap_tokens(text)
     for found in _SCHEME.finditer(text):
         if _credentials(found["scheme"].lower(), found["value"]):
             yield found.span("value")
@@ -126,7 +137,16 @@ def spans(text: str) -> Iterator[Span]:
                     yield from ((start + each[0], start + each[1]) for each in found_here)
 
 
+def _bootstrap_tokens(text: str) -> Iterator[Span]:
+    for found in _BOOTSTRAP.finditer(text):
+        near = text[max(0, found.start() - 60) : found.start()]
+        if not _EVENT.fullmatch(found["suffix"]) or _NEAR.search(near):
+            yield found.span()
+
+
 def _credentials(scheme: str, value: str) -> bool:
+    if _CHALLENGE.match(value):
+        return False
     if scheme == "basic":
         try:
             decoded = base64.b64decode(value + "=" * (-len(value) % 4), validate=True)

@@ -19,6 +19,8 @@ _WITHOUT_SCHEME = re.compile(
 )
 _NO_SCHEME = frozenset({"mailto", "sip", "xmpp", "acct", "email", "contact", "from", "to", "e-mail"})
 _PARAMETER = re.compile(r"(?<=[?&;])(?P<name>[\w.%~-]{1,60})=(?P<value>[^\s&#\"'<>`\\;]{1,4000})")
+#: A code of HTTP and a word for a state are no codes and states of OAuth.
+_STATE = re.compile(r"(?:code=(?:\d{1,3}|[A-Z_]+)|(?:state|key)=[A-Za-z]{1,12})")
 _FRAGMENT = re.compile(r"(?<=#)(?P<name>access_token|id_token|token|code)=(?P<value>[^\s&\"'<>`\\]{1,4000})")
 
 
@@ -32,7 +34,8 @@ def spans(text: str) -> Iterator[Span]:
                 yield found.start(), found.end() - 1
     if "=" in text:
         for found in _PARAMETER.finditer(text):
-            if normalized(found["name"]) in PARAMETERS or strength(found["name"]) is not Strength.NONE:
+            said = normalized(found["name"]) in PARAMETERS and not _STATE.fullmatch(found.group())
+            if said or strength(found["name"]) is not Strength.NONE:
                 yield found.span("value")
         yield from (found.span("value") for found in _FRAGMENT.finditer(text))
 

@@ -8,6 +8,8 @@ import json
 
 from suites.selftest.secret_cases import BASIC, BODY, DER, DOCKER, JWT, PEM, PW, case, encoded
 from suites.selftest.secret_fields import NAMED, PAIRS
+from suites.selftest.secret_kubernetes import KUBERNETES
+from suites.selftest.secret_notations import BROKEN, LOGS, NAMES
 
 HEADERS = [
     case("basic", f"Authorization: Basic {BASIC}", BASIC),
@@ -161,6 +163,22 @@ TOKENS = [
         "apache-hash": "bob:$ap" + "r1$abcdefgh$0123456789abcdefghijkl",
         "bcrypt": "$2" + "y$05$" + LETTERS[:53],
         "ldap-hash": "{SH" + "A}" + encoded(bytes(range(20))),
+        "aws-session": "IQoJ" + "b3JpZ2luX2Vj" + LETTERS * 2,
+        "aws-federation": "FwoG" + "ZXIvYXdzE" + LETTERS * 2,
+        "google-hmac": "GO" + "OG1E" + LETTERS.upper()[:57],
+        "eks": "k8s-aws" + "-v1." + LETTERS,
+        "k3s": "K10" + HEX[:64] + "::server:" + HEX[:32],
+        "sonar": "sq" + "p_" + HEX[:40],
+        "sonar-user": "sq" + "u_" + HEX[:40],
+        "sourcegraph": "sg" + "p_" + HEX[:40],
+        "netlify": "nf" + "p_" + LETTERS[:36],
+        "doppler": "dp" + ".pt." + LETTERS[:43],
+        "doppler-service": "dp" + ".st.dev." + LETTERS[:43],
+        "planetscale": "pscale" + "_pw_" + LETTERS[:43],
+        "brevo": "xkey" + "sib-" + HEX[:64] + "-" + LETTERS[:16],
+        "easypost": "EZ" + "AK" + LETTERS[:54],
+        "duffel": "duffel" + "_live_" + LETTERS[:43],
+        "artifactory": "cmVm" + "dGtuOjAx" + LETTERS[:52],
         "crypt": "$" + "6$saltsalt$" + LETTERS[:60],
     }.items()
 ] + [
@@ -170,14 +188,16 @@ TOKENS = [
         encoded(bytes(range(64))),
         stays=("AccountName=x",),
     ),
+    case("aws-pair", "AK" + "IA" + "ABCDEFGHIJKLMNOP:" + LETTERS[:40] + " x", LETTERS[:40], stays=(" x",)),
+    case("aws-pair-lines", "AK" + "IA" + "ABCDEFGHIJKLMNOP\n" + LETTERS[:40] + "\nx", LETTERS[:40]),
     case("aws-secret", "aws_secret_access" + "_key = " + LETTERS[:40], LETTERS[:40]),
 ]
 KINDS = {
-    "named": NAMED,
-    "pairs": PAIRS,
+    "named": [*NAMED, *LOGS, *NAMES],
+    "pairs": [*PAIRS, *KUBERNETES],
     "headers": HEADERS,
     "urls": URLS,
-    "blocks": BLOCKS,
+    "blocks": [*BLOCKS, *BROKEN],
     "encodings": ENCODINGS,
     "tokens": TOKENS,
 }
