@@ -141,7 +141,7 @@ def looks_secret(value: str) -> bool:
 
 
 def harmless(value: str) -> bool:
-    """Whether a value of a secret field tells no secret: `true`, `none`, `${PASSWORD}`."""
+    """Whether the value of a secret field reveals nothing: `true`, `none`, `${PASSWORD}`."""
     return _HARMLESS_VALUE.fullmatch(value[:200].strip()) is not None
 
 
