@@ -235,12 +235,16 @@ def record_checkout(root: Path) -> Path:
 def other_checkouts(root: Path) -> list[str]:
     """Return the digits of the other checkouts that are recorded in a folder and still exist."""
     users = sorted(path.name for path in (root / OWNERS).glob("*"))
-    return [user for user in users if user != checkout() and not is_gone(root, user)]
+    return _others_among(root, users)
 
 
 def _others(root: Path, folder: Path) -> list[str]:
     """Return the other checkouts that have used an entry and still exist on this machine."""
     users = [path.name for path in (folder / USERS).glob("*")]
+    return _others_among(root, users)
+
+
+def _others_among(root: Path, users: list[str]) -> list[str]:
     return [user for user in users if user != checkout() and not is_gone(root, user)]
 
 

@@ -30,6 +30,8 @@ _ROOM = (2.0, 1.0)
 
 #: Label of the image and container that test an engine, for finding those that a killed test leaves.
 PROOF = f"{LABEL}=proof"
+#: Repository of the image that such a container runs; a killed process leaves it.
+PROOF_IMAGE = "istio-lab-proof"
 
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 #: Seconds to wait for an engine's answer.
@@ -252,7 +254,7 @@ def _clients(*, own: bool, where: daemon.Place) -> list[Path]:
 
 def _refusal(engine: Engine) -> str | None:
     """Run a tiny privileged container. Return why that failed, or None if it succeeded."""
-    name = f"istio-lab-proof:{os.getpid()}"
+    name = f"{PROOF_IMAGE}:{os.getpid()}"
     try:
         with scratch.folder("proof") as made:
             archive = made / "proof.tar"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab import proxies, rootfs
 from lab.cache import Entry, digest, tree_digest
-from lab.engine import Engine
+from lab.engine import PROOF_IMAGE, Engine
 from lab.errors import LabError
 from lab.images import Archive, Layer, compose, configuration, layer
 from lab.paths import LABEL, OWNER_LABEL, PROJECT, owner
@@ -90,8 +90,8 @@ def remove_tags(engine: Engine, keep: Callable[[str], bool] | None = None) -> li
 
 
 def is_of_the_lab(name: str) -> bool:
-    """Return whether an image, as REPOSITORY:TAG, is one of the lab's or has no name."""
-    return name.startswith(f"{REPOSITORY.partition('/')[0]}/") or name == "<none>:<none>"
+    """Return whether an image, as REPOSITORY:TAG, is a node image, one of a proof, or has no name."""
+    return name.rpartition(":")[0] in (REPOSITORY, PROOF_IMAGE, "<none>")
 
 
 def _tags(engine: Engine) -> list[str]:

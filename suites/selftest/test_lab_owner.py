@@ -154,3 +154,14 @@ def test_reject_rules_precede_the_engines_accept_rule(
     ]  # fmt: skip
     # The rule that was third is fourth by now.
     assert calls[2] == ["-D", "FORWARD", "4"]
+
+
+def test_only_the_labs_images_may_go_with_its_engine() -> None:
+    names = (
+        f"{node.REPOSITORY}:{KEY}-{owner()}",
+        "istio-lab-proof:123",
+        "<none>:<none>",
+        "users/app:1",
+        "probe:1",
+    )
+    assert [node.is_of_the_lab(name) for name in names] == [True, True, True, False, False]
