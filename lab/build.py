@@ -144,6 +144,7 @@ def _build_missing(wanted: Plan, progress: Progress) -> None:
             lambda folder: node.build(folder, running, wanted.sources, folders, wanted.rootfs.path, update),
             progress.say,
         )
+    progress.say_total()
     for kind in (*folders, "rootfs", "node"):
         prune(wanted.root, kind, KEPT)
 

@@ -46,8 +46,6 @@ class Release:
     release_notes: Path
     #: The value to set for Istio's global.proxy.image.
     proxy_image: str
-    #: What this pair of Istio and Envoy does not support, each with the reason.
-    lacks: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,6 @@ def describe(istio_version: str, envoy_version: str | None = None) -> LabDescrip
         environment=environment,
         releases=releases,
         stand_ins=STAND_INS if envoy_version is None else (*STAND_INS, FOREIGN_ENVOY.format(envoy_version)),
-        lacks=chosen.lacks,
     )
 
 
@@ -143,7 +140,6 @@ def releases_of(wanted: Plan, envoy_version: str | None = None) -> dict[str, Rel
             dashboards=folder / "dashboards",
             release_notes=folder / "releasenotes",
             proxy_image=proxy.name,
-            lacks={**LACKS, **proxy.envoy.lacks},
         )
     return found
 

@@ -8,8 +8,13 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Sequence
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 _NEEDED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 
@@ -56,3 +61,36 @@ def ending_with_us(command: Sequence[str]) -> list[str]:
     """
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else list(command)
+
+
+_of_this_thread = threading.local()
+
+
+def processor_seconds() -> float:
+    """Return the processor time of this thread and of the programs that it has waited for with `wait`."""
+    return time.thread_time() + getattr(_of_this_thread, "programs", 0.0)
+
+
+def wait(running: subprocess.Popen[Any]) -> int:
+    """Wait for a program that ends with us, add its time to `processor_seconds`, and return its exit code."""
+    _, status, used = os.wait4(running.pid, 0)
+    running.returncode = os.waitstatus_to_exitcode(status)
+    _of_this_thread.programs = getattr(_of_this_thread, "programs", 0.0) + used.ru_utime + used.ru_stime
+    return running.returncode
+
+
+def run(
+    command: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program that ends with us, and add its time to `processor_seconds`. Return its output as text."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as error:
+        running = subprocess.Popen(ending_with_us(command), env=env, cwd=cwd, stdout=out, stderr=error)
+        try:
+            status = wait(running)
+        except BaseException:
+            running.terminate()
+            running.wait()
+            raise
+        out.seek(0)
+        error.seek(0)
+        return subprocess.CompletedProcess(command, status, out.read(), error.read())

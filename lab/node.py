@@ -19,17 +19,17 @@ REPOSITORY = "istio-conformance-lab/node"
 BAKE = "build"
 
 #: The image settings that tell systemd that it runs in a container, and the signal that stops it.
-#: Source: kind v0.30.0, images/base/Dockerfile.
+#: Source: kind v0.33.0, images/base/Dockerfile.
 CONFIGURATION = {
     "Env": ["container=docker", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
     "Entrypoint": ["/usr/local/bin/entrypoint", "/sbin/init"],
     "StopSignal": "SIGRTMIN+3",
 }
 
-#: Changes to kind's containerd configuration: the pause image of Kubernetes 1.35, and no lowering of
+#: Changes to kind's containerd configuration: the pause image of Kubernetes 1.36, and no lowering of
 #: oom_score_adj, which needs a capability that the smallest machines withhold.
 CONTAINERD = {
-    'sandbox_image = "registry.k8s.io/pause:3.10"': 'sandbox_image = "registry.k8s.io/pause:3.10.1"',
+    'sandbox_image = "registry.k8s.io/pause:3.10"': 'sandbox_image = "registry.k8s.io/pause:3.10.2"',
     "restrict_oom_score_adj = false": "restrict_oom_score_adj = true",
 }
 

@@ -36,14 +36,7 @@ def go_environment() -> dict[str, str]:
 
 
 def _go(source: Source, *arguments: str) -> str:
-    ran = subprocess.run(
-        environment.ending_with_us(["go", *arguments]),
-        cwd=source.folder,
-        env=go_environment(),
-        text=True,
-        capture_output=True,
-        check=False,
-    )
+    ran = environment.run(["go", *arguments], cwd=source.folder, env=go_environment())
     if ran.returncode:
         raise LabError(f"`go {' '.join(arguments)}` failed in {source.name}:\n{ran.stderr[-2000:]}")
     return ran.stdout
@@ -118,14 +111,15 @@ def changed_modules(source: Source, work: Path) -> list[str]:
             copy = work / str(len(replaced))
             replaced[patch.module] = copy
             shutil.copytree(_directory(source, patch.module), copy, copy_function=shutil.copyfile)
-        file = replaced[patch.module] / patch.path
-        text = file.read_text()
-        if patch.theirs not in text:
-            raise LabError(
-                f"{patch.module}/{patch.path} no longer contains {patch.theirs!r}; "
-                f"update the patch in {source.folder}"
-            )
-        file.write_text(text.replace(patch.theirs, patch.ours))
+        for path in patch.paths:
+            file = replaced[patch.module] / path
+            text = file.read_text()
+            if patch.theirs not in text:
+                raise LabError(
+                    f"{patch.module}/{path} no longer contains {patch.theirs!r}; "
+                    f"update the patch in {source.folder}"
+                )
+            file.write_text(text.replace(patch.theirs, patch.ours))
     lines = [f"replace {module} => {copy}" for module, copy in replaced.items()]
     go_mod = (source.folder / "go.mod").read_text()
     (work / "go.mod").write_text("\n".join([go_mod, *lines, ""]))
@@ -151,10 +145,13 @@ def _run_build(command: Sequence[str], source: Source, total: int, scratch: Path
         for line in running.stderr:
             lines.append(line)
             update(f"{len(lines)} of at most {total} packages", min(0.99, len(lines) / total))
+        environment.wait(running)
     if running.returncode:
+        # The other lines are names of packages.
+        wrong = [line for line in lines if " " in line] or lines
         raise LabError(
             f"building {source.name} failed; to reproduce it, run in lab/sources/{source.name}: "
-            f"{' '.join(command[:4])} ...\n{''.join(lines[-30:])}"
+            f"{' '.join(command[:4])} ...\n{''.join(wrong[-30:])}"
         )
 
 
@@ -164,11 +161,7 @@ def _unpack_wheel(source: Source, folder: Path) -> None:
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
         "--only-binary=:all:", "--require-hashes", "--dest", str(folder), "--requirement", str(requirements),
     ]  # fmt: skip
-    ran = subprocess.run(
-        environment.ending_with_us(command),
-        env=environment.for_registries() | {"TMPDIR": str(folder)},
-        text=True, capture_output=True, check=False,
-    )  # fmt: skip
+    ran = environment.run(command, env=environment.for_registries() | {"TMPDIR": str(folder)})
     if ran.returncode:
         raise LabError(f"downloading {source.name} from PyPI failed:\n{ran.stderr[-2000:]}")
     for wheel in folder.glob("*.whl"):

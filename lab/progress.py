@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TextIO
 
+from lab import environment
 from reports.redaction import redact
 
 #: Seconds between two lines about the same step when the output is not a terminal.
@@ -37,7 +38,8 @@ class Progress:
     _recorded: dict[str, float] = field(default_factory=dict)
     _last_line: float = 0.0
     _lock: Lock = field(default_factory=Lock)
-    spent: dict[str, float] = field(default_factory=dict)
+    #: Each step's processor-seconds, without those of the container engine.
+    processor_seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -62,7 +64,7 @@ class Progress:
     @contextmanager
     def step(self, name: str, what: str) -> Iterator[Callable[[str, float], None]]:
         """Time one step. Yields a callback that takes a detail and the completed fraction (0 to 1)."""
-        begun = time.monotonic()
+        begun, used = time.monotonic(), environment.processor_seconds()
         expected = self._recorded.get(name, 0.0)
         self.say(f"{what} (about {readable(expected)}; whole build: {self._left()} left)")
 
@@ -84,13 +86,20 @@ class Progress:
                     print(line, file=self.stream, flush=True)
 
         yield update
-        took = time.monotonic() - begun
+        took, used = time.monotonic() - begun, environment.processor_seconds() - used
         with self._lock:
             self.done += expected
-            self.spent[name] = took
+            self.processor_seconds[name] = used
             self._recorded[name] = took
-        self.say(f"{what}: done in {readable(took)}")
+        self.say(f"{what}: done in {readable(took)}, with {used:,.0f} processor-seconds")
         self._save()
+
+    def say_total(self) -> None:
+        """Print the processor-seconds of all steps, the largest first."""
+        largest = sorted(self.processor_seconds.items(), key=lambda item: -item[1])
+        each = ", ".join(f"{name} {used:,.0f}" for name, used in largest)
+        total = sum(self.processor_seconds.values())
+        self.say(f"{total:,.0f} processor-seconds in all, without the container engine's: {each}")
 
     def _left(self) -> str:
         return readable(max(0.0, self.total - self.done))

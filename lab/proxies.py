@@ -10,13 +10,6 @@ from dataclasses import dataclass, replace
 from lab.errors import LabError
 from lab.sources import Image, Source, versions_of
 
-#: Key in a source's `lacks` for an Envoy that can't count requests in place of Istio's filter.
-REQUEST_METRICS = "request-metrics"
-
-#: Node metadata in which each proxy reports to istiod whether its Envoy can count requests ("true" or
-#: "false"). An EnvoyFilter matches on it, because Istio's version does not identify the Envoy.
-COUNTS_REQUESTS = "LAB_COUNTS_REQUESTS"
-
 
 @dataclass(frozen=True)
 class Proxy:
@@ -71,12 +64,10 @@ def _with(declared: Image, own: str, envoy: Source) -> Image:
     if envoy.name != own:
         repository, _, tag = name.rpartition(":")
         name = f"{repository}-envoy-{envoy.versions['envoy']}:{tag}"
-    counts = "false" if REQUEST_METRICS in envoy.lacks else "true"
     return replace(
         declared,
         name=name,
         programs={_replaced(program, own, envoy): path for program, path in declared.programs.items()},
-        environment={**declared.environment, f"ISTIO_META_{COUNTS_REQUESTS}": counts},
     )
 
 

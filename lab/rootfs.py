@@ -13,7 +13,7 @@ from lab.errors import LabError
 SUITE = "bookworm"
 
 #: Packages that kind's base image installs (containerd and the CNI plugins in Debian's versions), and the
-#: packages that container images take programs from. Source: kind v0.30.0, images/base/Dockerfile.
+#: packages that container images take programs from. Source: kind v0.33.0, images/base/Dockerfile.
 PACKAGES = (
     "systemd", "dbus", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "util-linux", "mount",
     "kmod", "libseccomp2", "pigz", "bash", "ca-certificates", "curl", "jq", "procps", "socat",
@@ -56,16 +56,15 @@ def build(folder: Path) -> None:
     ]
     scratch = folder / "scratch"
     scratch.mkdir()
-    ran = subprocess.run(
-        environment.ending_with_us([
+    ran = environment.run(
+        [
             "mmdebstrap", "--variant=minbase", "--mode=root", "--format=tar",
             "--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Languages \"none\"",
             "--dpkgopt=force-unsafe-io", *excluded, f"--include={','.join(PACKAGES)}",
             f"--customize-hook=sh {hook} \"$1\"", SUITE, str(folder / "rootfs.tar"),
-        ]),
+        ],
         # The chroot is in the partial cache entry, so that a kill leaves nothing elsewhere.
         env=environment.for_registries() | {"TMPDIR": str(scratch)},
-        text=True, capture_output=True, check=False,
     )  # fmt: skip
     hook.unlink()
     shutil.rmtree(scratch)

@@ -37,10 +37,10 @@ class Image:
 
 @dataclass(frozen=True)
 class Patch:
-    """A text replacement in one file of a Go module, from `theirs` to `ours`."""
+    """A text replacement in files of a Go module, from `theirs` to `ours`."""
 
     module: str
-    path: str
+    paths: tuple[str, ...]
     theirs: str
     ours: str
 
@@ -74,7 +74,7 @@ class Source:
 
     @property
     def patches(self) -> list[Patch]:
-        return [Patch(**raw) for raw in self.declared.get("patch", [])]
+        return [Patch(**raw | {"paths": tuple(raw["paths"])}) for raw in self.declared.get("patch", [])]
 
     @property
     def tools(self) -> dict[str, list[str]]:
@@ -84,11 +84,6 @@ class Source:
     @property
     def node_programs(self) -> list[str]:
         return list(self.declared.get("node", {}).get("programs", []))
-
-    @property
-    def lacks(self) -> dict[str, str]:
-        """What the lab lacks with this source but not with others, each with the reason."""
-        return dict(self.declared.get("lacks", {}))
 
     @property
     def images(self) -> list[Image]:

@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from fixtures import waits
-from fixtures.settings import ISTIO_VERSION, MANIFESTS
+from fixtures.settings import MANIFESTS
 from fixtures.upgrade.judging.budgets import BUDGETS
+from lab.description import available_istio_versions
 from lab.paths import PROJECT
 
 pytestmark = [pytest.mark.lab, pytest.mark.full]
@@ -31,6 +32,7 @@ PYTEST = [
 ]
 BROKEN = Path(__file__).parent / "broken"
 ROUTES = "routes-with-retries.yaml"
+NEWEST = available_istio_versions()[-1]
 IN_PLACE, CANARY = "--strategy=in-place", "--strategy=canary"
 #: Streams with budgets, and a lower bound for retries if one in a hundred of 20,000 requests fails.
 STREAMS, FEWEST_RETRIES = 8, 50
@@ -106,7 +108,7 @@ def test_stopped_traffic_is_not_enough_evidence(tmp_path: Path) -> None:
 def test_a_a_run_exceeds_no_budget(tmp_path: Path) -> None:
     """An A/A run, which restarts everything that an upgrade restarts, exceeds no budget."""
     output = tmp_path / "output"
-    version = f"--from={ISTIO_VERSION}"
+    version = f"--from={NEWEST}"
     with upgrading(output, "before", IN_PLACE, version) as run:
         status = run.wait(ENDING)
     assert status in (0, 11), output.read_text()[-3000:]
@@ -165,7 +167,7 @@ def overlaid(folder: Path, broken: str) -> Path:
     """A manifests folder with the traffic's policy and one of the broken resources."""
     files = folder / "manifests" / "upgrade"
     files.mkdir(parents=True)
-    line = re.escape(ISTIO_VERSION.rpartition(".")[0])
+    line = re.escape(NEWEST.rpartition(".")[0])
     policy = (MANIFESTS / "upgrade" / "denied.yaml").read_text()
     more = (BROKEN / broken).read_text().replace("VERSION", line)
     (files / "denied.yaml").write_text(f"{policy}---\n{more}")

@@ -9,7 +9,7 @@ from lab.errors import LabError
 from lab.programs import changed_modules
 from lab.sources import Source
 
-PATCH = '[[patch]]\nmodule="m.io/x"\npath="a/b.go"\ntheirs="Old"\nours="New"\n'
+PATCH = '[[patch]]\nmodule="m.io/x"\npaths=["a/b.go"]\ntheirs="Old"\nours="New"\n'
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """Progress: steps done and time left, from recorded durations; plain lines without a terminal."""
 
 import io
+import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from lab import environment
 from lab.progress import Progress, readable
 
 
@@ -51,3 +54,18 @@ def test_failed_step_records_no_time(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="no"), progress.step("a", "first"):
         raise RuntimeError("no")
     assert not (tmp_path / "times.json").exists()
+
+
+def test_total_counts_the_programs_that_a_step_ran(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    progress = Progress(tmp_path / "times.json", stream)
+    with progress.step("a", "first"):
+        environment.run([sys.executable, "-c", "sum(range(20_000_000))"], env=environment.needed())
+    with progress.step("b", "second"):
+        pass
+    progress.say_total()
+    assert progress.processor_seconds["a"] > 0.1
+    assert progress.processor_seconds["b"] < 0.1
+    assert re.search(
+        r"\d processor-seconds in all, without the container engine's: a \d, b 0$", stream.getvalue()
+    )

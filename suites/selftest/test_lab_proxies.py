@@ -1,4 +1,4 @@
-"""Each Istio's proxy image with each Envoy: names, programs, and metadata about its Envoy."""
+"""Each Istio's proxy image with each Envoy: names and programs."""
 
 from pathlib import Path
 
@@ -16,19 +16,17 @@ programs = {{ discovery = "/discovery" }}
 [[image]]
 name = "docker.io/istio/proxyv2:{istio}"
 programs = {{ agent = "/agent", "envoy-{envoy}:envoy" = "/envoy" }}
-environment = {{ OF_ITS_OWN = "1" }}
 """
 
 
 @pytest.fixture
 def sources(tmp_path: Path) -> dict[str, Source]:
-    """Two Istio versions, each with its own Envoy; the older Envoy lacks a capability."""
+    """Two Istio versions, each with its own Envoy."""
     for istio, envoy in (("1.28.2", "1.36.4"), ("1.29.1", "1.37.0")):
         declared = f'title="i"\n[versions]\nistio="{istio}"\n{PROXY.format(istio=istio, envoy=envoy)}'
-        lacks = '[lacks]\nrequest-metrics="too old"\n' if envoy == "1.36.4" else ""
         for name, text in (
             (f"istio-{istio}", declared),
-            (f"envoy-{envoy}", f'title="e"\n[versions]\nenvoy="{envoy}"\n{lacks}'),
+            (f"envoy-{envoy}", f'title="e"\n[versions]\nenvoy="{envoy}"\n'),
         ):
             (tmp_path / name).mkdir()
             (tmp_path / name / "source.toml").write_text(text)
@@ -46,12 +44,6 @@ def test_each_envoy_has_a_proxy_image_and_the_default_keeps_the_plain_name(
     ]
     assert list(made[1].programs) == ["agent", "envoy-1.36.4:envoy"]
     assert list(made[2].programs) == ["agent", "envoy-1.37.0:envoy"]
-
-
-def test_proxy_states_whether_its_envoy_can_count_requests(sources: dict[str, Source]) -> None:
-    _, own, newer = images(sources["istio-1.28.2"], list(sources.values()))
-    assert own.environment == {"OF_ITS_OWN": "1", "ISTIO_META_LAB_COUNTS_REQUESTS": "false"}
-    assert newer.environment["ISTIO_META_LAB_COUNTS_REQUESTS"] == "true"
 
 
 @pytest.mark.parametrize(

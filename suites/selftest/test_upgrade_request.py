@@ -3,7 +3,14 @@
 import pytest
 
 from fixtures.settings import UnknownName
-from fixtures.upgrade.request import STRATEGIES, UpgradeRefused, check_versions, revision_of, version_of
+from fixtures.upgrade.request import (
+    STRATEGIES,
+    UpgradeRefused,
+    check_versions,
+    revision_of,
+    version_before,
+    version_of,
+)
 
 KNOWN = ["1.26.0", "1.27.1", "1.28.2", "1.29.1", "1.30.0"]
 
@@ -45,6 +52,15 @@ def test_three_minor_versions_are_refused() -> None:
 def test_unknown_version_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UnknownName, match=r"no Istio version named .1\.28\.1."):
         check_versions("1.28.1", "1.29.1", KNOWN, STRATEGIES)
+
+
+def test_default_start_is_the_newest_version_of_the_minor_version_before() -> None:
+    assert version_before("1.30.0", [*KNOWN[:-1], "1.29.4", "1.30.0", "1.30.1"]) == "1.29.4"
+
+
+def test_default_start_without_an_earlier_minor_version_is_refused() -> None:
+    with pytest.raises(UpgradeRefused, match=r"no version before 1\.26\.0 is known.* --from 1\.26\.0"):
+        version_before("1.26.0", KNOWN)
 
 
 def test_revision_has_no_dots() -> None:
