@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,19 +10,13 @@ from pathlib import Path
 from lab import engine, folders, node, proxies
 from lab.build import Plan, plan
 from lab.errors import LabError
+from lab.paths import PROJECT
 from lab.sources import versions_of
 
-#: How the lab differs from a published Istio. Every report of a run on the lab lists these sentences.
-STAND_INS = (
-    "Envoy is the upstream build from PyPI and lacks Istio's own filters (stats, metadata exchange, ALPN).",
-    "Envoy's stats access logger emits istio_requests_total, durations and sizes; an EnvoyFilter sets it up.",
-    "During a mesh upgrade, request metrics count only the requests that the suite marks, answered with 404.",
-    "Proxies exchange peer metadata in x-lab-* headers; the receiving proxy removes them.",
-    "Kubernetes, etcd, CoreDNS, Prometheus, kind and Istio are compiled together from their Go modules.",
-    "Kiali and Jaeger are compiled with the same dependencies and without their web interfaces.",
-    "Because they share dependencies, some of these are newer than in the published programs.",
-    "kube-proxy runs as a systemd unit on the node; CoreDNS forwards no queries outside the cluster.",
-    "containerd, runc, the CNI plugins, nginx and Python are Debian packages.",
+#: How the lab differs from a published Istio, and the price of each difference. Every report lists them.
+STAND_INS = tuple(
+    f"{each['difference']} Price: {each['price']}"
+    for each in tomllib.loads((PROJECT / "lab" / "stand_ins.toml").read_text())["stand_in"]
 )
 
 #: Added to the stand-ins when --envoy-version names an Envoy.
