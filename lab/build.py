@@ -1,14 +1,17 @@
 """Builds the missing parts of the lab: programs, root file system and node image."""
 
+import contextlib
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lab import engine, environment, folders, host, node, packages, programs, rootfs
+from lab import engine, environment, folders, host, node, packages, programs, rootfs, scratch
 from lab.cache import Entry, locked, prune
 from lab.engine import Engine
+from lab.errors import LabError
 from lab.paths import cache_root
 from lab.progress import Progress
 from lab.sources import Source, all_sources
@@ -19,10 +22,10 @@ BUILD_PACKAGES = ("mmdebstrap", "debian-archive-keyring")
 #: Seconds per step, measured on two cores with empty caches; used until this machine has its own figures.
 GUESSES = {
     "engine": 30.0,
-    "core": 420.0,
-    "istio-1.28.2": 120.0,
-    "kiali": 35.0,
-    "jaeger": 100.0,
+    "core": 600.0,
+    "istio-1.30.4": 130.0,
+    "kiali": 30.0,
+    "jaeger": 20.0,
     "base": 3.0,
     "rootfs": 60.0,
     "node": 60.0,
@@ -124,18 +127,21 @@ def _build_missing(wanted: Plan, progress: Progress) -> None:
         if not is_built:
             steps[name] = GUESSES[name]
     progress.expect(steps)
-    packages.ensure(list(BUILD_PACKAGES), progress.say)
-    # The root file system is network-bound and the compiler CPU-bound, so they run in parallel. The engine
-    # comes first so that a machine that can't run one fails at once and not after minutes of building.
-    running = engine.ensure(progress.say)
-    with ThreadPoolExecutor(2) as pool:
-        debian = pool.submit(_build_rootfs, wanted, progress)
-        compiled = pool.submit(_build_programs, wanted, missing, progress)
+    stopped = threading.Event()
+    # Downloads and the root file system need the network, the compiler the processors: run them together.
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(_download, missing, stopped)
         try:
+            packages.ensure(list(BUILD_PACKAGES), progress.say)
+            # The engine comes first: a machine that can't run one fails at once and not after minutes.
+            running = engine.ensure(progress.say)
+            debian = pool.submit(_build_rootfs, wanted, progress)
+            compiled = pool.submit(_build_programs, wanted, missing, progress)
             for part in (debian, compiled):
                 part.result()
         except BaseException:
-            # On an interrupt or a failure in one thread, the pool would wait minutes for the other.
+            # On an interrupt or a failure in one thread, the pool would wait minutes for the others.
+            stopped.set()
             environment.end_children()
             raise
     with progress.step("node", "node image with unpacked container images") as update:
@@ -147,6 +153,15 @@ def _build_missing(wanted: Plan, progress: Progress) -> None:
     progress.say_total()
     for kind in (*folders, "rootfs", "node"):
         prune(wanted.root, kind, KEPT)
+
+
+def _download(missing: Sequence[Source], stopped: threading.Event) -> None:
+    """Download the modules of all sources while the first compile; a source's own build reports errors."""
+    for source in missing:
+        if stopped.is_set():
+            return
+        with scratch.folder("modules") as work, contextlib.suppress(LabError):
+            programs.download(source, work)
 
 
 def _build_rootfs(wanted: Plan, progress: Progress) -> None:

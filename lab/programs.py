@@ -6,8 +6,9 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lab import environment
 from lab.cache import Entry, digest
@@ -74,13 +75,12 @@ def _build_go(source: Source, folder: Path, update: OnProgress) -> None:
                 *changed,
                 # A profile-guided main package would recompile every package that it shares with the others.
                 "-pgo=off",
-                f"-tags={','.join(part.get('tags', []))}",
+                _tags(part),
                 f"-gcflags={COMPILER_FLAGS}",
                 f"-ldflags=-s -w {variables}",
             ]
             packages: list[str] = part["packages"]
-            listed = _go(source, "list", "-deps", *changed, flags[-3], *packages)
-            total = len(listed.splitlines())
+            total = len(_dependencies(source, part, changed))
             _run_build(
                 ["go", "build", "-v", "-o", f"{folder}/", *flags, *packages], source, total, scratch, update
             )
@@ -90,6 +90,24 @@ def _build_go(source: Source, folder: Path, update: OnProgress) -> None:
             shutil.copytree(found, folder / name, copy_function=shutil.copyfile)
         else:
             shutil.copyfile(found, folder / name)
+
+
+def download(source: Source, work: Path) -> None:
+    """Download the modules that the source's programs need; `work` is an empty folder for patched modules.
+
+    A build does this too, but at its beginning and with idle processors. Raises LabError with Go's output.
+    """
+    changed = changed_modules(source, work)
+    for part in source.declared.get("build", []):
+        _dependencies(source, part, changed)
+
+
+def _dependencies(source: Source, part: Mapping[str, Any], changed: Sequence[str]) -> list[str]:
+    return _go(source, "list", "-deps", *changed, _tags(part), *part["packages"]).splitlines()
+
+
+def _tags(part: Mapping[str, Any]) -> str:
+    return f"-tags={','.join(part.get('tags', []))}"
 
 
 def _directory(source: Source, module: str) -> Path:

@@ -1,7 +1,7 @@
 """Proxy images: one for every pair of an Istio and an Envoy, so that any pair can be installed.
 
 With the Envoy of its own release, an Istio's image has the standard name `proxyv2`. With another Envoy, the
-name includes the version, as in `proxyv2-envoy-1.37.0`. Istio's value global.proxy.image selects the image.
+name includes the version, as in `proxyv2-envoy-1.39.3`. Istio's value global.proxy.image selects the image.
 """
 
 from collections.abc import Sequence

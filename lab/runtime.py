@@ -68,7 +68,7 @@ def install(target: Path, report: Report) -> Path:
 
 def _build(program: Path, report: Report) -> None:
     if shutil.which("go") is None:
-        raise LabError("Go is missing: install Go 1.25 or later, or run `istio-conformance lab import FILE`")
+        raise LabError("Go is missing: install Go 1.26 or later, or run `istio-conformance lab import FILE`")
     report("building the bounded runtime (about 10 s)")
     settings = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     command = ["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", str(program), "."]

@@ -74,7 +74,7 @@ _HARMLESS_END = re.compile(
     r"|expiry|seconds|timeout|interval|enabled|disabled|required|version|mode|algorithm|provider|issuer"
     r"|audiences?|reviews?|configs?|prefix|format|selector|mount|volume|header|headers|hash|rotation|requests?"
     r"|public|pub|location|bucket|perfill|source|lifetime|valid|status|error|errors|total|namespace|field|keyid"
-    r"|pullsecrets?|schema|socket|uds|results?|k8sio|istioio)$"
+    r"|pullsecrets?|schema|socket|uds|results?|controller|k8sio|istioio)$"
 )
 _HARMLESS = frozenset(
     {

@@ -22,7 +22,7 @@ kind create cluster --quiet --name "$name" --image "$NODE_IMAGE" --config "$work
 kubectl apply -f "$MANIFESTS/lab/coredns.yaml" >/dev/null
 kubectl -n kube-system rollout status deployment/coredns >/dev/null
 istioctl install --skip-confirmation --set "tag=$ISTIO_VERSION" -f "$MANIFESTS/lab/istio-values.yaml" >/dev/null 2>&1
-kubectl apply -f "$MANIFESTS/lab/request-metrics.yaml" >/dev/null
+kubectl apply -f "$MANIFESTS/lab/application-protocols.yaml" -f "$MANIFESTS/lab/request-metrics.yaml" >/dev/null
 istioctl proxy-status >/dev/null
 kubectl apply -f "$MANIFESTS/app/test-app.yaml" -f "$MANIFESTS/app/client.yaml" >/dev/null
 kubectl -n test-namespace rollout status deployment/test-deployment >/dev/null

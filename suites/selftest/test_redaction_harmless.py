@@ -91,6 +91,8 @@ def test_projects_own_texts_are_not_redacted() -> None:
         "assert {'token': 1} == {'token': 2}",
         "GET /cb?code=200&state=ready",
         "total_tokens: 4",
+        "PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER: boolean, true by default",
+        "TOKEN_AUDIENCES: string, istio-ca by default",
         "secrets:\n- name: default-token\nimagePullSecrets:\n- name: registry",
         "secrets:\n  name: default-token",
         "volumes:\n- secret:\n    secretName: a\n    optional: true",
