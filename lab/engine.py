@@ -96,6 +96,10 @@ class Engine:
         return done
 
 
+#: The engines that have run a privileged container for this process; a second proof would take half a second.
+_proven: set[Engine] = set()
+
+
 def find() -> Engine | None:
     """Return the running engine to use, tested with a privileged container, or None if there is none.
 
@@ -112,7 +116,9 @@ def survey(*, prove: bool = True) -> Iterator[tuple[Engine | None, str | None]]:
     for host in _hosts():
         engine, refusal = _answering(host)
         if engine is not None:
-            refusal = elsewhere(engine) or (_refusal(engine) if prove else None)
+            refusal = elsewhere(engine) or (_refusal(engine) if prove and engine not in _proven else None)
+            if prove and refusal is None:
+                _proven.add(engine)
         yield engine, refusal
 
 

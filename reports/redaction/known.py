@@ -4,6 +4,8 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
@@ -18,9 +20,22 @@ SHORTEST = 6
 _URL = re.compile(r"://(?P<info>[^\s\"'<>/]*)@")
 _PATH = re.compile(r"(?:\.{0,2}/[\w./:~-]*|\d{1,7}|true|false)$")
 
-_values: set[str] = set()
-_expressions: list["re.Pattern[str]"] = []
+
+@dataclass(slots=True)
+class _Memory:
+    """The remembered values in every form; `version` is another object after each change."""
+
+    values: set[str] = field(default_factory=set)
+    version: object = field(default_factory=object)
+
+
+_memory = _Memory()
 _lock = Lock()
+
+
+def version() -> object:
+    """Return an object that stays the same as long as no value is remembered."""
+    return _memory.version
 
 
 def remember(value: str) -> None:
@@ -30,19 +45,11 @@ def remember(value: str) -> None:
         return
     lines = [line.strip() for line in value.splitlines() if len(line.strip()) >= 16] if "\n" in value else []
     with _lock:
-        before = len(_values)
+        before = len(_memory.values)
         for each in (value, *lines):
-            _values.update(_forms(each))
-        if len(_values) != before:
-            ordered = sorted(_values, key=len, reverse=True)
-            _expressions[:] = [re.compile("|".join(map(re.escape, ordered)))]
-
-
-def forget() -> None:
-    """Forget every value."""
-    with _lock:
-        _values.clear()
-        _expressions.clear()
+            _memory.values.update(_forms(each))
+        if len(_memory.values) != before:
+            _memory.version = object()
 
 
 def remember_environment(environment: Mapping[str, str]) -> None:
@@ -96,7 +103,15 @@ def _decoded(value: str) -> str:
 
 def spans(text: str) -> list[Span]:
     """Where remembered values stand."""
-    return [found.span() for expression in _expressions[:1] for found in expression.finditer(text)]
+    expression = _expression(version())
+    return [found.span() for found in expression.finditer(text)] if expression else []
+
+
+@lru_cache(maxsize=1)
+def _expression(_version: object) -> "re.Pattern[str] | None":
+    with _lock:
+        ordered = sorted(_memory.values, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
 
 def _forms(value: str) -> set[str]:

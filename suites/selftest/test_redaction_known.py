@@ -16,8 +16,7 @@ VALUE = "open sesame/1+2"
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start each test without remembered values."""
-    monkeypatch.setattr(known, "_values", set())
-    monkeypatch.setattr(known, "_expressions", [])
+    monkeypatch.setattr(known, "_memory", known._Memory())
 
 
 @pytest.mark.parametrize(
@@ -36,6 +35,13 @@ def test_remembered_value_is_removed_plain_and_encoded(form: str) -> None:
     remember(VALUE)
     assert form[8:-4] not in redact(text)
     assert redact(text).startswith("said ")
+
+
+def test_value_remembered_after_a_text_was_redacted_is_removed_from_it() -> None:
+    text = f"the file says {VALUE}"
+    assert redact(text) == text
+    remember(VALUE)
+    assert VALUE not in redact(text)
 
 
 def test_short_value_is_not_remembered() -> None:
