@@ -1,11 +1,13 @@
 """Waits, on a clock that only the test advances."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from fixtures import waits
 from fixtures.waits import Clock, ConditionNotMet, NotReady, consistently, eventually, watched
 
 
@@ -173,6 +175,53 @@ def test_consistently_fails_at_the_first_failed_attempt(clock: Clock) -> None:
     ) as caught:
         consistently(passing_from(1, but_not=(4,)), "nothing changes", 5, clock=clock)
     assert caught.value.last.startswith("try 4 is a bad one")
+
+
+def test_consistently_checks_at_the_end_however_slow_the_check_is(clock: Clock, watch: Watch) -> None:
+    begun = []
+
+    def slow() -> None:
+        begun.append(watch.seconds)
+        watch.seconds += 7
+
+    consistently(slow, "nothing changes", 5, clock=clock)
+    assert begun == [0, 7]
+
+
+def test_consistently_without_a_duration_checks_once(clock: Clock) -> None:
+    assert consistently(passing_from(1), "it passes", 0, clock=clock) == 1
+
+
+def test_attempt_that_blocks_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waits, "BLOCKED_AFTER", 0.05)
+    with pytest.raises(ConditionNotMet, match=r"blocked after(?s:.*)did not return within"):
+        eventually(lambda: threading.Event().wait(60), "it returns", 0.05)
+    with pytest.raises(ConditionNotMet, match="blocked after"):
+        consistently(lambda: threading.Event().wait(60), "it returns", 0.05)
+
+
+def test_watch_that_blocks_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waits, "BLOCKED_AFTER", 0.05)
+
+    def silent(_seconds: float) -> Iterator[str]:
+        threading.Event().wait(60)
+        yield "too late"
+
+    with pytest.raises(NotReady, match="blocked after"):
+        watched(silent, is_ready, "the pod is Ready", 0.05, raises=NotReady)
+
+
+def test_a_wait_inside_a_check_does_not_end_the_limit_of_the_outer_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waits, "BLOCKED_AFTER", 0.05)
+
+    def check() -> None:
+        consistently(lambda: None, "a moment passes", 0)
+        threading.Event().wait(60)
+
+    with pytest.raises(ConditionNotMet, match="blocked after"):
+        eventually(check, "it returns", 0.05)
 
 
 def test_consistently_raises_bugs_in_a_check(clock: Clock) -> None:
