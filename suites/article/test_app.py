@@ -4,6 +4,7 @@ import allure
 import pytest
 
 from fixtures.causes import CIRCUMSTANCES
+from fixtures.checks.endpoints import check_endpoints
 from fixtures.checks.iptables import check_no_istio_chains
 from fixtures.checks.pods import check_containers
 from fixtures.checks.responses import check_page
@@ -36,12 +37,25 @@ def test_app_is_served_through_its_service(
 ) -> None:
     """The app is deployed: a pod without a sidecar gets its page from the Service's cluster IP."""
     address = kube.get("v1/Service", names.service, names.namespace)["spec"]["clusterIP"]
-    served = cluster_waits.served(
-        lambda: check_page(probe_pod.get(f"http://{address}:{names.port}/"), names.page),
+    served = cluster_waits.holds(
+        lambda number: probe_pod.get_many(f"http://{address}:{names.port}/", number),
+        lambda answer: check_page(answer, names.page),
         "the app is served through its Service",
         circumstances=CIRCUMSTANCES,
     )
-    observed(f"{served.status}, {names.page!r} through the cluster IP; containers [{names.container}]")
+    times = cluster_waits.thresholds.held_requests
+    observed(
+        f"{served.status}, {names.page!r} through the cluster IP, {times} of {times} times; "
+        f"containers [{names.container}]"
+    )
+
+
+@allure.title("The Service's endpoints are exactly the app's pods")
+def test_endpoints_are_exactly_the_apps_pods(app: App, cluster_waits: ClusterWaits) -> None:
+    """The app is deployed: its Service has each of its pods as a ready endpoint, and no other."""
+    cluster_waits.configured(
+        lambda: check_endpoints(app.endpoints(), app.pods()), "the Service's endpoints are the app's pods"
+    )
 
 
 @allure.title("The pod's nat table has no Istio chain")

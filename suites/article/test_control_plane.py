@@ -5,6 +5,7 @@ import pytest
 
 from fixtures.checks.cluster import check_absent, check_available, check_named, check_present
 from fixtures.checks.mesh import check_in_sync, check_trusted, check_versions
+from fixtures.clients.api_server import ApiError
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Kube
 from fixtures.clusters.cluster_waits import ClusterWaits
@@ -74,3 +75,29 @@ def test_no_egress_gateway_after_install(istio: Mesh, kube: Kube, names: Names) 
     """Profile default is installed: it does not include istio-egressgateway."""
     deployments = kube.get_all("apps/v1/Deployment", names.istio_namespace)
     check_absent(deployments, "Deployment", names.egress_gateway)
+
+
+@allure.title("An invalid VirtualService is refused")
+def test_invalid_virtual_service_is_refused(istio: Mesh, kube: Kube) -> None:
+    """istioctl install has finished: istiod refuses a VirtualService for host * of sidecars, and no other."""
+    refusal = _refusal(kube, "*")
+    assert "validation.istio.io" in refusal, f"istiod did not refuse an invalid VirtualService: {refusal!r}"
+    accepted = _refusal(kube, "nothing.invalid")
+    assert not accepted, f"istiod refused a valid VirtualService: {accepted}"
+
+
+def _refusal(kube: Kube, host: str) -> str:
+    """Return the API server's refusal of a VirtualService for this host in a dry run, "" if it accepts it."""
+    route = [{"destination": {"host": "nothing.invalid"}}]
+    try:
+        kube.admitted(
+            {
+                "apiVersion": "networking.istio.io/v1",
+                "kind": "VirtualService",
+                "metadata": {"name": "istio-conformance-dry-run", "namespace": "default"},
+                "spec": {"hosts": [host], "http": [{"route": route}]},
+            }
+        )
+    except ApiError as refused:
+        return str(refused)
+    return ""

@@ -1,9 +1,12 @@
 """A Gateway without a route."""
 
+from uuid import uuid4
+
 import allure
 import pytest
 
 from fixtures.causes import INGRESS
+from fixtures.checks.access_log import check_flag
 from fixtures.checks.mesh import check_listener
 from fixtures.checks.responses import check_no_route
 from fixtures.clients.kube import Resource
@@ -32,10 +35,23 @@ def test_gateway_answers_404_without_a_route(
     gateway: list[Resource], ingress: Ingress, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
     """The Gateway has no route yet: istio-envoy answers GET / with 404 and an empty body."""
-    answer = cluster_waits.served(
-        lambda: check_no_route(ingress.get()),
+    answer = cluster_waits.holds(
+        ingress.get_many,
+        check_no_route,
         "the gateway answers 404",
         reproduce=ingress.command(),
         circumstances=INGRESS,
     )
-    observed(f"{answer.status}, server: {answer.headers['server']}, empty body")
+    observed(f"{answer.status}, server: {answer.headers['server']}, empty body, response flag NR")
+
+
+@allure.title("The gateway logs that it has no route")
+def test_gateway_logs_that_it_has_no_route(
+    gateway: list[Resource], ingress: Ingress, istio: Mesh, cluster_waits: ClusterWaits
+) -> None:
+    """The Gateway has no route yet: the gateway's access log has a marked request once, with the flag NR."""
+    mark = f"istio-conformance-{uuid4().hex}"
+    check_no_route(ingress.get(user_agent=mark))
+    cluster_waits.configured(
+        lambda: check_flag(istio.gateway_entries(mark), "NR"), "the gateway has logged the request"
+    )

@@ -6,7 +6,15 @@ import pytest
 from fixtures.causes import INGRESS
 from fixtures.checks.cluster import check_gone
 from fixtures.checks.mesh import check_in_sync
-from fixtures.checks.pods import check_all_ready, check_injected, check_runs_as, container_id, init_containers
+from fixtures.checks.pods import (
+    check_all_ready,
+    check_captured_user,
+    check_injected,
+    check_runs_as,
+    container_id,
+    containers,
+    init_containers,
+)
 from fixtures.checks.responses import check_page, check_served_by_mesh
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Resource
@@ -39,6 +47,19 @@ def test_envoy_runs_as_the_user_that_iptables_exempts(
     check_runs_as(node.processes(proxy), "envoy", uid=thresholds.proxy_uid, gid=thresholds.proxy_uid)
 
 
+@allure.title("No container of the app runs as user 1337")
+def test_no_container_of_the_app_runs_as_the_proxys_user(
+    injected_app: Resource, node: Node, names: Names, thresholds: Thresholds
+) -> None:
+    """The app is injected: no other container of its pod runs as user 1337, whose traffic bypasses Envoy."""
+    users = {
+        name: {process.uid for process in node.processes(node.pid(container_id(injected_app, name)))}
+        for name in containers(injected_app)
+        if name != names.proxy_container
+    }
+    check_captured_user(injected_app, users, thresholds.proxy_uid)
+
+
 @allure.title("The sidecar is in sync with istiod")
 def test_sidecar_is_in_sync(
     injected_app: Resource, istio: Mesh, istioctl: Istioctl, cluster_waits: ClusterWaits
@@ -60,8 +81,9 @@ def test_app_is_served_after_injection(
     cluster_waits: ClusterWaits,
 ) -> None:
     """The app is injected: GET / through the ingress returns its page, several times in a row."""
-    cluster_waits.served(
-        lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
+    cluster_waits.holds(
+        ingress.get_many,
+        lambda answer: check_page(check_served_by_mesh(answer), names.page),
         "the app is served through gateway and sidecar",
         reproduce=ingress.command(),
         circumstances=INGRESS,

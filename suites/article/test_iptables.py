@@ -1,49 +1,87 @@
 """Traffic of the injected pod goes through Envoy, and Envoy's own traffic does not loop."""
 
+from collections.abc import Callable
+
 import allure
 import pytest
 
-from fixtures.checks.iptables import (
-    EXEMPT_PORTS,
-    check_captured,
-    check_exempt_ports,
-    check_one_injector,
-    check_proxy_excepted,
-    check_redirects,
-)
+from fixtures.checks.chains import Capture, check_chains, families
+from fixtures.checks.iptables import check_captured, check_dns_captured, check_only_chains
+from fixtures.checks.outbound import check_bypassed, check_seen
+from fixtures.clients.kube import Resource
+from fixtures.clusters.cluster_waits import ClusterWaits
 from fixtures.clusters.pod_network import PodNetwork
+from fixtures.settings import Thresholds
 from fixtures.stages import Observed
+from fixtures.workloads.access_logs import OutboundRequest
+from fixtures.workloads.app import App
 
 pytestmark = pytest.mark.stage("iptables")
 
 
-@allure.title("Inbound traffic goes to 15006, outbound to 15001")
-def test_traffic_is_redirected_to_envoy(injected_network: PodNetwork, observed: Observed) -> None:
-    """The app is injected: its nat table redirects inbound traffic to port 15006 and outbound to 15001."""
-    check_redirects(injected_network.nat())
-    exempt = ", ".join(map(str, sorted(EXEMPT_PORTS)))
-    observed(f"inbound to 15006, outbound to 15001; exempt: {exempt} and user 1337")
+@allure.title("Inbound traffic is captured as called for")
+def test_inbound_chains_are_as_called_for(
+    injected_app: Resource, injected_network: PodNetwork, capture: Capture, observed: Observed
+) -> None:
+    """The app is injected: its inbound chains are complete and in order, in each of its address families."""
+    found = families(injected_app)
+    for family in found:
+        check_chains(injected_network.nat(family), capture.inbound())
+    exempt = ", ".join(sorted(("15008", *capture.excluded_inbound)))
+    listed = " and ".join(f"IPv{family}" for family in found)
+    observed(f"{listed}: inbound to 15006, outbound to 15001; exempt: {exempt} and user 1337; seen by Envoy")
 
 
-@allure.title("Istio's own ports are exempt")
-def test_only_istios_own_ports_are_exempt(injected_network: PodNetwork) -> None:
-    """The app is injected: ISTIO_INBOUND returns only for ports 15008, 15020, 15021 and 15090."""
-    check_exempt_ports(injected_network.nat())
-
-
-@allure.title("The proxy's own traffic is not redirected")
-def test_traffic_of_the_proxy_is_not_redirected(injected_network: PodNetwork) -> None:
-    """The app is injected: its nat table does not redirect traffic of user and group 1337."""
-    check_proxy_excepted(injected_network.nat())
+@allure.title("Outbound traffic is captured as called for")
+def test_outbound_chains_are_as_called_for(
+    injected_app: Resource, injected_network: PodNetwork, capture: Capture
+) -> None:
+    """The app is injected: its outbound chains are complete and in order, in each of its address families."""
+    for family in families(injected_app):
+        nat = injected_network.nat(family)
+        check_chains(nat, capture.outbound(family))
+        if capture.dns:
+            check_dns_captured(nat)
 
 
 @allure.title("Every listening port is captured")
-def test_every_listening_port_is_captured(injected_network: PodNetwork) -> None:
-    """The app is injected: every listening port of its pod is captured, except the exempt ones."""
-    check_captured(injected_network.nat(), injected_network.listening())
+def test_every_listening_port_is_captured(injected_network: PodNetwork, capture: Capture, app: App) -> None:
+    """The app is injected: all ports of its Service, and all listening ports not excluded, are captured."""
+    serving = app.target_ports()
+    meant = {port for port in injected_network.listening() if port in serving or capture.captures(port)}
+    check_captured(injected_network.nat(), meant)
 
 
 @allure.title("There is one injector")
-def test_only_one_injector_wrote_chains(injected_network: PodNetwork) -> None:
-    """The app is injected: its nat table has Istio's four chains once and no other chain."""
-    check_one_injector(injected_network.nat())
+def test_only_one_injector_wrote_chains(injected_network: PodNetwork, capture: Capture) -> None:
+    """The app is injected: its nat table has Istio's chains once and no other chain."""
+    check_only_chains(injected_network.nat(), dns=capture.dns)
+
+
+@allure.title("A connection of the app is seen by its Envoy")
+def test_connection_of_the_app_is_seen_by_its_envoy(
+    injected_network: PodNetwork,
+    send_from_pod: Callable[[int], OutboundRequest],
+    cluster_waits: ClusterWaits,
+) -> None:
+    """The app is injected: a request from its network, as the user that the app runs as, passes its Envoy."""
+    for user in sorted(injected_network.users()):
+        _await_seen(send_from_pod(user), cluster_waits)
+
+
+@allure.title("A connection of user 1337 is not seen by Envoy")
+def test_connection_of_the_proxys_user_is_not_seen_by_envoy(
+    send_from_pod: Callable[[int], OutboundRequest], thresholds: Thresholds, cluster_waits: ClusterWaits
+) -> None:
+    """The app is injected: a request from its network as user 1337 leaves the pod without passing Envoy."""
+    sent = send_from_pod(thresholds.proxy_uid)
+    cluster_waits.configured(
+        lambda: check_bypassed(sent.at_gateway(), sent.at_sidecar()),
+        "the request reaches the gateway directly",
+    )
+
+
+def _await_seen(sent: OutboundRequest, cluster_waits: ClusterWaits) -> None:
+    cluster_waits.configured(
+        lambda: check_seen(sent.at_sidecar()), f"Envoy logs a request of user {sent.user}"
+    )

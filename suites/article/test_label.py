@@ -3,7 +3,7 @@
 import allure
 import pytest
 
-from fixtures.checks.pods import check_unchanged
+from fixtures.checks.pods import check_only_owner, check_unchanged
 from fixtures.clients.kube import Resource
 from fixtures.clusters.cluster_waits import ClusterWaits
 from fixtures.stages import Observed
@@ -23,9 +23,11 @@ def test_namespace_is_labelled(injection_label: Resource, app: App) -> None:
 def test_label_alone_changes_no_pod(
     injection_label: Resource, app: App, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
-    """The namespace was labelled without a restart: for 5 s the pod keeps its uid and its containers."""
-    cluster_waits.quiet(
-        lambda: check_unchanged(app.pod(), before=injection_label),
-        "the running pod is unchanged",
-    )
+    """The namespace was labelled without a restart: for 5 s pod, containers and ReplicaSet stay the same."""
+
+    def unchanged() -> None:
+        check_unchanged(app.pod(), before=injection_label)
+        check_only_owner(app.replica_sets(), injection_label)
+
+    cluster_waits.quiet(unchanged, "the running pod is unchanged")
     observed(f"label set, pod unchanged for {cluster_waits.timeouts.quiet_period:g} s")

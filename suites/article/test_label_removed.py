@@ -1,9 +1,12 @@
 """After the label is removed, a new pod has no sidecar."""
 
+from collections.abc import Callable
+
 import allure
 import pytest
 
 from fixtures.causes import INGRESS
+from fixtures.checks.access_log import check_plain_upstream
 from fixtures.checks.cluster import check_gone
 from fixtures.checks.iptables import check_no_istio_chains
 from fixtures.checks.pods import check_containers
@@ -14,6 +17,7 @@ from fixtures.clusters.pod_network import PodNetwork
 from fixtures.mesh.ingress import Ingress
 from fixtures.settings import Names
 from fixtures.stages import Observed
+from fixtures.workloads.access_logs import MarkedRequest
 from fixtures.workloads.app import INJECTION, App
 
 pytestmark = pytest.mark.stage("label-removed")
@@ -56,9 +60,19 @@ def test_app_is_served_without_its_sidecar(
     cluster_waits: ClusterWaits,
 ) -> None:
     """The app has no sidecar in a STRICT namespace: the gateway sends it plain text and serves GET /."""
-    cluster_waits.served(
-        lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
+    cluster_waits.holds(
+        ingress.get_many,
+        lambda answer: check_page(check_served_by_mesh(answer), names.page),
         "the app is served through the gateway without a sidecar",
         reproduce=ingress.command(),
         circumstances=INGRESS,
     )
+
+
+@allure.title("The gateway sends the app plain text")
+def test_gateway_sends_plain_text_to_the_app_without_sidecar(
+    plain_app_again: Resource, mark_request: Callable[[], MarkedRequest], cluster_waits: ClusterWaits
+) -> None:
+    """The app has no sidecar: the gateway's access log names no identity of the app for a marked request."""
+    entry = cluster_waits.configured(mark_request().at_gateway, "the gateway has logged the request")
+    check_plain_upstream(entry)

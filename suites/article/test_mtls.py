@@ -33,8 +33,9 @@ def test_plain_text_is_served_without_policy(
     """There is no PeerAuthentication: a pod without a sidecar gets the page from the injected app."""
     check_no_policy(kube.get_all("security.istio.io/v1/PeerAuthentication"))
     url = app.url()
-    cluster_waits.served(
-        lambda: check_page(probe_pod.get(url), names.page),
+    cluster_waits.holds(
+        lambda number: probe_pod.get_many(url, number),
+        lambda answer: check_page(answer, names.page),
         "plain text is served",
         circumstances=CIRCUMSTANCES,
     )
@@ -54,14 +55,30 @@ def test_gateway_uses_mutual_tls_without_policy(
 
 
 @allure.title("Under STRICT plain text gets a reset or an empty reply")
+@pytest.mark.parametrize("place", ["Service", "pod"])
 def test_plain_text_is_refused_under_strict(
-    strict_mtls: list[Resource], app: App, probe_pod: ProbePod, cluster_waits: ClusterWaits
+    strict_mtls: list[Resource], app: App, probe_pod: ProbePod, cluster_waits: ClusterWaits, place: str
 ) -> None:
     """STRICT is applied: a pod without a sidecar gets a reset or an empty reply, not an HTTP response."""
-    url = app.url()
-    cluster_waits.served(
-        lambda: check_silence(probe_pod.get(url), SILENT_BEHIND_A_PROXY),
-        "plain text gets a reset or an empty reply",
+    url = app.url() if place == "Service" else app.pod_urls()[0]
+    cluster_waits.holds(
+        lambda number: probe_pod.get_many(url, number),
+        lambda answer: check_silence(answer, SILENT_BEHIND_A_PROXY),
+        f"plain text to the {place} gets a reset or an empty reply",
+        circumstances=CIRCUMSTANCES,
+    )
+
+
+@allure.title("Under STRICT TLS without a client certificate is refused")
+def test_tls_without_a_client_certificate_is_refused_under_strict(
+    strict_mtls: list[Resource], app: App, probe_pod: ProbePod, cluster_waits: ClusterWaits
+) -> None:
+    """STRICT is applied: a pod without a sidecar gets no HTTP response over TLS without a certificate."""
+    url = app.url(scheme="https")
+    cluster_waits.holds(
+        lambda number: probe_pod.get_many(url, number),
+        lambda answer: check_silence(answer, ("tls", *SILENT_BEHIND_A_PROXY)),
+        "TLS without a client certificate is refused",
         circumstances=CIRCUMSTANCES,
     )
 
@@ -91,8 +108,9 @@ def test_gateway_is_served_under_strict(
     cluster_waits: ClusterWaits,
 ) -> None:
     """STRICT is applied: GET / through the ingress returns the app's page, several times in a row."""
-    cluster_waits.served(
-        lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
+    cluster_waits.holds(
+        ingress.get_many,
+        lambda answer: check_page(check_served_by_mesh(answer), names.page),
         "the app is served through gateway and sidecar under STRICT",
         reproduce=ingress.command(),
         circumstances=INGRESS,

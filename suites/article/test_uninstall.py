@@ -79,8 +79,9 @@ def test_app_is_served_through_its_service_after_purge(
 ) -> None:
     """Istio was purged: a pod without a sidecar gets the app's page from the Service's cluster IP."""
     url = app.url()
-    cluster_waits.served(
-        lambda: check_page(probe_pod.get(url), names.page),
+    cluster_waits.holds(
+        lambda number: probe_pod.get_many(url, number),
+        lambda answer: check_page(answer, names.page),
         "the app is served through its Service",
         circumstances=CIRCUMSTANCES,
     )

@@ -27,13 +27,15 @@ def test_app_is_served_after_virtual_service(
     observed: Observed,
 ) -> None:
     """Gateway and VirtualService are applied: GET / returns the app's page from istio-envoy."""
-    served = cluster_waits.served(
-        lambda: check_page(check_served_by_mesh(ingress.get()), names.page),
+    served = cluster_waits.holds(
+        ingress.get_many,
+        lambda answer: check_page(check_served_by_mesh(answer), names.page),
         "the app is served through the ingress gateway",
         reproduce=ingress.command(),
         circumstances=INGRESS,
     )
-    observed(f"{served.status}, {names.page!r}, server: {served.headers['server']}")
+    times = cluster_waits.thresholds.held_requests
+    observed(f"{served.status}, {names.page!r}, server: {served.headers['server']}, {times} of {times} times")
 
 
 @allure.title("The gateway routes to the Service")

@@ -63,7 +63,7 @@ kubectl -n client-namespace exec client -- curl --silent --fail http://test-svc.
 kubectl apply -f "$MANIFESTS/article/peer-authentication.yaml" >/dev/null
 while kubectl -n client-namespace exec client -- curl --silent --fail http://test-svc.test-namespace/ >/dev/null 2>&1; do :; done
 status_is / 200
-kubectl apply -f "$MANIFESTS/article/virtual-service-without-retries.yaml" >/dev/null
+sed '$a\    retries: {attempts: 0}' "$MANIFESTS/article/virtual-service.yaml" | kubectl apply -f - >/dev/null
 until [ "$(counted destination)" -ge 1 ]; do :; done
 before=$(counted destination)
 requests /

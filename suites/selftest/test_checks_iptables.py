@@ -10,7 +10,6 @@ from fixtures.checks.iptables import (
     check_exempt_ports,
     check_no_istio_chains,
     check_one_injector,
-    check_proxy_excepted,
     check_redirects,
 )
 from suites.selftest.recordings import recorded
@@ -33,7 +32,6 @@ def changed(old: str, new: str) -> NatTable:
 def test_injected_pod_passes_every_nat_check() -> None:
     check_redirects(INJECTED)
     check_exempt_ports(INJECTED)
-    check_proxy_excepted(INJECTED)
     check_one_injector(INJECTED)
     check_captured(INJECTED, LISTENING)
 
@@ -74,13 +72,6 @@ def test_additional_excluded_port_fails() -> None:
     nat = changed("--dport 15090 -j RETURN", "--dport 80 -j RETURN")
     with pytest.raises(AssertionError, match=r"returns for \[80, "):
         check_exempt_ports(nat)
-
-
-@pytest.mark.parametrize("owner", ["uid", "gid"])
-def test_missing_exception_for_the_proxy_fails(owner: str) -> None:
-    nat = without(f"-A ISTIO_OUTPUT -m owner --{owner}-owner 1337 -j RETURN")
-    with pytest.raises(AssertionError, match=rf"{owner}-owner 1337 -j RETURN' 0 times"):
-        check_proxy_excepted(nat)
 
 
 def test_second_injector_in_the_legacy_table_fails() -> None:

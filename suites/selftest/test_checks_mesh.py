@@ -105,7 +105,7 @@ def test_proxy_without_listeners_fails() -> None:
 
 
 def test_route_to_the_service_passes() -> None:
-    route = check_routed(recorded("routes.json"), "http.8080", NGINX)
+    (route,) = check_routed(recorded("routes.json"), "http.8080", NGINX)
     assert route["match"]["prefix"] == "/"
 
 
@@ -115,10 +115,39 @@ def test_route_to_another_service_fails() -> None:
 
 
 def test_route_with_the_meshs_retries_fails() -> None:
-    route = check_routed(recorded("routes.json"), "http.8080", NGINX)
+    routes = check_routed(recorded("routes.json"), "http.8080", NGINX)
     with pytest.raises(AssertionError, match="'numRetries': 2"):
-        check_not_retried(route)
+        check_not_retried(routes)
 
 
 def test_route_without_retries_passes() -> None:
-    check_not_retried({"route": {"cluster": NGINX}})
+    check_not_retried(check_routed(configured({}, {}), "http.8080", NGINX))
+
+
+def configured(route: dict[str, Any], host: dict[str, Any], *more: dict[str, Any]) -> list[dict[str, Any]]:
+    """A route configuration whose virtual host has one route to nginx, and then more of them."""
+    routes = [{"route": {"cluster": NGINX, **each}} for each in (route, *more)]
+    return [{"name": "http.8080", "virtualHosts": [{"name": "*:80", "routes": routes, **host}]}]
+
+
+@pytest.mark.parametrize(
+    ("route", "host", "more"),
+    [
+        # Envoy's default for a policy without numRetries is one retry.
+        ({"retryPolicy": {"retryOn": "5xx"}}, {}, []),
+        ({}, {"retryPolicy": {"retryOn": "5xx", "numRetries": 2}}, []),
+        ({}, {"retryPolicy": {"retryOn": "5xx"}}, []),
+        ({"retryPolicy": {"numRetries": 0}}, {}, [{"retryPolicy": {"numRetries": 1}}]),
+    ],
+    ids=["policy without a number", "policy of the virtual host", "both", "another route"],
+)
+def test_every_policy_that_makes_envoy_retry_fails(
+    route: dict[str, Any], host: dict[str, Any], more: list[dict[str, Any]]
+) -> None:
+    with pytest.raises(AssertionError, match="Envoy retries requests"):
+        check_not_retried(check_routed(configured(route, host, *more), "http.8080", NGINX))
+
+
+def test_routes_policy_precedes_the_virtual_hosts() -> None:
+    routes = configured({"retryPolicy": {"numRetries": 0}}, {"retryPolicy": {"numRetries": 2}})
+    check_not_retried(check_routed(routes, "http.8080", NGINX))

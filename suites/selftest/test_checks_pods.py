@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from fixtures.checks.pods import check_all_ready, check_containers, check_injected, check_unchanged
+from fixtures.checks.pods import (
+    check_all_ready,
+    check_captured_user,
+    check_containers,
+    check_injected,
+    check_only_owner,
+    check_unchanged,
+)
 from suites.selftest.recordings import recorded
 
 PODS = recorded("pods.json")
@@ -45,6 +52,22 @@ def test_replaced_pod_fails() -> None:
         check_unchanged(INJECTED, before=PLAIN)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"containerID": "containerd://other"},
+        {"restartCount": 1},
+        {"state": {"running": {"startedAt": "later"}}},
+    ],
+    ids=["container", "restarts", "start"],
+)
+def test_restarted_container_fails(change: dict[str, Any]) -> None:
+    restarted = deepcopy(PLAIN)
+    restarted["status"]["containerStatuses"][0].update(change)
+    with pytest.raises(AssertionError, match="was pod"):
+        check_unchanged(restarted, before=PLAIN)
+
+
 @pytest.mark.parametrize("pod", [INJECTED, as_container(INJECTED)], ids=["native sidecar", "container"])
 def test_native_and_ordinary_sidecars_are_accepted(pod: Any) -> None:
     check_injected(pod, ["web"])
@@ -80,3 +103,29 @@ def test_unready_proxy_fails_by_name() -> None:
 def test_pod_without_status_is_not_ready() -> None:
     with pytest.raises(AssertionError, match=r"\['web'\] not ready"):
         check_all_ready({"metadata": PLAIN["metadata"], "spec": PLAIN["spec"]})
+
+
+def test_containers_of_other_users_are_captured() -> None:
+    check_captured_user(INJECTED, {"web": {0, 101}}, 1337)
+
+
+def test_container_with_a_process_of_the_proxys_user_fails() -> None:
+    with pytest.raises(AssertionError, match=r"traffic of containers \['web'\] is not captured"):
+        check_captured_user(INJECTED, {"web": {0, 1337}}, 1337)
+
+
+@pytest.mark.parametrize("place", ["container", "pod"])
+def test_init_container_of_the_proxys_user_fails(place: str) -> None:
+    pod = deepcopy(INJECTED)
+    own: dict[str, Any] = {"name": "migrate", "image": "own"}
+    pod["spec"]["initContainers"].append(own)
+    (own if place == "container" else pod["spec"])["securityContext"] = {"runAsUser": 1337}
+    with pytest.raises(AssertionError, match=r"\['migrate'\] is not captured"):
+        check_captured_user(pod, {"web": {0}}, 1337)
+
+
+def test_only_replica_set_is_the_pods_owner() -> None:
+    pod = {**PLAIN, "metadata": {**PLAIN["metadata"], "ownerReferences": [{"name": "app-1"}]}}
+    check_only_owner([{"metadata": {"name": "app-1"}}], pod)
+    with pytest.raises(AssertionError, match=r"ReplicaSets \['app-1', 'app-2'\], and \['app-1'\] own"):
+        check_only_owner([{"metadata": {"name": "app-2"}}, {"metadata": {"name": "app-1"}}], pod)

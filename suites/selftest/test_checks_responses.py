@@ -4,6 +4,7 @@ import pytest
 
 from fixtures.checks.responses import (
     SILENT_BEHIND_A_PROXY,
+    check_each,
     check_no_route,
     check_page,
     check_served_by_mesh,
@@ -83,3 +84,23 @@ def test_other_kind_of_missing_response_fails(kind: Kind) -> None:
 def test_any_status_fails_where_no_response_is_expected() -> None:
     with pytest.raises(AssertionError, match=r"empty reply or reset expected, got .*: status 404"):
         check_silence(response(404), SILENT_BEHIND_A_PROXY)
+
+
+def test_every_request_that_passes_returns_the_last_result() -> None:
+    last = response(200, "Welcome to nginx! 2")
+    assert (
+        check_each([response(200, "Welcome to nginx!"), last], lambda each: check_page(each, "nginx")) is last
+    )
+
+
+def test_wrong_answers_among_right_ones_are_counted_by_their_kind() -> None:
+    outcomes = [response(200), *[response(503)] * 3, no_response("reset")]
+    with pytest.raises(
+        AssertionError, match=r"4 of 5 requests failed:\n3 times: 200 expected.*503(?s:.*)1 times"
+    ):
+        check_each(outcomes, lambda each: check_status(each, 200))
+
+
+def test_no_request_at_all_fails() -> None:
+    with pytest.raises(AssertionError, match="no request was sent"):
+        check_each([], lambda each: check_status(each, 200))

@@ -99,3 +99,45 @@ def test_a_failure_of_the_program_that_runs_curl_is_an_error_and_no_outcome(stat
     """The environment failed, so nothing is known of the app that was to answer."""
     with pytest.raises(CommandFailed, match=f"status {status}, which does not describe the peer"):
         curl.outcome(ended(status, stderr))
+
+
+@needs_curl
+def test_many_requests_use_a_new_connection_each() -> None:
+    connections = []
+
+    def counted(connection: socket.socket) -> None:
+        connections.append(connection)
+        sends(PAGE)(connection)
+
+    with served_by(counted) as place:
+        sent = several(f"http://{place}/", 5)
+    assert [(each.status, each.text) for each in sent] == [(200, "hello")] * 5
+    assert len(connections) == 5
+
+
+@needs_curl
+def test_one_of_many_requests_that_fails_has_its_own_outcome() -> None:
+    peers = iter([sends(PAGE), resets, hangs, sends(PAGE)])
+
+    def next_peer(connection: socket.socket) -> None:
+        next(peers)(connection)
+
+    with served_by(next_peer) as place:
+        sent = several(f"http://{place}/", 4, timeout=0.3)
+    assert [each.kind for each in sent] == ["status", "reset", "timeout", "status"]
+
+
+@needs_curl
+def test_many_requests_to_a_closed_port_are_refused() -> None:
+    assert [each.kind for each in several("http://127.0.0.1:9/", 2)] == ["refused"] * 2
+
+
+def test_program_that_did_not_send_all_requests_failed() -> None:
+    with pytest.raises(CommandFailed, match="printed 0 of 3 outcomes"):
+        curl.outcomes(Completed(("kubectl", "exec"), 1, "", "no such pod", 0.1), 3)
+
+
+def several(url: str, number: int, timeout: float = 5) -> list[Outcome]:
+    command = curl.many(url, number, timeout=timeout)
+    ran = run(command, environment={"PATH": os.environ["PATH"]}, timeout=10, check=False)
+    return curl.outcomes(ran, number)

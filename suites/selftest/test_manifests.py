@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fixtures.manifests import APP, GATEWAY, ManifestError, Manifests, names_in
+from fixtures.manifests import APP, GATEWAY, ROUTE, ManifestError, Manifests, names_in, without_retries
 from fixtures.settings import MANIFESTS, Names, UnknownName
 
 Overlay = Callable[..., Path]
@@ -125,3 +125,38 @@ def test_app_resource_without_spec_is_refused(kind: str, overlay: Overlay) -> No
     manifests = Manifests.checked(overlay(APP, yaml.safe_dump_all(parts)))
     with pytest.raises(ManifestError, match=r"test-app\.yaml lacks a field that the stages require"):
         names_in(manifests)
+
+
+def test_file_that_the_run_derives_itself_is_not_used_and_said_so(overlay: Overlay) -> None:
+    folder = overlay(GATEWAY, (MANIFESTS / GATEWAY).read_text())
+    overlay("article/virtual-service-without-retries.yaml", "kind: VirtualService")
+    (note,) = Manifests.checked(folder).notes()
+    assert "virtual-service-without-retries.yaml is not used: the run derives" in note
+
+
+def test_route_without_retries_keeps_everything_else_of_the_users() -> None:
+    destination = {"destination": {"host": "shop", "subset": "v2"}, "weight": 100}
+    user = {
+        "kind": "VirtualService",
+        "spec": {
+            "hosts": ["shop.example"],
+            "http": [
+                {"route": [destination], "retries": {"attempts": 5}, "fault": {"abort": {"httpStatus": 503}}},
+                {"redirect": {"uri": "/"}},
+            ],
+        },
+    }
+    derived = without_retries(user)
+    assert derived["spec"]["http"] == [
+        {"route": [destination], "retries": {"attempts": 0}, "fault": {"abort": {"httpStatus": 503}}},
+        {"redirect": {"uri": "/"}},
+    ]
+    assert derived["spec"]["hosts"] == ["shop.example"]
+    assert user["spec"]["http"][0]["retries"] == {"attempts": 5}  # type: ignore[index]
+
+
+def test_only_virtual_services_are_changed_to_have_no_retries() -> None:
+    rule = {"kind": "DestinationRule", "spec": {"http": [{"route": []}]}}
+    assert without_retries(rule) is rule
+    (own,) = map(without_retries, Manifests().load(ROUTE))
+    assert own["spec"]["http"][0]["retries"] == {"attempts": 0}
