@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from fixtures.checks.upgrade import (
+    check_all_have_proxy,
     check_none,
     check_nothing_of_revision,
     check_objects_unchanged,
@@ -29,6 +30,31 @@ def test_every_proxy_must_have_the_version() -> None:
 def test_no_proxy_fails() -> None:
     with pytest.raises(AssertionError, match="no pod has a proxy"):
         check_proxy_versions({}, "1.29.1")
+
+
+def pod(name: str, *containers: str, init: tuple[str, ...] = ()) -> dict[str, Any]:
+    spec = {
+        name: [{"name": each} for each in names]
+        for name, names in (("containers", containers), ("initContainers", init))
+    }
+    return {"metadata": {"name": name, "namespace": "mesh"}, "spec": spec}
+
+
+def test_every_pod_has_its_proxy_as_container_or_native_sidecar() -> None:
+    optional = pod("c", "job")
+    optional["metadata"]["labels"] = {"sidecar.istio.io/inject": "false"}
+    check_all_have_proxy([pod("a", "app", "istio-proxy"), pod("b", "app", init=("istio-proxy",)), optional])
+
+
+def test_pods_without_a_proxy_are_named() -> None:
+    pods = [pod("a", "app", "istio-proxy"), pod("b", "app"), pod("c", "app")]
+    with pytest.raises(AssertionError, match=r"2 of 3 pods have no proxy: \['mesh/b', 'mesh/c'\]"):
+        check_all_have_proxy(pods)
+
+
+def test_no_pod_that_should_have_a_proxy_fails() -> None:
+    with pytest.raises(AssertionError, match="no pod is expected to have a proxy"):
+        check_all_have_proxy([])
 
 
 def test_deleted_new_and_changed_objects_are_named() -> None:

@@ -20,7 +20,6 @@ PHASES = (Phase("before", "", 0, 20, 20), Phase("gateway", "", 20, 40, 20, repla
 MODE = Mode(name="trial", requests=1_600)
 HELD = StreamSession("events", "events", "north-south", 0.0, None, "open", 200, 0.3, 0)
 INJECTIONS = Injections(created=40, missed=0)
-REFUSED = Injections(created=40, missed=0, refused=2)
 
 
 def records(seconds: float = 40, *, slow: float = 0.002) -> list[Record]:
@@ -83,19 +82,25 @@ def test_sound_run_meets_every_budget_and_states_what_it_proves() -> None:
     found = judged(records())
     assert list(found) == [budget.name for budget in BUDGETS]
     assert missed(found) == []
-    assert found["failed"].upper_bound == pytest.approx(1 - 0.05 ** (1 / 2000))
+    # Of 2,000 requests, 400 must be denied, and half of the others were sent in each of the two phases.
+    assert found["failed"].upper_bound == pytest.approx(1 - 0.05 ** (1 / 800))
     assert found["failed"].describe() == (
-        "met          failed: 0 (limit 0 requests); at most 0.150% with 95% confidence; among 2,000"
+        "met          failed: 0 (limit 0 requests); at most 0.374% with 95% confidence; "
+        "among 2,000, bound of phase before with 800, if failures are independent"
     )
-    assert found["wrongly-allowed"].upper_bound == pytest.approx(1 - 0.05 ** (1 / 400))
+    assert found["wrongly-allowed"].upper_bound == pytest.approx(1 - 0.05 ** (1 / 200))
 
 
 def test_one_failed_request_misses_its_budget_with_its_phase() -> None:
     found = judged(with_outcome(records(), "get-1000", "reset"))
     assert missed(found) == ["failed"]
     assert (found["failed"].value, found["failed"].note) == (
-        1, "among 2,000: 1 in gateway; 1 in no log, 0 served but not answered"
-    )  # fmt: skip
+        1,
+        (
+            "among 2,000, bound of phase gateway with 800, if failures are independent: "
+            "1 in gateway; 1 in no log, 0 served but not answered"
+        ),
+    )
 
 
 def test_raised_limit_is_met() -> None:
@@ -118,11 +123,21 @@ def test_pod_without_a_sidecar_misses_its_budget() -> None:
     assert [each.budget.name for each in found if not each.met] == ["missed-injections"]
 
 
-def test_pod_rejected_at_first_is_reported() -> None:
-    found = judge(account(records()), PHASES, streams=STREAMS, held=[HELD], injections=REFUSED)
-    (pods,) = [each for each in found if each.budget.name == "missed-injections"]
-    assert pods.met
-    assert pods.note == "among 40: 2 refused while the webhook did not answer, then retried"
+def pods_judged(name: str, injections: Injections | None) -> BudgetResult:
+    found = judge(account(records()), PHASES, streams=STREAMS, held=[HELD], injections=injections)
+    (pods,) = [each for each in found if each.budget.name == name]
+    return pods
+
+
+def test_pods_refused_while_one_istiod_is_replaced_meet_their_budget() -> None:
+    refused = pods_judged("refused-injections", Injections(600, 0, {"control-plane": 10, "rollback": 9}))
+    assert (refused.value, refused.met) == (10, True)
+    assert refused.note == "10 in control-plane, 9 in rollback"
+
+
+def test_webhook_that_refuses_most_pods_at_first_misses_its_budget() -> None:
+    refused = pods_judged("refused-injections", Injections(600, 0, {"before": 290, "after": 290}))
+    assert (refused.value, refused.met) == (290, False)
 
 
 @pytest.mark.parametrize(
@@ -132,8 +147,17 @@ def test_pod_rejected_at_first_is_reported() -> None:
         (replace(HELD, ended=10.0, end="closed"), 1),
         (replace(HELD, direction="east-west", ended=30.0, end="cut off"), 1),
         (replace(HELD, lost=2), 1),
+        (replace(HELD, ended=30.0, end="503", messages=0), 1),
+        (replace(HELD, ended=30.0, end="refused", messages=0), 1),
     ],
-    ids=["with-its-pod", "before-that", "in-the-other-direction", "lost-messages"],
+    ids=[
+        "with-its-pod",
+        "before-that",
+        "in-the-other-direction",
+        "lost-messages",
+        "answered-with-an-error",
+        "never-connected",
+    ],
 )
 def test_long_stream_may_end_only_with_the_pod_that_carries_it(held: StreamSession, broken: int) -> None:
     (found,) = (
@@ -173,7 +197,14 @@ def test_latency_is_compared_with_the_same_phase_of_a_reference_run() -> None:
 def test_unmeasured_budget_is_not_met() -> None:
     found = judge(account(records(), app=()), PHASES[:1], streams=STREAMS)
     unknown = [each.budget.name for each in found if each.met is None]
-    assert unknown == ["duplicated", "missed-injections", "latency-p50", "latency-p99", "held-broken"]
+    assert unknown == [
+        "duplicated",
+        "missed-injections",
+        "refused-injections",
+        "latency-p50",
+        "latency-p99",
+        "held-broken",
+    ]
 
 
 def found_gaps(sent: Sequence[Record], **others: object) -> tuple[str, ...]:
@@ -284,7 +315,9 @@ def test_unmeasured_budget_is_a_gap() -> None:
     some = judge(account(records()), PHASES, streams=STREAMS, held=[HELD])
     found = verdict(some, (), ())
     assert found.word == "not enough evidence"
-    assert found.line() == "not enough evidence: missed-injections: the injection probe created no pods"
+    assert found.line() == "not enough evidence: " + "; ".join(
+        f"{name}: the injection probe created no pods" for name in ("missed-injections", "refused-injections")
+    )
 
 
 def test_ratio_above_its_limit_that_may_be_chance_is_reported() -> None:

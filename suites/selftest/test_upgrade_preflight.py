@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.upgrade.preflight import Obstacle, demands, describe
+from fixtures.upgrade.preflight import Obstacle, demands, describe, pinned
 from fixtures.upgrade.request import StrategyName
 
 
@@ -51,6 +51,14 @@ def test_planned_workloads_have_a_sidecar_and_a_surge_pod() -> None:
         ("app", 100),
         *[("client", 100), ("a sidecar", 50)] * 2,
     ]
+
+
+def test_pod_that_pins_its_proxys_image_blocks_the_upgrade() -> None:
+    kept = pod("app", "upgrade")
+    kept["metadata"]["annotations"] = {"sidecar.istio.io/proxyImage": "docker.io/istio/proxyv2:1.30.4"}
+    (found,) = pinned([*PODS, kept])
+    assert (found.check, found.severity) == ("pinned proxy", "blocks")
+    assert found.text.startswith("upgrade/app-x keeps docker.io/istio/proxyv2:1.30.4 by its annotation")
 
 
 def test_findings_are_listed_one_per_line() -> None:

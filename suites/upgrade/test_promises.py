@@ -40,11 +40,11 @@ def test_gateway_routes_to_the_app(
     strategy: str, moment: Moment, observation_at: ObservationAt, upgrade: Upgrade
 ) -> None:
     """The gateway's configuration has the route, without retries unless --mesh-retries is given."""
-    route = check_routed(
+    routes = check_routed(
         observation_at(moment).routes, "http.8080", f"outbound|80||app.{NAMESPACE}.svc.cluster.local"
     )
     if not upgrade.mesh_retries:
-        check_not_retried(route)
+        check_not_retried(routes)
 
 
 @allure.title("A marked request passes gateway, sidecar and app, {moment} ({strategy})")
