@@ -65,8 +65,15 @@ def test_connection_of_the_app_is_seen_by_its_envoy(
     cluster_waits: ClusterWaits,
 ) -> None:
     """The app is injected: a request from its network, as the user that the app runs as, passes its Envoy."""
-    for user in sorted(injected_network.users()):
-        _await_seen(send_from_pod(user), cluster_waits)
+    sent = [send_from_pod(user) for user in sorted(injected_network.users())]
+
+    def seen() -> None:
+        for each in sent:
+            check_seen(each.at_sidecar())
+
+    cluster_waits.configured(
+        seen, f"Envoy logs a request of each of the users {[each.user for each in sent]}"
+    )
 
 
 @allure.title("A connection of user 1337 is not seen by Envoy")
@@ -78,10 +85,4 @@ def test_connection_of_the_proxys_user_is_not_seen_by_envoy(
     cluster_waits.configured(
         lambda: check_bypassed(sent.at_gateway(), sent.at_sidecar()),
         "the request reaches the gateway directly",
-    )
-
-
-def _await_seen(sent: OutboundRequest, cluster_waits: ClusterWaits) -> None:
-    cluster_waits.configured(
-        lambda: check_seen(sent.at_sidecar()), f"Envoy logs a request of user {sent.user}"
     )
