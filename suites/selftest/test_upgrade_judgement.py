@@ -139,6 +139,16 @@ def test_verdict_is_one_line_with_its_exit_code() -> None:
     assert "\n" not in line
 
 
+def test_strategy_with_a_broken_promise_is_not_called_safe() -> None:
+    sound = judged(sent(records()))
+    broken = ["test_proxies_have_the_version[canary-after]"]
+    line = summary.verdict_line(UPGRADE, [sound], code=10, broken=broken)
+    assert f"canary unsafe: {broken[0]} failed;" in line
+    assert next(iter(summary.lines(sound, broken))) == f"canary: unsafe: {broken[0]} failed"
+    others = ["test_proxies_have_the_version[in-place-after]"]
+    assert "canary not enough evidence" in summary.verdict_line(UPGRADE, [sound], code=10, broken=others)
+
+
 def test_run_that_lacks_only_evidence_passes_if_allowed() -> None:
     lenient = replace(UPGRADE, unproven_passes=True)
     short = judged(sent(records()))
