@@ -8,7 +8,6 @@ from fixtures.checks.endpoints import check_endpoints
 from fixtures.checks.iptables import check_no_istio_chains
 from fixtures.checks.pods import check_containers
 from fixtures.checks.responses import check_page
-from fixtures.clients.kube import Kube
 from fixtures.clusters.cluster_waits import ClusterWaits
 from fixtures.clusters.pod_network import PodNetwork
 from fixtures.settings import Names
@@ -33,12 +32,12 @@ def test_client_has_no_sidecar(app: App, probe_pod: ProbePod) -> None:
 
 @allure.title("The app is served through its Service")
 def test_app_is_served_through_its_service(
-    app: App, probe_pod: ProbePod, kube: Kube, names: Names, cluster_waits: ClusterWaits, observed: Observed
+    app: App, probe_pod: ProbePod, names: Names, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
     """The app is deployed: a pod without a sidecar gets its page from the Service's cluster IP."""
-    address = kube.get("v1/Service", names.service, names.namespace)["spec"]["clusterIP"]
+    url = app.url()
     served = cluster_waits.holds(
-        lambda number: probe_pod.get_many(f"http://{address}:{names.port}/", number),
+        lambda number: probe_pod.get_many(url, number),
         lambda answer: check_page(answer, names.page),
         "the app is served through its Service",
         circumstances=CIRCUMSTANCES,

@@ -1,7 +1,5 @@
 """A Gateway without a route."""
 
-from uuid import uuid4
-
 import allure
 import pytest
 
@@ -9,11 +7,12 @@ from fixtures.causes import INGRESS
 from fixtures.checks.access_log import check_flag
 from fixtures.checks.mesh import check_listener
 from fixtures.checks.responses import check_no_route
-from fixtures.clients.kube import Resource
+from fixtures.clients.kube import Kube, Resource
 from fixtures.clusters.cluster_waits import ClusterWaits
 from fixtures.mesh.ingress import Ingress
 from fixtures.mesh.installation import Mesh
 from fixtures.stages import Observed
+from fixtures.workloads.access_logs import entries, new_mark
 
 pytestmark = pytest.mark.stage("gateway")
 
@@ -47,11 +46,11 @@ def test_gateway_answers_404_without_a_route(
 
 @allure.title("The gateway logs that it has no route")
 def test_gateway_logs_that_it_has_no_route(
-    gateway: list[Resource], ingress: Ingress, istio: Mesh, cluster_waits: ClusterWaits
+    gateway: list[Resource], ingress: Ingress, istio: Mesh, kube: Kube, cluster_waits: ClusterWaits
 ) -> None:
     """The Gateway has no route yet: the gateway's access log has a marked request once, with the flag NR."""
-    mark = f"istio-conformance-{uuid4().hex}"
+    mark = new_mark()
     check_no_route(ingress.get(user_agent=mark))
     cluster_waits.configured(
-        lambda: check_flag(istio.gateway_entries(mark), "NR"), "the gateway has logged the request"
+        lambda: check_flag(entries(kube, istio.gateway(), mark), "NR"), "the gateway has logged the request"
     )
