@@ -16,12 +16,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from lab import allure, engine, environment, folders, host, packages, runtime, scratch
-from lab.build import NODE_ARCHIVE, Plan, plan
+from lab.build import NODE_ARCHIVE, Plan, plan, plans
 from lab.cache import GLANCE, MANIFEST, USERS, Entry, file_digest, locked
 from lab.errors import LabError
 from lab.paths import PROJECT, cache_root
@@ -48,7 +48,7 @@ def export_to(file: Path, say: Say) -> None:
     Raises LabError if the lab isn't built, or if the file exists.
     """
     root = cache_root()
-    wanted = plan(root)
+    wanted = plan(root, istio=())
     _check_can_export(wanted, file)
     part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
     try:
@@ -109,8 +109,7 @@ def import_from(file: Path, say: Say, sha256: str | None = None) -> None:
     if sha256 is not None and file_digest(file) != sha256.lower():
         raise LabError(f"{file} does not have the SHA-256 {sha256}: it is damaged or a different archive")
     root = folders.cache_place().claim()
-    wanted = plan(root)
-    members = _checked(file, wanted)
+    wanted, members = _checked(file, plans(root))
     host.check_room(sum(member.size for member in members) / host.GIB + 1, 0, (root,))
     staging = root / _STAGING.format(secrets.token_hex(8))
     with locked(root / "locks" / "import"), contextlib.ExitStack() as undo:
@@ -142,8 +141,11 @@ def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return member
 
 
-def _checked(file: Path, wanted: Plan) -> list[tarfile.TarInfo]:
-    """Return the archive's files without unpacking. Raises LabError for any member that no export writes."""
+def _checked(file: Path, known: Sequence[Plan]) -> tuple[Plan, list[tarfile.TarInfo]]:
+    """Return the archive's lab and its files without unpacking.
+
+    Raises LabError for any member that no export of this lab writes.
+    """
     try:
         with tarfile.open(file, "r:") as tar:
             members = tar.getmembers()
@@ -151,7 +153,9 @@ def _checked(file: Path, wanted: Plan) -> list[tarfile.TarInfo]:
         raise LabError(
             f"{file} is not an archive that `istio-conformance lab export` wrote, or is cut short ({error})"
         ) from None
-    entries = [f"{entry.kind}/{entry.key[:16]}" for entry in _entries(wanted)]
+    names = {member.name for member in members}
+    wanted = next((each for each in known if f"{_place(each.node)}/{NODE_ARCHIVE}" in names), known[0])
+    entries = [_place(entry) for entry in _entries(wanted)]
     seen: set[str] = set()
     for member in members:
         if refusal := _refusal(member, entries, seen):
@@ -160,7 +164,11 @@ def _checked(file: Path, wanted: Plan) -> list[tarfile.TarInfo]:
     files = [member for member in members if member.isfile()]
     if not any(member.name == f"{entries[0]}/{NODE_ARCHIVE}" for member in files):
         raise LabError(f"{file} is not an archive that `istio-conformance lab export` wrote, or is cut short")
-    return files
+    return wanted, files
+
+
+def _place(entry: Entry) -> str:
+    return f"{entry.kind}/{entry.key[:16]}"
 
 
 def _refusal(member: tarfile.TarInfo, entries: list[str], seen: set[str]) -> str | None:

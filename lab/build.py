@@ -2,10 +2,11 @@
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 from lab import engine, environment, folders, host, node, packages, programs, rootfs, scratch
@@ -14,7 +15,7 @@ from lab.engine import Engine
 from lab.errors import LabError
 from lab.paths import cache_root
 from lab.progress import Progress
-from lab.sources import Source, all_sources
+from lab.sources import Source, all_sources, versions_of
 
 #: Debian packages that a build needs besides the engine's. Ubuntu lacks Debian's keys.
 BUILD_PACKAGES = ("mmdebstrap", "debian-archive-keyring")
@@ -44,7 +45,7 @@ NEEDED_DISK, NEEDED_MEMORY = 20.0, 6.0
 
 @dataclass(frozen=True)
 class Plan:
-    """The parts of the lab with all known versions, and the cache entry of each, built or not."""
+    """The parts of a lab with some or all known Istio versions, and the cache entry of each, built or not."""
 
     root: Path
     sources: tuple[Source, ...]
@@ -68,8 +69,13 @@ class Plan:
                 found[f"{name}-{source.versions['istio']}"] = folder / name
         return found
 
+    @property
+    def istio_versions(self) -> list[str]:
+        """The Istio versions in the node image, newest last."""
+        return versions_of("istio", self.sources)
+
     def istio(self, version: str) -> Source:
-        """Return the source of an Istio version. Raises StopIteration for an unknown version."""
+        """Return the source of an Istio version. Raises StopIteration for a version that this lab lacks."""
         return next(source for source in self.sources if source.versions.get("istio") == version)
 
     def built(self) -> bool:
@@ -79,7 +85,11 @@ class Plan:
             for source in self.sources
             if (names := [name for group in source.tools.values() for name in group])
         )
-        return tools_whole and self.node.damage_at_a_glance(NODE_ARCHIVE) is None
+        return tools_whole and self.has_node()
+
+    def has_node(self) -> bool:
+        """Return whether the node image is intact in the cache."""
+        return self.node.damage_at_a_glance(NODE_ARCHIVE) is None
 
     def use(self) -> None:
         """Protect every part from pruning until this process ends."""
@@ -87,24 +97,51 @@ class Plan:
             entry.use()
 
 
-def plan(root: Path | None = None) -> Plan:
-    """Return the lab's plan. Raises LabError for an unreadable source."""
+def plans(root: Path | None = None) -> list[Plan]:
+    """Return a plan for each choice of Istio versions, most versions first: `[all, ..., core's alone]`.
+
+    Raises LabError for an unreadable source.
+    """
     root = root or cache_root()
     sources = tuple(all_sources().values())
     entries = {source.name: programs.entry(source, root) for source in sources}
-    return Plan(root, sources, entries, rootfs.entry(root), node.entry(root, sources, entries))
+    optional = [source for source in sources if source.is_optional]
+    found = []
+    for count in range(len(optional) + 1):
+        for left_out in combinations(optional, count):
+            chosen = tuple(source for source in sources if source not in left_out)
+            parts = {source.name: entries[source.name] for source in chosen}
+            found.append(Plan(root, chosen, parts, rootfs.entry(root), node.entry(root, chosen, parts)))
+    return found
 
 
-def build() -> Plan:
-    """Build what is missing, start an engine if none is running, and load the node image into it.
+def plan(root: Path | None = None, istio: Collection[str] | None = None) -> Plan:
+    """Return the plan of a lab with these Istio versions, by default with all.
 
-    Raises LabError for problems that the user can fix: too little disk or memory, no root, a registry that
-    does not answer, a program that does not compile.
+    A built lab that has more versions too is preferred to one that would have to be built. Raises LabError
+    for an unknown version and for an unreadable source.
+    """
+    known = plans(root)
+    everything = known[0]
+    if istio is None:
+        return everything
+    if unknown := set(istio) - set(everything.istio_versions):
+        has = ", ".join(everything.istio_versions)
+        raise LabError(f"the lab has no Istio {', '.join(sorted(unknown))}; it has {has}")
+    sufficient = [each for each in known if set(istio) <= set(each.istio_versions)]
+    return next((each for each in sufficient if each.has_node()), sufficient[-1])
+
+
+def build(istio: Collection[str] | None = None) -> Plan:
+    """Build what is missing of a lab with these Istio versions, by default with all, and load its node image.
+
+    Starts an engine if none is running. Raises LabError for problems that the user can fix: too little disk
+    or memory, no root, a registry that does not answer, a program that does not compile, an unknown version.
     """
     # Every run needs root for its firewall rules: say so before minutes of building.
     host.require_root("build the lab and to keep its packets on this machine")
     folders.check()
-    wanted = plan()
+    wanted = plan(istio=istio)
     folders.cache_place().claim()
     wanted.use()
     progress = Progress(wanted.root / "times.json")

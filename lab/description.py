@@ -3,7 +3,7 @@
 import os
 import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,17 +75,17 @@ def available_envoy_versions() -> list[str]:
     return versions_of("envoy")
 
 
-def describe(istio_version: str, envoy_version: str | None = None) -> LabDescription:
-    """Describe the built lab with this Istio version.
+def describe(
+    istio_version: str, envoy_version: str | None = None, also: Collection[str] = ()
+) -> LabDescription:
+    """Describe the built lab with this Istio version, and with the versions `also` in the node image.
 
     `envoy_version` selects the Envoy of every proxy; by default each Istio runs the Envoy of its release.
     Raises LabError for an unknown version, and if the lab is not built or not loaded into an engine.
     """
     folders.check()
-    wanted = plan()
+    wanted = plan(istio={istio_version, *also})
     releases = releases_of(wanted, envoy_version)
-    if istio_version not in releases:
-        raise LabError(f"the lab has no Istio {istio_version}; it has {', '.join(releases)}")
     if not wanted.built():
         raise LabError("the lab is not built on this machine; run `istio-conformance lab build`")
     running = engine.find()
@@ -122,9 +122,9 @@ def describe(istio_version: str, envoy_version: str | None = None) -> LabDescrip
 
 
 def releases_of(wanted: Plan, envoy_version: str | None = None) -> dict[str, Release]:
-    """Return every Istio of the lab by version, oldest first. Raises LabError for an unknown Envoy."""
+    """Return every Istio of this lab by version, oldest first. Raises LabError for an unknown Envoy."""
     tools, found = wanted.tools(), {}
-    for version in versions_of("istio", wanted.sources):
+    for version in wanted.istio_versions:
         source = wanted.istio(version)
         folder = wanted.programs[source.name].path
         proxy = proxies.proxy(source, wanted.sources, envoy_version)
@@ -156,11 +156,10 @@ def assignments(istio_version: str) -> list[str]:
 
 
 def status() -> list[str]:
-    """Return one line for each built part and for each running part."""
-    wanted = plan()
+    """Return one line for each part, built or not, and for each running part."""
+    everything, wanted = plan(), plan(istio=())
     lines = [f"cache    {wanted.root}"]
-    entries = [*((source.name, wanted.programs[source.name]) for source in wanted.sources)]
-    entries += [("rootfs", wanted.rootfs), ("node", wanted.node)]
+    entries = [*everything.programs.items(), ("rootfs", wanted.rootfs), ("node", wanted.node)]
     for name, entry in entries:
         lines.append(
             f"{name:<14} {entry.key[:16]}  {'built' if entry.manifest() is not None else 'not built'}"

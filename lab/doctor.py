@@ -13,7 +13,6 @@ from pathlib import Path
 
 from lab import build, engine, environment, firewall, host, runtime, scratch
 from lab.paths import SOURCES, cache_root, state_root
-from lab.sources import versions_of
 
 #: Seconds to wait for a registry to answer.
 _REGISTRY_TIMEOUT = 15.0
@@ -216,8 +215,8 @@ def _registries() -> list[Prerequisite]:
 
 
 def _lab() -> list[Prerequisite]:
-    if _built():
-        return [Prerequisite("lab", State.PRESENT, f"built, with Istio {', '.join(versions_of('istio'))}")]
+    if versions := _built():
+        return [Prerequisite("lab", State.PRESENT, f"built, with Istio {', '.join(versions)}")]
     action = (
         "`make run` and `istio-conformance lab build` build it; "
         "`istio-conformance lab import FILE` loads one that was built elsewhere"
@@ -225,8 +224,10 @@ def _lab() -> list[Prerequisite]:
     return [Prerequisite("lab", State.AUTOMATIC, "not built on this machine", action)]
 
 
-def _built() -> bool:
-    return build.plan().built()
+def _built() -> list[str]:
+    """Return the Istio versions of the built lab; empty if none is built."""
+    found = build.plan(istio=())
+    return found.istio_versions if found.built() else []
 
 
 def _answers(command: Sequence[str]) -> bool:

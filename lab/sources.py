@@ -82,6 +82,11 @@ class Source:
         return dict(self.declared.get("tools", {}))
 
     @property
+    def is_optional(self) -> bool:
+        """Whether the folder is of an Istio and nothing else: a lab without this Istio needs none of it."""
+        return set(self.versions) == {"istio"}
+
+    @property
     def node_programs(self) -> list[str]:
         return list(self.declared.get("node", {}).get("programs", []))
 

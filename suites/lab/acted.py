@@ -5,7 +5,7 @@ command, which would otherwise need a broken mesh, a broken machine and an upgra
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import pytest
 
@@ -38,7 +38,7 @@ class _Nowhere:
     def __init__(self) -> None:
         self._lab = _LAB()
 
-    def prepare(self, report: Callable[[str], None]) -> None:
+    def prepare(self, _: Collection[str], report: Callable[[str], None]) -> None:
         report("nothing is built")
 
     def __getattr__(self, name: str) -> object:

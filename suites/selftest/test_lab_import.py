@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,10 +27,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def complete_archive(root: Path) -> dict[str, bytes]:
-    """The files of a small archive that matches this checkout, by name."""
+def complete_archive(root: Path, istio: Collection[str] | None = None) -> dict[str, bytes]:
+    """The files of a small archive that matches this checkout, with these Istio versions, by name."""
     members: dict[str, bytes] = {}
-    for entry in archive._entries(plan(root)):
+    for entry in archive._entries(plan(root, istio)):
         place = f"{entry.kind}/{entry.key[:16]}"
         names = ("node.tar",) if entry.kind == "node" else ("program",)
         held = {name: f"{place} {name}".encode() for name in names}
