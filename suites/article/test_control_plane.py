@@ -5,9 +5,10 @@ import pytest
 
 from fixtures.checks.cluster import check_absent, check_available, check_named, check_present
 from fixtures.checks.mesh import check_in_sync, check_trusted, check_versions
+from fixtures.checks.webhooks import check_enforced, check_injection_policy, check_validation_policy
 from fixtures.clients.api_server import ApiError
 from fixtures.clients.istioctl import Istioctl
-from fixtures.clients.kube import Kube
+from fixtures.clients.kube import Kube, Resource
 from fixtures.clusters.cluster_waits import ClusterWaits
 from fixtures.distributions.base import Edition
 from fixtures.mesh.installation import Mesh
@@ -48,7 +49,7 @@ def test_proxies_are_in_sync_after_install(
 ) -> None:
     """istioctl install has finished: every proxy has acknowledged the last updates from istiod."""
     cluster_waits.configured(
-        lambda: check_in_sync(istioctl.sync_status(), istio.proxies()),
+        lambda: check_in_sync(istioctl.sync_status(), istio.proxies(), with_routes=False),
         "every proxy is in sync",
         reproduce="istioctl experimental internal-debug syncz --all",
     )
@@ -64,10 +65,32 @@ def test_crds_are_in_place_after_install(istio: Mesh, kube: Kube) -> None:
 @pytest.mark.parametrize(("kind", "name"), WEBHOOKS, ids=[name for _, name in WEBHOOKS])
 def test_webhook_trusts_istiods_certificate(istio: Mesh, kube: Kube, kind: str, name: str) -> None:
     """istioctl install has finished: the webhook's CA bundle verifies the certificate that istiod serves."""
-    configuration = check_named(kube.get_all(f"admissionregistration.k8s.io/v1/{kind}"), kind, name)
+    configuration = check_named(_webhooks(kube, kind), kind, name)
     assert configuration["webhooks"], f"{name} has no webhook"
     for bundle in {hook["clientConfig"]["caBundle"] for hook in configuration["webhooks"]}:
         check_trusted(istio.shake_hands_with_webhook(bundle), f"the CA bundle of {name}")
+
+
+@allure.title("No object passes a webhook that istiod does not answer")
+def test_webhooks_refuse_what_istiod_cannot_check(
+    istio: Mesh, kube: Kube, cluster_waits: ClusterWaits
+) -> None:
+    """istioctl install has finished and istiod has enabled its validators: each failurePolicy is Fail."""
+
+    def check_each() -> None:
+        for kind, name in WEBHOOKS:
+            check_enforced(check_named(_webhooks(kube, kind), kind, name))
+
+    cluster_waits.configured(check_each, "every webhook of Istio has failurePolicy Fail")
+
+
+@allure.title("The webhooks are called for the documented objects, each once")
+def test_webhooks_select_the_documented_objects(istio: Mesh, kube: Kube) -> None:
+    """istioctl install has finished: selectors and rules cover what Istio documents, and nothing else."""
+    check_injection_policy(_webhooks(kube, "MutatingWebhookConfiguration"))
+    validators = _webhooks(kube, "ValidatingWebhookConfiguration")
+    check_validation_policy(validators, "networking.istio.io", "virtualservices")
+    check_validation_policy(validators, "security.istio.io", "peerauthentications")
 
 
 @allure.title("There is no egress gateway")
@@ -84,6 +107,10 @@ def test_invalid_virtual_service_is_refused(istio: Mesh, kube: Kube) -> None:
     assert "validation.istio.io" in refusal, f"istiod did not refuse an invalid VirtualService: {refusal!r}"
     accepted = _refusal(kube, "nothing.invalid")
     assert not accepted, f"istiod refused a valid VirtualService: {accepted}"
+
+
+def _webhooks(kube: Kube, kind: str) -> list[Resource]:
+    return kube.get_all(f"admissionregistration.k8s.io/v1/{kind}")
 
 
 def _refusal(kube: Kube, host: str) -> str:

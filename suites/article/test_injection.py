@@ -66,7 +66,7 @@ def test_sidecar_is_in_sync(
 ) -> None:
     """The app is injected: its proxy and the gateway's have acknowledged istiod's last updates."""
     cluster_waits.configured(
-        lambda: check_in_sync(istioctl.sync_status(), istio.proxies()),
+        lambda: check_in_sync(istioctl.sync_status(), istio.proxies(), with_routes=True),
         "the gateway and the sidecar are in sync",
         reproduce="istioctl experimental internal-debug syncz --all",
     )

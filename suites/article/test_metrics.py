@@ -4,7 +4,15 @@ import allure
 import pytest
 
 from fixtures.checks.mesh import check_not_retried, check_routed
-from fixtures.checks.metrics import HISTOGRAMS, check_growth, check_histogram, check_labels, check_only
+from fixtures.checks.metrics import (
+    HISTOGRAMS,
+    check_growth,
+    check_histogram,
+    check_labels,
+    check_only,
+    check_scraped_since,
+    check_unchanged,
+)
 from fixtures.clients.kube import Resource
 from fixtures.clusters.cluster_waits import ClusterWaits
 from fixtures.mesh.ingress import Ingress
@@ -86,3 +94,16 @@ def test_no_other_workload_was_counted(counted_requests: CountedRequests, app: A
     """Only the gateway sent requests, only to the app: no counter of another pair of workloads grew."""
     pair = f"istio-ingressgateway {app.names.deployment}"
     check_only(counted_requests.growth(), {"source": pair, "destination": pair})
+
+
+@allure.title("The counts stay the same over another scrape")
+def test_counts_stay_over_another_scrape(
+    counted_requests: CountedRequests, cluster_waits: ClusterWaits
+) -> None:
+    """The requests are counted and no more are sent: no counter has grown after the next scrape."""
+    counters = counted_requests.counters
+    grown, before = counted_requests.growth(), counters.scrape_times()
+    cluster_waits.counted(
+        lambda: check_scraped_since(before, counters.scrape_times()), "Prometheus has read both proxies again"
+    )
+    check_unchanged(grown, counted_requests.growth())

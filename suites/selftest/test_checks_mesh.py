@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from fixtures.checks.mesh import (
+    ENDPOINTS,
     LISTENERS,
+    ROUTES,
     check_in_sync,
     check_listener,
     check_no_listener,
@@ -53,34 +55,37 @@ def test_other_proxy_version_fails() -> None:
 
 
 def test_proxies_that_acknowledged_everything_are_in_sync() -> None:
-    check_in_sync(synced(), [GATEWAY, APP])
+    check_in_sync(synced(), [GATEWAY, APP], with_routes=True)
 
 
 def test_proxy_unknown_to_istiod_fails() -> None:
     with pytest.raises(AssertionError, match=r"istiod serves .* not .*'other"):
-        check_in_sync(synced(), [GATEWAY, APP, "other.test-namespace"])
+        check_in_sync(synced(), [GATEWAY, APP, "other.test-namespace"], with_routes=True)
 
 
 def test_unacknowledged_update_fails() -> None:
     report = synced()
     listener_state(report, APP)["acked"] = "an earlier one"
     with pytest.raises(AssertionError, match=f"{APP} is not in sync: .*Listener"):
-        check_in_sync(report, [GATEWAY, APP])
+        check_in_sync(report, [GATEWAY, APP], with_routes=True)
 
 
 def test_rejected_update_is_not_in_sync() -> None:
     with pytest.raises(AssertionError, match="value length must be at least 1"):
-        check_in_sync(recorded("syncz-rejected.json"), [GATEWAY, APP])
+        check_in_sync(recorded("syncz-rejected.json"), [GATEWAY, APP], with_routes=True)
 
 
-def test_unsubscribed_routes_are_exempt_but_listeners_are_not() -> None:
+def test_unsubscribed_routes_can_be_exempt_but_listeners_and_endpoints_are_not() -> None:
     report = deepcopy(synced())
     row = next(row for rows in report.values() for row in rows if row["proxy"] == GATEWAY)
-    del row["resources"]["type.googleapis.com/envoy.config.route.v3.RouteConfiguration"]
-    check_in_sync(report, [GATEWAY, APP])
-    del row["resources"][LISTENERS]
-    with pytest.raises(AssertionError, match=r"has not subscribed to .*Listener"):
-        check_in_sync(report, [GATEWAY, APP])
+    del row["resources"][ROUTES]
+    check_in_sync(report, [GATEWAY, APP], with_routes=False)
+    with pytest.raises(AssertionError, match=r"has not subscribed to .*RouteConfiguration"):
+        check_in_sync(report, [GATEWAY, APP], with_routes=True)
+    for kind in (LISTENERS, ENDPOINTS):
+        del row["resources"][kind]
+        with pytest.raises(AssertionError, match=rf"has not subscribed to .*{kind.rpartition('.')[2]}"):
+            check_in_sync(report, [GATEWAY, APP], with_routes=False)
 
 
 def test_gateway_listens_only_after_the_gateway_resource() -> None:

@@ -13,6 +13,8 @@ from fixtures.checks.metrics import (
     check_no_counter,
     check_only,
     check_same_counts,
+    check_scraped_since,
+    check_unchanged,
     counts_of_prometheus,
     counts_of_proxy,
     growth,
@@ -217,3 +219,19 @@ def test_histogram_that_differs_from_the_counter_fails(samples: list[dict[str, A
 def test_histogram_without_counted_requests_fails() -> None:
     with pytest.raises(AssertionError, match="no request was counted"):
         check_histogram({}, SIZE, [], most=100)
+
+
+def test_each_pod_must_be_scraped_again() -> None:
+    check_scraped_since({APP: 10.0, GATEWAY: 10.5}, {APP: 11.0, GATEWAY: 11.5})
+    with pytest.raises(AssertionError, match=f"not scraped again yet: {GATEWAY}\n"):
+        check_scraped_since({APP: 10.0, GATEWAY: 10.5}, {APP: 11.0, GATEWAY: 10.5})
+    with pytest.raises(AssertionError, match="Prometheus has no counter of these pods"):
+        check_scraped_since({}, {APP: 11.0})
+
+
+def test_counter_that_grows_after_the_last_request_fails() -> None:
+    check_unchanged(counted(), counted())
+    labels = next(iter(counted()))
+    late = {**counted(), labels: counted()[labels] + 1}
+    with pytest.raises(AssertionError, match=r"counters changed although nothing was sent:(?s:.*) 1"):
+        check_unchanged(counted(), late)

@@ -14,7 +14,10 @@ OLDER, NEWEST = versions_of("istio")[0], versions_of("istio")[-1]
 
 
 def _build(wanted: Plan) -> None:
-    wanted.node.make(lambda folder: (folder / NODE_ARCHIVE).write_text("whole"), print)
+    def write(folder: Path) -> None:
+        (folder / NODE_ARCHIVE).write_text("whole")
+
+    wanted.node.make(write, print)
 
 
 def test_lab_of_the_newest_istio_needs_no_other(tmp_path: Path) -> None:

@@ -67,3 +67,8 @@ def test_the_proxies_own_growth_does_not_wait_for_prometheus() -> None:
     before = counters(Scraped(), Stats("app", stats(c200=4))).own()
     later = counters(Scraped(("app", "200", 4)), Stats("app", stats(c200=24)))
     assert list(CountedRequests({"200": 20}, before, later).growth_of_proxies().values()) == [20]
+
+
+def test_scrape_times_are_those_of_the_proxies() -> None:
+    prometheus = Scraped(("app", "", 20), ("other", "", 21))
+    assert counters(prometheus, Stats("app", stats(c200=4))).scrape_times() == {"app": 20.0}
