@@ -10,6 +10,7 @@ from fixtures.checks.mtls import check_no_policy, check_peer, check_refused, ref
 from fixtures.checks.responses import SILENT_BEHIND_A_PROXY, check_page, check_served_by_mesh, check_silence
 from fixtures.clients.kube import Kube, Resource
 from fixtures.clients.proxy import Proxy
+from fixtures.clients.tls import foreign_certificate
 from fixtures.clusters.cluster_waits import ClusterWaits
 from fixtures.mesh.ingress import Ingress
 from fixtures.settings import Names
@@ -79,6 +80,20 @@ def test_tls_without_a_client_certificate_is_refused_under_strict(
         lambda number: probe_pod.get_many(url, number),
         lambda answer: check_silence(answer, ("tls", *SILENT_BEHIND_A_PROXY)),
         "TLS without a client certificate is refused",
+        circumstances=CIRCUMSTANCES,
+    )
+
+
+@allure.title("Under STRICT TLS with a certificate of another authority is refused")
+def test_tls_with_a_foreign_certificate_is_refused_under_strict(
+    strict_mtls: list[Resource], app: App, probe_pod: ProbePod, cluster_waits: ClusterWaits
+) -> None:
+    """STRICT is applied: a client certificate of another authority than istiod gets no HTTP response."""
+    url, certificate = app.url(scheme="https"), foreign_certificate()
+    cluster_waits.holds(
+        lambda number: probe_pod.get_many(url, number, certificate),
+        lambda answer: check_silence(answer, ("tls", *SILENT_BEHIND_A_PROXY)),
+        "TLS with a foreign client certificate is refused",
         circumstances=CIRCUMSTANCES,
     )
 

@@ -24,6 +24,12 @@ def test_command_runs_in_the_named_container(tmp_path: Path) -> None:
     assert asked == "--kubeconfig kc exec --namespace test web-1 --container web -- curl -s localhost\n"
 
 
+def test_command_reads_what_it_is_given(tmp_path: Path) -> None:
+    ended = kubectl(tmp_path, "cat").exec("test", "web-1", "web", "cat", stdin="given")
+    assert ended.stdout == "given"
+    assert "exec --stdin --namespace test" in (tmp_path / "asked").read_text()
+
+
 def test_failed_command_in_the_container_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="status 7:\nrefused"):
         kubectl(tmp_path, "echo refused >&2; exit 7").exec("test", "web-1", "web", "curl")

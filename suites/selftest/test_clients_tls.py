@@ -5,34 +5,31 @@ import shutil
 import socket
 import ssl
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
+import trustme
 
+from fixtures.clients import curl
 from fixtures.clients.command import run
-from fixtures.clients.tls import Handshake, handshake
+from fixtures.clients.tls import Handshake, foreign_certificate, handshake
 from suites.selftest.test_outcome import Peer, served_by
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl on this machine")
 NAME = "istiod.istio-system.svc"
+OURS, OTHERS = trustme.CA(), trustme.CA()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ours.pem and ours.key, which the server presents, and others.pem, which it does not."""
-    folder = tmp_path_factory.mktemp("certificates")
-    for name in ("ours", "others"):
-        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        written = ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.pem")]
-        subject = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{NAME}"]
-        command = ["openssl", "req", "-x509", *key, *subject, *written]
-        run(command, environment=os.environ, timeout=20)
-    return folder
+def authorities_of(authority: trustme.CA) -> str:
+    return authority.cert_pem.bytes().decode("ascii")
 
 
-def presents_certificate(folder: Path) -> Peer:
+def presents_certificate(client_authority: trustme.CA | None = None) -> Peer:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "ours.pem", folder / "ours.key")
+    # With TLS 1.3 a client ends its handshake before the server has verified the certificate.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    OURS.issue_cert(NAME).configure_cert(context)
+    if client_authority:
+        context.verify_mode = ssl.CERT_REQUIRED
+        client_authority.configure_trust(context)
 
     def peer(connection: socket.socket) -> None:
         # A client that does not trust the certificate aborts the handshake.
@@ -48,35 +45,31 @@ def handshake_with(peer: Peer, authorities: str, name: str = NAME) -> Handshake:
         return handshake("127.0.0.1", port, server_name=name, authorities=authorities, timeout=5)
 
 
-def test_server_with_a_certificate_from_the_ca_is_trusted(folder: Path) -> None:
-    assert handshake_with(presents_certificate(folder), (folder / "ours.pem").read_text()).kind == "trusted"
+def test_server_with_a_certificate_from_the_ca_is_trusted() -> None:
+    assert handshake_with(presents_certificate(), authorities_of(OURS)).kind == "trusted"
 
 
-def test_server_with_a_certificate_from_another_ca_is_not_trusted(folder: Path) -> None:
-    seen = handshake_with(presents_certificate(folder), (folder / "others.pem").read_text())
+def test_server_with_a_certificate_from_another_ca_is_not_trusted() -> None:
+    seen = handshake_with(presents_certificate(), authorities_of(OTHERS))
     assert seen.kind == "tls"
-    assert "self-signed certificate" in seen.cause
+    assert "unable to get local issuer certificate" in seen.cause
 
 
-def test_server_with_another_name_is_not_trusted(folder: Path) -> None:
-    seen = handshake_with(
-        presents_certificate(folder), (folder / "ours.pem").read_text(), "kiali.istio-system.svc"
-    )
+def test_server_with_another_name_is_not_trusted() -> None:
+    seen = handshake_with(presents_certificate(), authorities_of(OURS), "kiali.istio-system.svc")
     assert seen.kind == "tls"
     assert "Hostname mismatch" in seen.cause
 
 
-def test_port_without_tls_is_a_tls_failure(folder: Path) -> None:
-    plain = handshake_with(
-        lambda connection: connection.sendall(b"220 plain\r\n"), (folder / "ours.pem").read_text()
-    )
+def test_port_without_tls_is_a_tls_failure() -> None:
+    plain = handshake_with(lambda connection: connection.sendall(b"220 plain\r\n"), authorities_of(OURS))
     assert plain.kind == "tls"
 
 
-def test_closed_port_is_refused(folder: Path) -> None:
+def test_closed_port_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    authorities = (folder / "ours.pem").read_text()
+    authorities = authorities_of(OURS)
     assert (
         handshake("127.0.0.1", port, server_name=NAME, authorities=authorities, timeout=5).kind == "refused"
     )
@@ -86,3 +79,17 @@ def test_closed_port_is_refused(folder: Path) -> None:
 def test_ca_bundle_without_certificates_is_an_error(authorities: str) -> None:
     with pytest.raises(ValueError, match=f"no certificates in PEM: '{authorities}'"):
         handshake("127.0.0.1", 1, server_name=NAME, authorities=authorities, timeout=5)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
+def test_foreign_certificate_is_refused_for_its_authority() -> None:
+    """curl sends the certificate: the server names its authority as the reason, not a missing certificate."""
+    with served_by(presents_certificate(client_authority=OURS)) as place:
+        asked = curl.many(f"https://{place}/", 1, timeout=5)
+        without = run(asked, environment=os.environ, timeout=10, check=False)
+    with served_by(presents_certificate(client_authority=OURS)) as place:
+        asked = curl.with_certificate(curl.many(f"https://{place}/", 1, timeout=5))
+        foreign = run(asked, environment=os.environ, timeout=10, stdin=foreign_certificate(), check=False)
+    causes = [curl.outcomes(each, 1)[0].cause for each in (without, foreign)]
+    assert "unknown ca" in causes[1], causes
+    assert "unknown ca" not in causes[0], causes
