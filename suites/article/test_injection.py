@@ -5,11 +5,12 @@ import pytest
 
 from fixtures.causes import INGRESS
 from fixtures.checks.cluster import check_gone
-from fixtures.checks.mesh import check_in_sync
+from fixtures.checks.mesh import check_in_sync, check_versions
 from fixtures.checks.pods import (
     check_all_ready,
     check_captured_user,
     check_injected,
+    check_injector,
     check_runs_as,
     container_id,
     containers,
@@ -20,8 +21,9 @@ from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Resource
 from fixtures.clients.nodes import Node
 from fixtures.clusters.cluster_waits import ClusterWaits
+from fixtures.distributions.base import Edition
 from fixtures.mesh.ingress import Ingress
-from fixtures.mesh.installation import Mesh
+from fixtures.mesh.installation import DEFAULT_REVISION, Mesh
 from fixtures.settings import Names, Thresholds
 from fixtures.stages import Observed
 from fixtures.workloads.app import App
@@ -36,6 +38,15 @@ def test_new_pod_has_a_ready_sidecar(injected_app: Resource, names: Names, obser
     check_all_ready(injected_app)
     native = names.proxy_container in init_containers(injected_app)
     observed(f"{names.proxy_container} as a {'native sidecar' if native else 'container'}, all ready")
+
+
+@allure.title("The sidecar is of the installed revision and version")
+def test_sidecar_is_of_the_installed_revision(
+    injected_app: Resource, istio: Mesh, istioctl: Istioctl, distribution: Edition
+) -> None:
+    """The app is injected: revision, image and version of its proxy are those that were installed."""
+    check_injector(injected_app, DEFAULT_REVISION, istio.proxy_image())
+    check_versions(istioctl.version(), distribution.istio_version, istio.proxies())
 
 
 @allure.title("Envoy runs as user 1337")

@@ -67,7 +67,10 @@ def test_no_crd_or_webhook_is_left_after_purge(
 def test_only_known_resources_remain_after_purge(
     purged_mesh: Mesh, expected_remains: list[str], kube: Kube, names: Names, observed: Observed
 ) -> None:
-    """Istio was purged: only the CA secret, the root-cert and CRL ConfigMaps and the elections remain."""
+    """Istio was purged: only the CA secret, the root-cert and CRL ConfigMaps and the elections remain.
+
+    No role, binding or admission policy is among them, in a namespace or of the cluster.
+    """
     found = remains({kind.rpartition("/")[2]: kube.get_all(kind) for kind in KINDS}, names.istio_namespace)
     check_remains(found, expected_remains)
     observed(f"no workload, webhook, CRD or proxy; {len(found)} resources remain by design")

@@ -121,3 +121,11 @@ def test_unexpected_and_missing_remains_are_listed() -> None:
 def test_node_lease_is_no_istio_remains_whatever_the_nodes_name() -> None:
     lease = {"metadata": {"namespace": "kube-node-lease", "name": "istio-conformance-1-control-plane"}}
     assert remains({"Lease": [lease]}, "istio-system") == []
+
+
+def test_cluster_role_named_after_istio_remains() -> None:
+    roles = [{"metadata": {"name": name}} for name in ("istiod-clusterrole-istio-system", "view")]
+    found = remains({"ClusterRole": roles}, "istio-system")
+    assert found == ["ClusterRole/istiod-clusterrole-istio-system"]
+    with pytest.raises(AssertionError, match=r"unexpected after the purge: \['ClusterRole/istiod"):
+        check_remains(found, [])

@@ -10,6 +10,7 @@ from fixtures.checks.pods import (
     check_captured_user,
     check_containers,
     check_injected,
+    check_injector,
     check_only_owner,
     check_unchanged,
 )
@@ -129,3 +130,32 @@ def test_only_replica_set_is_the_pods_owner() -> None:
     check_only_owner([{"metadata": {"name": "app-1"}}], pod)
     with pytest.raises(AssertionError, match=r"ReplicaSets \['app-1', 'app-2'\], and \['app-1'\] own"):
         check_only_owner([{"metadata": {"name": "app-2"}}, {"metadata": {"name": "app-1"}}], pod)
+
+
+def injected_by(revision: str, **annotations: str) -> Any:
+    pod = deepcopy(INJECTED)
+    status = f'{{"initContainers":["istio-init","istio-proxy"],"containers":null,"revision":"{revision}"}}'
+    pod["metadata"]["annotations"] = {"sidecar.istio.io/status": status, **annotations}
+    return pod
+
+
+def test_sidecar_of_the_installed_revision_passes() -> None:
+    check_injector(injected_by("default"), "default", "docker.io/istio/proxyv2:1.29.1")
+
+
+@pytest.mark.parametrize("pod", [INJECTED, injected_by("old")], ids=["no annotation", "another revision"])
+def test_sidecar_of_another_injector_fails(pod: Any) -> None:
+    with pytest.raises(AssertionError, match=r"names revision (None|'old'), not 'default'"):
+        check_injector(pod, "default", "docker.io/istio/proxyv2:1.29.1")
+
+
+def test_sidecar_with_another_image_fails() -> None:
+    with pytest.raises(
+        AssertionError, match=r"expected image docker\.io/istio/proxyv2:1\.30\.4, found .*1\.29\.1"
+    ):
+        check_injector(injected_by("default"), "default", "docker.io/istio/proxyv2:1.30.4")
+
+
+def test_image_that_the_pod_asks_for_is_expected() -> None:
+    image = {"sidecar.istio.io/proxyImage": "docker.io/istio/proxyv2:1.29.1"}
+    check_injector(injected_by("default", **image), "default", "docker.io/istio/proxyv2:1.30.4")
