@@ -42,11 +42,20 @@ def test_new_pod_has_a_ready_sidecar(injected_app: Resource, names: Names, obser
 
 @allure.title("The sidecar is of the installed revision and version")
 def test_sidecar_is_of_the_installed_revision(
-    injected_app: Resource, istio: Mesh, istioctl: Istioctl, distribution: Edition
+    injected_app: Resource,
+    istio: Mesh,
+    istioctl: Istioctl,
+    distribution: Edition,
+    cluster_waits: ClusterWaits,
 ) -> None:
     """The app is injected: revision, image and version of its proxy are those that were installed."""
     check_injector(injected_app, DEFAULT_REVISION, istio.proxy_image())
-    check_versions(istioctl.version(), distribution.istio_version, istio.proxies())
+    # istiod lists a connection of istioctl itself until it has noticed its end.
+    cluster_waits.configured(
+        lambda: check_versions(istioctl.version(), distribution.istio_version, istio.proxies()),
+        "control plane and every proxy have the installed version",
+        reproduce="istioctl version",
+    )
 
 
 @allure.title("Envoy runs as user 1337")
