@@ -82,9 +82,13 @@ def test_no_container_of_the_app_runs_as_the_proxys_user(
 
 @allure.title("The sidecar is in sync with istiod")
 def test_sidecar_is_in_sync(
-    injected_app: Resource, istio: Mesh, istioctl: Istioctl, cluster_waits: ClusterWaits
+    injected_app: Resource,
+    virtual_service: list[Resource],
+    istio: Mesh,
+    istioctl: Istioctl,
+    cluster_waits: ClusterWaits,
 ) -> None:
-    """The app is injected: its proxy and the gateway's have acknowledged istiod's last updates."""
+    """The app is injected and routed: its proxy and the gateway's have acknowledged istiod's last updates."""
     cluster_waits.configured(
         lambda: check_in_sync(istioctl.sync_status(), istio.proxies(), with_routes=True),
         "the gateway and the sidecar are in sync",
