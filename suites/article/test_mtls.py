@@ -46,7 +46,7 @@ def test_gateway_uses_mutual_tls_without_policy(
     mark_request: Callable[[], MarkedRequest], app: App, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
     """There is no PeerAuthentication: the sidecar receives the gateway's SPIFFE id by mutual TLS."""
-    marked, principal = mark_request(), app.labels_as_destination()["source_principal"]
+    marked, principal = mark_request(), app.gateway_principal
     cluster_waits.configured(
         lambda: check_peer(marked.at_sidecar(), principal),
         "the sidecar has logged the gateway's identity",
@@ -60,7 +60,7 @@ def test_plain_text_is_refused_under_strict(
     strict_mtls: list[Resource], app: App, probe_pod: ProbePod, cluster_waits: ClusterWaits, place: str
 ) -> None:
     """STRICT is applied: a pod without a sidecar gets a reset or an empty reply, not an HTTP response."""
-    url = app.url() if place == "Service" else app.pod_urls()[0]
+    url = app.url() if place == "Service" else app.pod_url()
     cluster_waits.holds(
         lambda number: probe_pod.get_many(url, number),
         lambda answer: check_silence(answer, SILENT_BEHIND_A_PROXY),

@@ -126,6 +126,8 @@ def test_init_container_of_the_proxys_user_fails(place: str) -> None:
 
 def test_only_replica_set_is_the_pods_owner() -> None:
     pod = {**PLAIN, "metadata": {**PLAIN["metadata"], "ownerReferences": [{"name": "app-1"}]}}
-    check_only_owner([{"metadata": {"name": "app-1"}}], pod)
-    with pytest.raises(AssertionError, match=r"ReplicaSets \['app-1', 'app-2'\], and \['app-1'\] own"):
-        check_only_owner([{"metadata": {"name": "app-2"}}, {"metadata": {"name": "app-1"}}], pod)
+    check_only_owner([{"metadata": {"name": "app-1"}}], [pod])
+    with pytest.raises(
+        AssertionError, match=r"ReplicaSets or StatefulSets \['app-1', 'app-2'\], and \['app-1'\] own"
+    ):
+        check_only_owner([{"metadata": {"name": "app-2"}}, {"metadata": {"name": "app-1"}}], [pod])

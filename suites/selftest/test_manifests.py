@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fixtures.manifests import APP, GATEWAY, ROUTE, ManifestError, Manifests, names_in, without_retries
+from fixtures.declaration import names_in
+from fixtures.manifests import APP, GATEWAY, ROUTE, ManifestError, Manifests, without_retries
 from fixtures.settings import MANIFESTS, Names, UnknownName
 
 Overlay = Callable[..., Path]
@@ -107,7 +108,7 @@ def test_empty_overlay_is_refused(tmp_path: Path) -> None:
 def test_app_without_a_service_is_refused(overlay: Overlay) -> None:
     parts = [each for each in Manifests().load(APP) if each["kind"] != "Service"]
     manifests = Manifests.checked(overlay(APP, yaml.safe_dump_all(parts)))
-    with pytest.raises(ManifestError, match=r"app/test-app\.yaml must contain one Service, not 0"):
+    with pytest.raises(ManifestError, match=r"app/test-app\.yaml must contain a Service"):
         names_in(manifests)
 
 
