@@ -31,7 +31,7 @@ def test_plain_text_is_served_without_policy(
     cluster_waits: ClusterWaits,
 ) -> None:
     """There is no PeerAuthentication: a pod without a sidecar gets the page from the injected app."""
-    check_no_policy(kube.get_all("security.istio.io/v1/PeerAuthentication"))
+    check_no_policy(kube.get_all("security.istio.io/v1/PeerAuthentication"), app.declared.policies)
     url = app.url()
     cluster_waits.holds(
         lambda number: probe_pod.get_many(url, number),

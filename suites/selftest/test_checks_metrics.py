@@ -125,6 +125,13 @@ def test_growth_of_only_the_two_workloads_passes() -> None:
     check_only(growth({}, of_app()), PAIR)
 
 
+def test_counter_that_is_gone_is_no_traffic() -> None:
+    idle = frozenset({("reporter", "source"), ("destination_workload", "unknown")})
+    check_only({**growth({}, of_app()), idle: -7}, PAIR)
+    with pytest.raises(AssertionError, match="no counter grew, so"):
+        check_only({idle: -7}, PAIR)
+
+
 def test_no_growth_does_not_pass_for_no_other_growth() -> None:
     with pytest.raises(AssertionError, match="no counter grew, so"):
         check_only({}, PAIR)
