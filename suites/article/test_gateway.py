@@ -43,7 +43,7 @@ def test_gateway_answers_404_without_a_route(
     )
     redirected = ""
     if ingress.entry.redirecting:
-        check_redirected(ingress.get_redirected(), ingress.entry.host, ingress.entry.path)
+        check_redirected(ingress.get_plain(ingress.entry.redirecting), ingress.entry.host, ingress.entry.path)
         redirected = ", and redirects plain HTTP to HTTPS"
     observed(f"{answer.status}, server: {answer.headers['server']}, empty body, response flag NR{redirected}")
 

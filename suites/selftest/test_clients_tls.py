@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.clients.command import run
+from fixtures.clients.http import request
 from fixtures.clients.tls import Handshake, handshake
 from suites.selftest.test_outcome import Peer, served_by
 
@@ -64,6 +65,22 @@ def test_server_with_another_name_is_not_trusted(folder: Path) -> None:
     )
     assert seen.kind == "tls"
     assert "Hostname mismatch" in seen.cause
+
+
+@pytest.mark.parametrize(("given", "kind"), [("ours", "empty reply"), ("others", "tls")])
+def test_request_with_a_server_name_trusts_the_given_certificate_only(
+    given: str, kind: str, folder: Path
+) -> None:
+    with served_by(presents_certificate(folder)) as place:
+        port = place.rpartition(":")[2].strip("/")
+        seen = request(
+            "GET",
+            f"https://127.0.0.1:{port}/",
+            timeout=5,
+            ca_file=str(folder / f"{given}.pem"),
+            server_name="shop.example",
+        )
+    assert seen.kind == kind, seen.describe()
 
 
 def test_port_without_tls_is_a_tls_failure(folder: Path) -> None:
