@@ -118,8 +118,7 @@ def test_projects_files_follow_the_names_of_the_app(tmp_path: Path, declare: Dec
     found = declare({APP: list(yaml.safe_load_all(text))})
     assert (found.namespace, found.primary.cluster) == ("shop", "outbound|80||web.shop.svc.cluster.local")
     assert Manifests(overlay=tmp_path).load(PEERS)[0]["metadata"]["namespace"] == "shop"
-    route = Manifests(overlay=tmp_path).load(ROUTE)[0]
-    assert route["metadata"]["namespace"] == "shop"
+    assert Manifests(overlay=tmp_path).load(ROUTE)[0]["metadata"]["namespace"] == "shop"
 
 
 def test_projects_route_follows_the_gateways_name(tmp_path: Path, declare: Declare) -> None:
@@ -129,12 +128,11 @@ def test_projects_route_follows_the_gateways_name(tmp_path: Path, declare: Decla
 
 def subset(files: dict[str, list[Any]], labels: dict[str, str]) -> Any:
     rule(files)["route"][0]["destination"]["subset"] = "stable"
-    spec = {"host": "test-svc", "subsets": [{"name": "stable", "labels": labels}]}
     return {
         "apiVersion": "networking.istio.io/v1",
         "kind": "DestinationRule",
         "metadata": {"name": "versions", "namespace": "test-namespace"},
-        "spec": spec,
+        "spec": {"host": "test-svc", "subsets": [{"name": "stable", "labels": labels}]},
     }
 
 
@@ -285,6 +283,14 @@ def test_namespaces_of_every_file_are_known(files: dict[str, list[Any]], declare
     part(files, GATEWAY, "Gateway")["metadata"]["namespace"] = "edge"
     part(files, ROUTE, "VirtualService")["spec"]["gateways"] = ["edge/test-gateway"]
     assert declare(files).others == ("edge",)
+
+
+def test_resource_in_a_namespace_that_no_file_defines_is_refused(
+    files: dict[str, list[Any]], declare: Declare
+) -> None:
+    part(files, GATEWAY, "Gateway")["metadata"]["namespace"] = "edge"
+    with pytest.raises(ManifestError, match=r"Gateway test-gateway is in namespace edge, which no file"):
+        declare(files)
 
 
 def test_app_without_its_namespace_is_refused(files: dict[str, list[Any]], declare: Declare) -> None:
