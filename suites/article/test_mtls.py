@@ -95,7 +95,7 @@ def test_sidecar_counts_refused_connections(
     """STRICT is in effect: no_filter_chain_match grows by exactly the one request sent."""
     if app.accepts_plain_text_under_strict:
         pytest.skip("a policy excepts the app's port from STRICT, so no connection to it is refused")
-    url = app.url()
+    url = app.pod_url()
     cluster_waits.served(
         lambda: check_silence(probe_pod.get(url), SILENT_BEHIND_A_PROXY),
         "plain text is refused",

@@ -11,8 +11,7 @@ import yaml
 from fixtures.declaration import Declaration, declared_in
 from fixtures.manifests import APP, GATEWAY, PEERS, ROUTE, ManifestError, Manifests
 
-Files = Mapping[str, Sequence[Any]]
-Declare = Callable[[Files], Declaration]
+Declare = Callable[[Mapping[str, Sequence[Any]]], Declaration]
 #: The article's resources by file, copied for each test.
 ARTICLE = {name: Manifests().load(name) for name in (APP, GATEWAY, ROUTE)}
 
@@ -27,7 +26,7 @@ def files() -> dict[str, list[Any]]:
 def declare(tmp_path: Path) -> Declare:
     """A function that writes files into an overlay and returns what it declares."""
 
-    def written(files: Files) -> Declaration:
+    def written(files: Mapping[str, Sequence[Any]]) -> Declaration:
         for name, resources in files.items():
             path = tmp_path / name
             path.parent.mkdir(exist_ok=True)
@@ -263,18 +262,16 @@ def test_https_is_the_entry_where_plain_http_is_not(
     assert found.server == "https.test-gateway.test-namespace"
 
 
-def test_certificate_that_no_file_has_is_refused(files: dict[str, list[Any]], declare: Declare) -> None:
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [([], "no file has a Secret of that name: add one"), (["default"], "gateway's namespace")],
+)
+def test_certificate_that_the_gateway_cannot_have_is_refused(
+    places: list[str], told: str, files: dict[str, list[Any]], declare: Declare
+) -> None:
     secure(files, redirect=True)
-    with pytest.raises(
-        ManifestError, match="credential page, and no file has a Secret of that name: add one"
-    ):
-        declare(files)
-
-
-def test_certificate_away_from_the_gateway_is_refused(files: dict[str, list[Any]], declare: Declare) -> None:
-    secure(files, redirect=True)
-    files[GATEWAY].append(secret("test-namespace"))
-    with pytest.raises(ManifestError, match="must be in the gateway's namespace istio-system"):
+    files[GATEWAY] += map(secret, places)
+    with pytest.raises(ManifestError, match=told):
         declare(files)
 
 
@@ -290,6 +287,12 @@ def test_resource_in_a_namespace_that_no_file_defines_is_refused(
 ) -> None:
     part(files, GATEWAY, "Gateway")["metadata"]["namespace"] = "edge"
     with pytest.raises(ManifestError, match=r"Gateway test-gateway is in namespace edge, which no file"):
+        declare(files)
+
+
+def test_namespace_labelled_from_the_start_is_refused(files: dict[str, list[Any]], declare: Declare) -> None:
+    part(files, APP, "Namespace")["metadata"]["labels"] = {"istio-injection": "enabled"}
+    with pytest.raises(ManifestError, match="has the label istio-injection, which the stage label sets"):
         declare(files)
 
 
