@@ -12,7 +12,6 @@ from fixtures.declaration import Declaration, declared_in
 from fixtures.manifests import APP, GATEWAY, PEERS, ROUTE, ManifestError, Manifests
 
 Declare = Callable[[Mapping[str, Sequence[Any]]], Declaration]
-#: The article's resources by file, copied for each test.
 ARTICLE = {name: Manifests().load(name) for name in (APP, GATEWAY, ROUTE)}
 
 
@@ -53,8 +52,7 @@ def template(files: dict[str, list[Any]]) -> Any:
 
 
 def test_port_is_the_one_that_the_route_names(files: dict[str, list[Any]], declare: Declare) -> None:
-    ports = part(files, APP, "Service")["spec"]["ports"]
-    ports.insert(0, {"name": "http-metrics", "port": 9113, "targetPort": 9113})
+    part(files, APP, "Service")["spec"]["ports"].insert(0, {"name": "http-metrics", "port": 9113})
     assert (declare(files).primary.port, declare(files).primary.target_port) == (80, 80)
 
 
@@ -120,9 +118,9 @@ def test_projects_files_follow_the_names_of_the_app(tmp_path: Path, declare: Dec
     assert Manifests(overlay=tmp_path).load(ROUTE)[0]["metadata"]["namespace"] == "shop"
 
 
-def test_projects_route_follows_the_gateways_name(tmp_path: Path, declare: Declare) -> None:
-    text = yaml.safe_dump_all(ARTICLE[GATEWAY]).replace("test-gateway", "public")
-    assert declare({GATEWAY: list(yaml.safe_load_all(text))}).gateway == "public"
+def test_projects_route_follows_the_gateways_name(files: dict[str, list[Any]], declare: Declare) -> None:
+    part(files, GATEWAY, "Gateway")["metadata"]["name"] = "public"
+    assert declare({GATEWAY: files[GATEWAY]}).gateway == "public"
 
 
 def subset(files: dict[str, list[Any]], labels: dict[str, str]) -> Any:
