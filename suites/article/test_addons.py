@@ -40,7 +40,7 @@ def test_kiali_lists_the_workload_out_of_mesh_without_sidecar(
 ) -> None:
     """The app's pod has no sidecar yet: Kiali lists the workload without a sidecar."""
     cluster_waits.counted(
-        lambda: check_out_of_mesh(kiali.workloads(app.names.namespace), app.names.deployment),
+        lambda: check_out_of_mesh(kiali.workloads(app.names.namespace), app.declared.workload.name),
         "Kiali lists the workload out of mesh",
     )
 

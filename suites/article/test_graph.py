@@ -61,7 +61,7 @@ def test_kiali_lists_the_workload_in_mesh_after_injection(
 ) -> None:
     """The app is injected: Kiali lists the workload with a sidecar."""
     cluster_waits.counted(
-        lambda: check_in_mesh(kiali.workloads(app.names.namespace), app.names.deployment),
+        lambda: check_in_mesh(kiali.workloads(app.names.namespace), app.declared.workload.name),
         "Kiali lists the workload in the mesh",
     )
 
