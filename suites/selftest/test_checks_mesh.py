@@ -114,6 +114,16 @@ def test_route_to_another_service_fails() -> None:
         check_routed(recorded("routes.json"), "http.8080", ["outbound|80||other"])
 
 
+def test_weighted_route_leads_to_each_of_its_clusters() -> None:
+    weighted = {"clusters": [{"name": "b", "weight": 10}, {"name": "a", "weight": 90}]}
+    route = {"match": {"prefix": "/"}, "route": {"weightedClusters": weighted}}
+    routes = [{"name": "http.8080", "virtualHosts": [{"routes": [route]}]}]
+    assert check_routed(routes, "http.8080", ["a", "b"])
+    for clusters in (["a"], ["a", "b", "c"]):
+        with pytest.raises(AssertionError, match="has no route to a"):
+            check_routed(routes, "http.8080", clusters)
+
+
 def test_route_with_the_meshs_retries_fails() -> None:
     routes = check_routed(recorded("routes.json"), "http.8080", [NGINX])
     with pytest.raises(AssertionError, match="'numRetries': 2"):
