@@ -120,6 +120,16 @@ def test_sidecar_that_hides_the_mesh_is_named(hosts: list[str], hidden: bool) ->
     assert ("hidden by a Sidecar: Sidecar test-namespace/default" in str(likely(cluster))) is hidden
 
 
+@pytest.mark.parametrize(("number", "hidden"), [(9080, True), (80, False)])
+def test_sidecar_that_leaves_out_the_apps_port_is_named(number: int, hidden: bool) -> None:
+    cluster = routed()
+    cluster.kinds["Pod"][1]["spec"]["containers"].append({"name": "istio-proxy", "image": "proxyv2:1"})
+    ingress = [{"port": {"number": number, "protocol": "HTTP", "name": "http"}}]
+    cluster.kinds["Sidecar"] = [resource("default", spec={"ingress": ingress})]
+    told = f"Sidecar test-namespace/default listens on [{number}] only, not on port 80"
+    assert (f"hidden by a Sidecar: {told}" in str(likely(cluster))) is hidden
+
+
 def test_container_of_the_proxys_user_is_named() -> None:
     cluster = routed()
     spec = cluster.kinds["Pod"][1]["spec"]
