@@ -40,7 +40,7 @@ def test_kiali_lists_the_workload_out_of_mesh_without_sidecar(
 ) -> None:
     """The app's pod has no sidecar yet: Kiali lists the workload without a sidecar."""
     cluster_waits.counted(
-        lambda: check_out_of_mesh(kiali.workloads(app.names.namespace), app.names.deployment),
+        lambda: check_out_of_mesh(kiali.workloads(app.names.namespace), app.declared.workload.name),
         "Kiali lists the workload out of mesh",
     )
 
@@ -81,5 +81,6 @@ def test_no_span_is_sent_before_telemetry_is_applied(
     cluster_waits.served(lambda: check_status(ingress.get(), 200), "the app is served", circumstances=INGRESS)
     for _ in range(cluster_waits.thresholds.traced_requests):
         check_status(ingress.get(), 200)
-    senders = [name for name in jaeger.services() if name in app.senders_of_spans()]
+    gateway, sidecars = app.senders_of_spans()
+    senders = [name for name in jaeger.services() if name in (gateway, *sidecars)]
     assert not senders, f"unexpected spans from {senders}"

@@ -18,10 +18,10 @@ from fixtures.workloads.probe_pod import ProbePod
 pytestmark = pytest.mark.stage("test-app")
 
 
-@allure.title("The app's pod has only its own container")
-def test_pod_has_only_its_own_container(app: App, names: Names) -> None:
-    """The namespace has no injection label: the pod has exactly the container [web] and no init container."""
-    check_containers(app.pod(), [names.container])
+@allure.title("The app's pods have only their own containers")
+def test_pod_has_only_its_own_container(app: App) -> None:
+    """The namespace has no injection label: each pod has exactly the containers of its template."""
+    app.check_pods(check_containers)
 
 
 @allure.title("The client pod has no sidecar")
@@ -45,7 +45,7 @@ def test_app_is_served_through_its_service(
     times = cluster_waits.thresholds.held_requests
     observed(
         f"{served.status}, {names.page!r} through the cluster IP, {times} of {times} times; "
-        f"containers [{names.container}]"
+        f"containers {list(app.declared.workload.containers)}"
     )
 
 

@@ -21,7 +21,9 @@ def test_published_port_is_silent_before_the_gateway(
     app: App, ingress: Ingress, thresholds: Thresholds, observed: Observed
 ) -> None:
     """There is no Gateway: a request to the published port gets an empty reply or a reset, each time."""
-    kinds = [check_silence(ingress.get(), ingress.silence).kind for _ in range(thresholds.successes_in_a_row)]
+    kinds = [
+        check_silence(ingress.get_plain(), ingress.silence).kind for _ in range(thresholds.successes_in_a_row)
+    ]
     observed(f"no answer ({', '.join(sorted(set(kinds)))}), readiness 200, no listener on the port")
 
 

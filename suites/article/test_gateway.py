@@ -6,7 +6,7 @@ import pytest
 from fixtures.causes import INGRESS
 from fixtures.checks.access_log import check_flag
 from fixtures.checks.mesh import check_listener
-from fixtures.checks.responses import check_no_route
+from fixtures.checks.responses import check_no_route, check_redirected
 from fixtures.clients.kube import Kube, Resource
 from fixtures.clusters.cluster_waits import ClusterWaits
 from fixtures.mesh.ingress import Ingress
@@ -33,7 +33,7 @@ def test_listener_appears_after_gateway(
 def test_gateway_answers_404_without_a_route(
     gateway: list[Resource], ingress: Ingress, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
-    """The Gateway has no route yet: istio-envoy answers GET / with 404 and an empty body."""
+    """The Gateway has no route yet: istio-envoy answers 404 with an empty body, or redirects to HTTPS."""
     answer = cluster_waits.holds(
         ingress.get_many,
         check_no_route,
@@ -41,7 +41,11 @@ def test_gateway_answers_404_without_a_route(
         reproduce=ingress.command(),
         circumstances=INGRESS,
     )
-    observed(f"{answer.status}, server: {answer.headers['server']}, empty body, response flag NR")
+    redirected = ""
+    if ingress.entry.redirecting:
+        check_redirected(ingress.get_plain(ingress.entry.redirecting), ingress.entry.host, ingress.entry.path)
+        redirected = ", and redirects plain HTTP to HTTPS"
+    observed(f"{answer.status}, server: {answer.headers['server']}, empty body, response flag NR{redirected}")
 
 
 @allure.title("The gateway logs that it has no route")

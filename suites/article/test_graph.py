@@ -25,10 +25,10 @@ def test_each_trace_has_spans_of_gateway_and_sidecar(
     traced_requests: TracedRequests, app: App, cluster_waits: ClusterWaits, observed: Observed
 ) -> None:
     """N requests passed the ingress: Jaeger has N traces, each with spans of gateway and sidecar."""
-    gateway, sidecar = app.senders_of_spans()
+    gateway, sidecars = app.senders_of_spans()
     traces = cluster_waits.eventually(
         lambda: check_traces(
-            traced_requests.traces(gateway), traced_requests.mark, (gateway, sidecar), traced_requests.sent
+            traced_requests.traces(gateway), traced_requests.mark, gateway, sidecars, traced_requests.sent
         ),
         "each request has one trace with spans of gateway and sidecar",
         cluster_waits.timeouts.traces_visible,
@@ -45,8 +45,8 @@ def test_kiali_shows_only_the_edge_from_gateway_to_app(
     mesh_snapshots: MeshSnapshots,
 ) -> None:
     """All requests pass the ingress: the only edge of the graph leads from gateway to app."""
-    (edge,) = cluster_waits.eventually(
-        lambda: check_only_edges(kiali_graph.graph(), [app.edge_from_gateway()]),
+    edge, *_ = cluster_waits.eventually(
+        lambda: check_only_edges(kiali_graph.graph(), app.edges_from_gateway()),
         "Kiali shows only the edge from the gateway to the app",
         cluster_waits.timeouts.traces_visible,
     )
@@ -61,7 +61,7 @@ def test_kiali_lists_the_workload_in_mesh_after_injection(
 ) -> None:
     """The app is injected: Kiali lists the workload with a sidecar."""
     cluster_waits.counted(
-        lambda: check_in_mesh(kiali.workloads(app.names.namespace), app.names.deployment),
+        lambda: check_in_mesh(kiali.workloads(app.names.namespace), app.declared.workload.name),
         "Kiali lists the workload in the mesh",
     )
 
@@ -71,7 +71,7 @@ def test_kiali_graph_shows_gateway_and_app_in_mesh(
     kiali_graph: KialiGraph, app: App, cluster_waits: ClusterWaits
 ) -> None:
     """Requests go from the gateway to the app's sidecar: Kiali's graph shows both in the mesh."""
-    gateway, name = app.edge_from_gateway()
+    gateway, name = app.edges_from_gateway()[0]
     graph = cluster_waits.eventually(
         lambda: check_drawn_in_mesh(kiali_graph.graph(), name),
         "Kiali's graph shows the workload in the mesh",

@@ -32,10 +32,13 @@ pytestmark = pytest.mark.stage("injection")
 
 
 @allure.title("The new pod has a ready proxy and its init container")
-def test_new_pod_has_a_ready_sidecar(injected_app: Resource, names: Names, observed: Observed) -> None:
-    """The app was scaled to 0 and to 1: its pod has istio-proxy and istio-init, and is fully ready."""
-    check_injected(injected_app, [names.container])
-    check_all_ready(injected_app)
+def test_new_pod_has_a_ready_sidecar(
+    injected_app: Resource, app: App, names: Names, observed: Observed
+) -> None:
+    """The app was scaled to 0 and back: each pod has istio-proxy and istio-init, and is fully ready."""
+    app.check_pods(check_injected)
+    for pod in app.pods():
+        check_all_ready(pod)
     native = names.proxy_container in init_containers(injected_app)
     observed(f"{names.proxy_container} as a {'native sidecar' if native else 'container'}, all ready")
 

@@ -61,15 +61,19 @@ def test_only_one_injector_wrote_chains(injected_network: PodNetwork, capture: C
 @allure.title("A connection of the app is seen by its Envoy")
 def test_connection_of_the_app_is_seen_by_its_envoy(
     injected_network: PodNetwork,
+    capture: Capture,
     send_from_pod: Callable[[int], OutboundRequest],
     cluster_waits: ClusterWaits,
 ) -> None:
-    """The app is injected: a request from its network, as the user that the app runs as, passes its Envoy."""
+    """The app is injected: a request of its user passes its Envoy, unless annotations exclude its target."""
     sent = [send_from_pod(user) for user in sorted(injected_network.users())]
 
     def seen() -> None:
         for each in sent:
-            check_seen(each.at_sidecar())
+            if capture.captures_outbound(each.address, each.port):
+                check_seen(each.at_sidecar())
+            else:
+                check_bypassed(each.at_gateway(), each.at_sidecar())
 
     cluster_waits.configured(
         seen, f"Envoy logs a request of each of the users {[each.user for each in sent]}"

@@ -27,7 +27,7 @@ def test_label_alone_changes_no_pod(
 
     def unchanged() -> None:
         check_unchanged(app.pod(), before=injection_label)
-        check_only_owner(app.replica_sets(), injection_label)
+        check_only_owner(app.owners(), app.pods())
 
     cluster_waits.quiet(unchanged, "the running pod is unchanged")
     observed(f"label set, pod unchanged for {cluster_waits.timeouts.quiet_period:g} s")

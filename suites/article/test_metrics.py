@@ -29,7 +29,7 @@ def test_measured_route_is_not_retried(
     counted_requests: CountedRequests, istio: Mesh, ingress: Ingress, app: App
 ) -> None:
     """The VirtualService sets attempts to 0: the gateway's Envoy has no retries on the route."""
-    check_not_retried(check_routed(istio.routes(), f"http.{ingress.target_port()}", app.upstream))
+    check_not_retried(check_routed(istio.routes(), ingress.route_name(), app.upstreams))
 
 
 @allure.title("The gateway counts each request once")
@@ -52,13 +52,10 @@ def test_gateway_counts_each_request_once(
 def test_sidecar_counts_each_request_once(
     counted_requests: CountedRequests, injected_app: Resource, cluster_waits: ClusterWaits
 ) -> None:
-    """N responses of each code came: the sidecar's counters grew by exactly N per code."""
-    pod = injected_app["metadata"]["name"]
+    """N responses of each code came: the sidecars' counters grew by exactly N per code."""
     cluster_waits.counted(
-        lambda: check_growth(
-            counted_requests.growth(), counted_requests.sent, reporter="destination", pod=pod
-        ),
-        "the sidecar has counted each request once",
+        lambda: check_growth(counted_requests.growth(), counted_requests.sent, reporter="destination"),
+        "the sidecars have counted each request once",
     )
 
 
@@ -70,7 +67,7 @@ def test_counters_carry_the_standard_labels(
     counted_requests: CountedRequests, app: App, reporter: str, policy: str
 ) -> None:
     """The requests are counted: labels name workloads, Service and principals, and mTLS at the sidecar."""
-    expected = {**app.labels_as_destination(), "connection_security_policy": policy}
+    expected = [{**each, "connection_security_policy": policy} for each in app.labels_as_destination()]
     check_labels(counted_requests.growth(), expected, reporter=reporter)
 
 
@@ -92,8 +89,10 @@ def test_each_counted_request_is_measured(
 @allure.title("No other traffic was counted")
 def test_no_other_workload_was_counted(counted_requests: CountedRequests, app: App) -> None:
     """Only the gateway sent requests, only to the app: no counter of another pair of workloads grew."""
-    pair = f"istio-ingressgateway {app.names.deployment}"
-    check_only(counted_requests.growth(), {"source": pair, "destination": pair})
+    pairs = {
+        f"{each['source_workload']} {each['destination_workload']}" for each in app.labels_as_destination()
+    }
+    check_only(counted_requests.growth(), {"source": pairs, "destination": pairs})
 
 
 @allure.title("The counts stay the same over another scrape")

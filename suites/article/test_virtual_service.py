@@ -26,7 +26,7 @@ def test_app_is_served_after_virtual_service(
     cluster_waits: ClusterWaits,
     observed: Observed,
 ) -> None:
-    """Gateway and VirtualService are applied: GET / returns the app's page from istio-envoy."""
+    """Gateway and VirtualService are applied: GET returns the app's page from istio-envoy."""
     served = cluster_waits.holds(
         ingress.get_many,
         lambda answer: check_page(check_served_by_mesh(answer), names.page),
@@ -42,13 +42,11 @@ def test_app_is_served_after_virtual_service(
 def test_route_points_at_the_service(
     virtual_service: list[Resource], istio: Mesh, ingress: Ingress, app: App
 ) -> None:
-    """Gateway and VirtualService are applied: the gateway's Envoy routes to the app's Service."""
-    check_routed(istio.routes(), f"http.{ingress.target_port()}", app.upstream)
+    """Gateway and VirtualService are applied: the gateway's Envoy routes to the declared destinations."""
+    check_routed(istio.routes(), ingress.route_name(), app.upstreams)
 
 
 @allure.title("The app's pod still has no sidecar")
-def test_pod_has_no_sidecar_after_virtual_service(
-    virtual_service: list[Resource], app: App, names: Names
-) -> None:
-    """Gateway and VirtualService are applied: the app's pod still has exactly the container [web]."""
-    check_containers(app.pod(), [names.container])
+def test_pod_has_no_sidecar_after_virtual_service(virtual_service: list[Resource], app: App) -> None:
+    """Gateway and VirtualService are applied: each pod still has exactly the containers of its template."""
+    app.check_pods(check_containers)

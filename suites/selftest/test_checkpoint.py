@@ -12,10 +12,11 @@ import pytest
 from fixtures import plugins
 from fixtures.clients.kube import Resource
 from fixtures.clusters.checkpoint import FILE, Checkpoint, CheckpointUnusable, Origin
-from fixtures.settings import Names
+from fixtures.declaration import names_in
+from fixtures.manifests import Manifests
 from fixtures.stages import OWNER_OF_FIXTURE, STAGE_INDEX_OF_FIXTURE
 
-ORIGIN = Origin(distribution="lab", istio_version="1.29.1", manifests=None, names=Names())
+ORIGIN = Origin(distribution="lab", istio_version="1.29.1", manifests=None, names=names_in(Manifests()))
 KEPT = Checkpoint(name="mine", origin=ORIGIN, reached="control-plane", done={"cluster": None, "istio": None})
 #: Called again on a kept cluster: `cluster` finds it, `marked_request` sends one more request.
 AGAIN = {"cluster", "marked_request"}
@@ -77,8 +78,8 @@ def test_other_manifests_are_refused() -> None:
 
 
 def test_manifests_whose_names_have_changed_are_refused() -> None:
-    assert refused(names=Names(service="shop")) == (
-        "names in the manifests have changed: service is shop, was test-svc"
+    assert refused(names=replace(ORIGIN.names, container="shop")) == (
+        "names in the manifests have changed: container is shop, was web"
     )
 
 

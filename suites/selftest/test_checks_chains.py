@@ -144,6 +144,22 @@ def test_port_is_captured_unless_the_annotations_leave_it_out(
     assert wanted.captures(80) is captured
 
 
+@pytest.mark.parametrize(
+    ("annotations", "captured"),
+    [
+        ({}, True),
+        ({"excludeOutboundPorts": "80,443"}, False),
+        ({"excludeOutboundIPRanges": "10.96.0.0/16"}, False),
+        ({"includeOutboundIPRanges": "10.0.0.0/8"}, True),
+        ({"includeOutboundIPRanges": "192.168.0.0/16"}, False),
+        ({"includeOutboundIPRanges": "", "includeOutboundPorts": "80"}, True),
+    ],
+)
+def test_outbound_traffic_is_captured_as_annotated(annotations: dict[str, str], captured: bool) -> None:
+    wanted = capture({f"{PREFIX}{name}": value for name, value in annotations.items()})
+    assert wanted.captures_outbound("10.96.1.2", 80) is captured
+
+
 def test_ipv6_chains_have_their_own_loopback() -> None:
     rules = capture({f"{PREFIX}excludeOutboundIPRanges": "10.2.0.0/16,fd00::/8"}).outbound(6)["ISTIO_OUTPUT"]
     assert rules[0] == "-s ::6/128 -o lo -j RETURN"

@@ -148,3 +148,18 @@ def test_remaining_resource_fails_by_name() -> None:
 def test_missing_resource_fails_by_name() -> None:
     with pytest.raises(AssertionError, match=r"CRD \['b'\] missing; existing: \['a'\]"):
         check_present(named("a"), "CRD", ["a", "b"])
+
+
+def test_stateful_set_is_available_by_its_replicas() -> None:
+    counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas"), 2)
+    stateful = {
+        "metadata": {"name": "db", "namespace": "shop", "generation": 1},
+        "spec": {"replicas": 2},
+        "status": {"observedGeneration": 1, **counts},
+    }
+    check_available(stateful, "StatefulSet")
+    with pytest.raises(AssertionError, match="not Available: Deployment shop/db"):
+        check_available(stateful)
+    stateful["status"] = {"observedGeneration": 1, **counts, "readyReplicas": 1}
+    with pytest.raises(AssertionError, match="expected 2 replicas, all up to date and ready: StatefulSet"):
+        check_available(stateful, "StatefulSet")

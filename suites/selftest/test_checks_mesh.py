@@ -110,23 +110,33 @@ def test_proxy_without_listeners_fails() -> None:
 
 
 def test_route_to_the_service_passes() -> None:
-    (route,) = check_routed(recorded("routes.json"), "http.8080", NGINX)
+    (route,) = check_routed(recorded("routes.json"), "http.8080", [NGINX])
     assert route["match"]["prefix"] == "/"
 
 
 def test_route_to_another_service_fails() -> None:
     with pytest.raises(AssertionError, match=r"http\.8080 has no route to outbound\|80\|\|other"):
-        check_routed(recorded("routes.json"), "http.8080", "outbound|80||other")
+        check_routed(recorded("routes.json"), "http.8080", ["outbound|80||other"])
+
+
+def test_weighted_route_leads_to_each_of_its_clusters() -> None:
+    weighted = {"clusters": [{"name": "b", "weight": 10}, {"name": "a", "weight": 90}]}
+    route = {"match": {"prefix": "/"}, "route": {"weightedClusters": weighted}}
+    routes = [{"name": "http.8080", "virtualHosts": [{"routes": [route]}]}]
+    assert check_routed(routes, "http.8080", ["a", "b"])
+    for clusters in (["a"], ["a", "b", "c"]):
+        with pytest.raises(AssertionError, match="has no route to a"):
+            check_routed(routes, "http.8080", clusters)
 
 
 def test_route_with_the_meshs_retries_fails() -> None:
-    routes = check_routed(recorded("routes.json"), "http.8080", NGINX)
+    routes = check_routed(recorded("routes.json"), "http.8080", [NGINX])
     with pytest.raises(AssertionError, match="'numRetries': 2"):
         check_not_retried(routes)
 
 
 def test_route_without_retries_passes() -> None:
-    check_not_retried(check_routed(configured({}, {}), "http.8080", NGINX))
+    check_not_retried(check_routed(configured({}, {}), "http.8080", [NGINX]))
 
 
 def configured(route: dict[str, Any], host: dict[str, Any], *more: dict[str, Any]) -> list[dict[str, Any]]:
@@ -150,9 +160,9 @@ def test_every_policy_that_makes_envoy_retry_fails(
     route: dict[str, Any], host: dict[str, Any], more: list[dict[str, Any]]
 ) -> None:
     with pytest.raises(AssertionError, match="Envoy retries requests"):
-        check_not_retried(check_routed(configured(route, host, *more), "http.8080", NGINX))
+        check_not_retried(check_routed(configured(route, host, *more), "http.8080", [NGINX]))
 
 
 def test_routes_policy_precedes_the_virtual_hosts() -> None:
     routes = configured({"retryPolicy": {"numRetries": 0}}, {"retryPolicy": {"numRetries": 2}})
-    check_not_retried(check_routed(routes, "http.8080", NGINX))
+    check_not_retried(check_routed(routes, "http.8080", [NGINX]))

@@ -22,10 +22,7 @@ from fixtures.checks.metrics import (
 from suites.selftest.recordings import recorded
 
 GATEWAY, APP = "istio-ingressgateway-1", "test-deployment-1"
-PAIR = {
-    "source": "istio-ingressgateway test-deployment",
-    "destination": "istio-ingressgateway test-deployment",
-}
+PAIR = dict.fromkeys(("source", "destination"), ("istio-ingressgateway test-deployment",))
 
 
 def counted() -> Counts:
@@ -111,23 +108,30 @@ def test_no_growth_fails() -> None:
 
 def test_labels_with_the_right_values_pass() -> None:
     expected = {"connection_security_policy": "mutual_tls", "source_workload": "istio-ingressgateway"}
-    check_labels(growth({}, of_app()), expected, reporter="destination")
+    check_labels(growth({}, of_app()), [expected], reporter="destination")
 
 
 def test_label_with_another_value_fails() -> None:
     with pytest.raises(
         AssertionError, match=r"'connection_security_policy': 'mutual_tls'\} instead of .*'none'"
     ):
-        check_labels(growth({}, of_app()), {"connection_security_policy": "none"}, reporter="destination")
+        check_labels(growth({}, of_app()), [{"connection_security_policy": "none"}], reporter="destination")
 
 
 def test_labels_of_counters_without_growth_fail() -> None:
     with pytest.raises(AssertionError, match=r"no counter with .* grew"):
-        check_labels({}, {"connection_security_policy": "none"}, reporter="destination")
+        check_labels({}, [{"connection_security_policy": "none"}], reporter="destination")
 
 
 def test_growth_of_only_the_two_workloads_passes() -> None:
     check_only(growth({}, of_app()), PAIR)
+
+
+def test_counter_that_is_gone_is_no_traffic() -> None:
+    idle = frozenset({("reporter", "source"), ("destination_workload", "unknown")})
+    check_only({**growth({}, of_app()), idle: -7}, PAIR)
+    with pytest.raises(AssertionError, match="no counter grew, so"):
+        check_only({idle: -7}, PAIR)
 
 
 def test_no_growth_does_not_pass_for_no_other_growth() -> None:

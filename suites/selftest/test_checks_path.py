@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fixtures.checks.access_log import check_one, check_request_id, check_same_request, of_nginx, of_proxy
+from fixtures.checks.access_log import check_line, check_one, check_request_id, check_same_request, of_proxy
 from fixtures.checks.cluster import MeshTraces
 from fixtures.checks.mtls import check_no_policy, check_peer, check_refused, refused_connections
 from fixtures.checks.remains import check_no_proxy, check_no_workload, check_purged, check_remains, remains
@@ -43,9 +43,20 @@ def test_missing_entry_fails() -> None:
         check_one(of_proxy(log(), MARK), PATH, "log")
 
 
-def test_nginx_log_format_is_parsed() -> None:
-    entry = check_one(of_nginx(f"{NGINX}\n{NGINX.replace(MARK, 'kube-probe')}\n", MARK), PATH, "log")
-    assert entry["response_code"] == "200"
+def test_line_of_the_apps_own_log_is_found_in_any_of_its_pods() -> None:
+    others = NGINX.replace(MARK, "kube-probe")
+    assert check_line([others, f"{NGINX}\n{others}\n"], MARK, PATH) == NGINX
+
+
+@pytest.mark.parametrize(("logs", "told"), [([], "0 times"), ([NGINX, NGINX], "2 times")])
+def test_app_that_logs_a_request_twice_or_never_fails(logs: list[str], told: str) -> None:
+    with pytest.raises(AssertionError, match=told):
+        check_line(logs, MARK, PATH)
+
+
+def test_app_that_sees_another_path_fails() -> None:
+    with pytest.raises(AssertionError, match="has no /elsewhere in its line"):
+        check_line([NGINX], MARK, "/elsewhere")
 
 
 def test_request_id_that_is_no_uuid_fails() -> None:

@@ -106,6 +106,26 @@ def test_pod_without_status_is_not_ready() -> None:
         check_all_ready({"metadata": PLAIN["metadata"], "spec": PLAIN["spec"]})
 
 
+def test_own_init_and_helper_containers_are_no_injection() -> None:
+    pod = deepcopy(INJECTED)
+    pod["spec"]["initContainers"].append({"name": "migrate", "image": "own"})
+    pod["spec"]["containers"].append({"name": "shipper", "image": "own"})
+    check_injected(pod, ["web", "shipper"], ["migrate"])
+    with pytest.raises(AssertionError, match="istio-init is not the only init container"):
+        check_injected(pod, ["web", "shipper"])
+    with pytest.raises(AssertionError, match=r"the app's containers \['cache'\] are missing"):
+        check_injected(pod, ["web", "shipper", "cache"], ["migrate"])
+
+
+def test_init_container_that_the_template_lacks_fails() -> None:
+    pod = deepcopy(PLAIN)
+    check_containers(pod, ["web"])
+    pod["spec"]["initContainers"] = [{"name": "migrate", "image": "own"}]
+    check_containers(pod, ["web"], ["migrate"])
+    with pytest.raises(AssertionError, match=r"init containers are not \[\]"):
+        check_containers(pod, ["web"])
+
+
 def test_containers_of_other_users_are_captured() -> None:
     check_captured_user(INJECTED, {"web": {0, 101}}, 1337)
 
@@ -127,9 +147,11 @@ def test_init_container_of_the_proxys_user_fails(place: str) -> None:
 
 def test_only_replica_set_is_the_pods_owner() -> None:
     pod = {**PLAIN, "metadata": {**PLAIN["metadata"], "ownerReferences": [{"name": "app-1"}]}}
-    check_only_owner([{"metadata": {"name": "app-1"}}], pod)
-    with pytest.raises(AssertionError, match=r"ReplicaSets \['app-1', 'app-2'\], and \['app-1'\] own"):
-        check_only_owner([{"metadata": {"name": "app-2"}}, {"metadata": {"name": "app-1"}}], pod)
+    check_only_owner([{"metadata": {"name": "app-1"}}], [pod])
+    with pytest.raises(
+        AssertionError, match=r"ReplicaSets or StatefulSets \['app-1', 'app-2'\], and \['app-1'\] own"
+    ):
+        check_only_owner([{"metadata": {"name": "app-2"}}, {"metadata": {"name": "app-1"}}], [pod])
 
 
 def injected_by(revision: str, **annotations: str) -> Any:

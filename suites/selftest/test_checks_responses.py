@@ -1,5 +1,7 @@
 """Checks of the outcome of a request."""
 
+from dataclasses import replace
+
 import pytest
 
 from fixtures.checks.responses import (
@@ -7,6 +9,7 @@ from fixtures.checks.responses import (
     check_each,
     check_no_route,
     check_page,
+    check_redirected,
     check_served_by_mesh,
     check_silence,
     check_status,
@@ -104,3 +107,21 @@ def test_wrong_answers_among_right_ones_are_counted_by_their_kind() -> None:
 def test_no_request_at_all_fails() -> None:
     with pytest.raises(AssertionError, match="no request was sent"):
         check_each([], lambda each: check_status(each, 200))
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "told"),
+    [
+        (301, "https://shop.example/", None),
+        (404, "https://shop.example/", "301 expected"),
+        (301, "https://other.example/", "location: 'https://other.example/', not 'https://shop.example/'"),
+        (301, "http://shop.example/", "location: 'http://shop.example/'"),
+    ],
+)
+def test_redirect_leads_to_the_same_place_over_https(status: int, location: str, told: str | None) -> None:
+    answer = replace(response(status), headers={"server": "istio-envoy", "location": location})
+    if told is None:
+        assert check_redirected(answer, "shop.example", "/") is answer
+        return
+    with pytest.raises(AssertionError, match=told):
+        check_redirected(answer, "shop.example", "/")

@@ -5,12 +5,14 @@ import shutil
 import socket
 import ssl
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import trustme
 
 from fixtures.clients import curl
 from fixtures.clients.command import run
+from fixtures.clients.http import request
 from fixtures.clients.tls import Handshake, foreign_certificate, handshake
 from suites.selftest.test_outcome import Peer, served_by
 
@@ -59,6 +61,25 @@ def test_server_with_another_name_is_not_trusted() -> None:
     seen = handshake_with(presents_certificate(), authorities_of(OURS), "kiali.istio-system.svc")
     assert seen.kind == "tls"
     assert "Hostname mismatch" in seen.cause
+
+
+@pytest.mark.parametrize(
+    ("authority", "kind"), [(OURS, "empty reply"), (OTHERS, "tls")], ids=["ours", "others"]
+)
+def test_request_with_a_server_name_trusts_the_given_certificate_only(
+    authority: trustme.CA, kind: str, tmp_path: Path
+) -> None:
+    (tmp_path / "authority.pem").write_text(authorities_of(authority))
+    with served_by(presents_certificate()) as place:
+        port = place.rpartition(":")[2].strip("/")
+        seen = request(
+            "GET",
+            f"https://127.0.0.1:{port}/",
+            timeout=5,
+            ca_file=str(tmp_path / "authority.pem"),
+            server_name=NAME,
+        )
+    assert seen.kind == kind, seen.describe()
 
 
 def test_port_without_tls_is_a_tls_failure() -> None:

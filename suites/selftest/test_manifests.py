@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fixtures.manifests import APP, GATEWAY, ROUTE, ManifestError, Manifests, names_in, without_retries
-from fixtures.settings import MANIFESTS, Names, UnknownName
+from fixtures.declaration import declared_in, names_in
+from fixtures.manifests import APP, GATEWAY, ROUTE, ManifestError, Manifests, without_retries
+from fixtures.settings import MANIFESTS, UnknownName
 
 Overlay = Callable[..., Path]
 
@@ -33,14 +34,15 @@ def test_every_manifest_of_the_project_loads() -> None:
 
 
 def test_projects_names_are_the_articles() -> None:
-    assert names_in(Manifests()) == Names()
+    names = names_in(Manifests())
+    assert (names.namespace, names.container, names.page) == ("test-namespace", "web", "Welcome to nginx!")
 
 
 def test_overlay_file_replaces_the_projects(overlay: Overlay) -> None:
     text = (MANIFESTS / GATEWAY).read_text().replace("test-gateway", "my-gateway")
     manifests = Manifests.checked(overlay(GATEWAY, text))
     assert manifests.load(GATEWAY)[0]["metadata"]["name"] == "my-gateway"
-    assert names_in(manifests).gateway == "my-gateway"
+    assert declared_in(manifests).gateway == "my-gateway"
 
 
 def test_files_missing_from_the_overlay_are_the_projects(overlay: Overlay) -> None:
@@ -51,8 +53,10 @@ def test_files_missing_from_the_overlay_are_the_projects(overlay: Overlay) -> No
 
 def test_users_app_provides_its_own_names(overlay: Overlay) -> None:
     text = (MANIFESTS / APP).read_text().replace("Welcome to nginx!", "My shop").replace("test-", "shop-")
-    names = names_in(Manifests.checked(overlay(APP, text)))
-    assert (names.page, names.namespace, names.service) == ("My shop", "shop-namespace", "shop-svc")
+    manifests = Manifests.checked(overlay(APP, text))
+    names = names_in(manifests)
+    assert (names.page, names.namespace) == ("My shop", "shop-namespace")
+    assert declared_in(manifests).primary.service == "shop-svc"
 
 
 def test_unknown_file_is_refused_with_the_known_ones(overlay: Overlay) -> None:
@@ -107,7 +111,7 @@ def test_empty_overlay_is_refused(tmp_path: Path) -> None:
 def test_app_without_a_service_is_refused(overlay: Overlay) -> None:
     parts = [each for each in Manifests().load(APP) if each["kind"] != "Service"]
     manifests = Manifests.checked(overlay(APP, yaml.safe_dump_all(parts)))
-    with pytest.raises(ManifestError, match=r"app/test-app\.yaml must contain one Service, not 0"):
+    with pytest.raises(ManifestError, match=r"app/test-app\.yaml must contain a Service"):
         names_in(manifests)
 
 

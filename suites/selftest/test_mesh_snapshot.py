@@ -9,6 +9,8 @@ from fixtures.checks.metrics import Counts, counts_of_proxy
 from fixtures.clients.api_server import ApiError
 from fixtures.clients.kiali import Graph, Kiali, graph_in
 from fixtures.clients.kube import Kube
+from fixtures.declaration import names_in
+from fixtures.manifests import Manifests
 from fixtures.mesh.snapshot import (
     AFTER,
     BEFORE,
@@ -19,7 +21,7 @@ from fixtures.mesh.snapshot import (
     scene_of,
     workload,
 )
-from fixtures.settings import Names, Thresholds
+from fixtures.settings import Thresholds
 from fixtures.workloads.request_counters import CountedRequests, RequestCounters
 from reports.pictures.scene import Scene
 from suites.selftest.drawings import drawing
@@ -122,7 +124,7 @@ def mesh_snapshots(kube: object) -> MeshSnapshots:
     return MeshSnapshots(
         kube=cast("Kube", kube),
         kiali=Kiali(lambda *_: Unresponsive().answer),
-        names=Names(),
+        names=names_in(Manifests()),
         thresholds=Thresholds(),
         scenes={},
     )

@@ -175,7 +175,10 @@ def test_manifests_folder_reaches_the_fixtures(run: Run, tmp_path: Path) -> None
     text = (Path(__file__).parents[2] / source).read_text().replace("test-gateway", "my-gateway")
     (tmp_path / "mine" / "article" / "gateway.yaml").write_text(text)
     result = run(
-        "--manifests", str(tmp_path / "mine"), arguments="names", holds="names.gateway == 'my-gateway'"
+        "--manifests",
+        str(tmp_path / "mine"),
+        arguments="run_options",
+        holds="run_options.declared.gateway == 'my-gateway'",
     )
     result.assert_outcomes(passed=1)
 

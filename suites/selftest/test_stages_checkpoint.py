@@ -15,11 +15,13 @@ import json, os
 from pathlib import Path
 from fixtures.clients.api_server import NotFound
 from fixtures.plugins.stages import STAGE_RUNNER
+from fixtures.declaration import names_in
+from fixtures.manifests import Manifests
 from fixtures.settings import Names
 from fixtures.clusters.checkpoint import FILE, Checkpoint, Origin
 
 FOLDER = Path("cluster")
-ORIGIN = Origin(distribution="lab", istio_version="1.29.1", manifests=None, names=Names())
+ORIGIN = Origin(distribution="lab", istio_version="1.29.1", manifests=None, names=names_in(Manifests()))
 
 def make(name, uid="first"):
     print("made", name)

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from fixtures.clients.istioctl import Istioctl
+from fixtures.declaration import names_in
 from fixtures.manifests import Manifests
-from fixtures.settings import Names
 from fixtures.upgrade.app import TrafficApp
 from fixtures.upgrade.release import UpgradeVersion
 from fixtures.upgrade.steps import Steps
@@ -81,7 +81,7 @@ def canary(recorder: CallRecorder) -> Canary:
     return Canary(
         steps=cast("Steps", recorder),
         app=cast("TrafficApp", recorder),
-        names=Names(),
+        names=names_in(Manifests()),
         manifests=Manifests(),
         old=release(recorder, "1.28.2", "1-28-2"),
         new=release(recorder, "1.29.1", "1-29-1"),
@@ -91,7 +91,7 @@ def canary(recorder: CallRecorder) -> Canary:
 def in_place(recorder: CallRecorder, new: str = "1.29.1") -> InPlace:
     steps, app = cast("Steps", recorder), cast("TrafficApp", recorder)
     old = release(recorder, "1.28.2")
-    return InPlace(steps=steps, app=app, names=Names(), old=old, new=release(recorder, new))
+    return InPlace(steps=steps, app=app, names=names_in(Manifests()), old=old, new=release(recorder, new))
 
 
 def test_in_place_runs_istioctl_before_the_workloads(recorder: CallRecorder, timeline: Timeline) -> None:

@@ -20,9 +20,14 @@ class Recorded:
     scraped: Sequence[Any] = ()
     desired_resources: Sequence[DesiredResource] = ()
     expected: bool | None = None
+    #: Resources of namespaces that are not searched for faults.
+    elsewhere: dict[str, list[Any]] = field(default_factory=dict)
 
     def resources(self, kind: str) -> Sequence[Any]:
         return self.kinds.get(kind, [])
+
+    def everywhere(self, kind: str) -> Sequence[Any]:
+        return [*self.resources(kind), *self.elsewhere.get(kind, [])]
 
     def sync(self) -> Mapping[str, Sequence[Any]]:
         return self.report
