@@ -19,6 +19,7 @@ STREAMS = (stream("get", rate=40), stream("denied", rate=10, expected="403", pat
 PHASES = (Phase("before", "", 0, 20, 20), Phase("gateway", "", 20, 40, 20, replaces=("north-south",)))
 MODE = Mode(name="trial", requests=1_600)
 HELD = StreamSession("events", "events", "north-south", 0.0, None, "open", 200, 0.3, 0)
+AGAIN = replace(HELD, start=31.0, reconnects=1)
 INJECTIONS = Injections(created=40, missed=0)
 
 
@@ -162,10 +163,22 @@ def test_webhook_that_refuses_most_pods_at_first_misses_its_budget() -> None:
 def test_long_stream_may_end_only_with_the_pod_that_carries_it(held: StreamSession, broken: int) -> None:
     (found,) = (
         each
-        for each in judge(account(records()), PHASES, streams=STREAMS, held=[HELD, held])
+        for each in judge(account(records()), PHASES, streams=STREAMS, held=[HELD, held, AGAIN])
         if each.budget.name == "held-broken"
     )
     assert (found.value, found.met) == (broken, not broken)
+
+
+@pytest.mark.parametrize(("again", "broken"), [(31.0, 0), (36.0, 1), (None, 1)])
+def test_stream_must_carry_messages_again_after_its_pod_was_replaced(
+    again: float | None, broken: int
+) -> None:
+    ended = replace(HELD, ended=30.0, end="closed")
+    later = [replace(HELD, start=again, reconnects=1)] if again else []
+    results = judge(account(records()), PHASES, streams=STREAMS, held=[ended, *later])
+    (found,) = (each for each in results if each.budget.name == "held-broken")
+    assert (found.value, found.met) == (broken, not broken)
+    assert ("not back within 5 s" if broken else "again after 1.0 s at most") in found.note
 
 
 def test_five_milliseconds_of_added_latency_miss_both_budgets() -> None:
