@@ -360,12 +360,12 @@ FOUR = (
 )
 
 
-def four_phases(*factors: float, count: float = 20) -> dict[str, BudgetResult]:
+def four_phases(*factors: float, count: float = 20, lag: float = 0.001) -> dict[str, BudgetResult]:
     """Judge three phases of `count` seconds of requests, whose latencies are these factors of the first."""
     sent = [
-        replace(each, start=each.start, seconds=each.seconds * factors[int(each.start // 20) - 1])
+        replace(each, start=each.start, seconds=each.seconds * factors[int(each.start // 20) - 1], lag=lag)
         if each.start >= 20
-        else each
+        else replace(each, lag=lag)
         for each in records(80)
         if each.start < 20 or each.start % 20 < count
     ]
@@ -380,8 +380,15 @@ def test_latency_within_its_limit_in_the_mean_of_the_phases_is_shown() -> None:
     found = four_phases(1.0, 1.1, 1.05)["latency-p50"]
     assert found.met
     assert found.value == pytest.approx(1.05, abs=0.01)
-    assert found.note.startswith("north-south: mean of 3 phases, at most 1.18 with 95% confidence; ")
+    assert "north-south: mean of 3 phases 1.05, at least " in found.note
+    assert "at most 1.18 (97.5%)" in found.note
     assert "a lasting change is detected from 1." in found.note
+
+
+def test_lasting_slowdown_is_shown_although_the_generator_lagged_as_much_before() -> None:
+    late = four_phases(9.5, 10.0, 10.5, lag=0.1)
+    assert [late[name].met for name in LATENCIES] == [False, False]
+    assert "lag 100.0 ms: noise or machine load may explain it" in late["latency-p50"].note
 
 
 def test_latency_that_varies_too_much_from_phase_to_phase_is_not_shown() -> None:
