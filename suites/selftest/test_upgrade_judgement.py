@@ -8,6 +8,7 @@ import pytest
 from fixtures.traffic.records import NothingSent, Record, Result, Summary
 from fixtures.upgrade import summary
 from fixtures.upgrade.injection import InjectionAttempt
+from fixtures.upgrade.judging.budgets import BUDGETS, EVIDENCE
 from fixtures.upgrade.judging.judgement import Judgement, judge_run
 from fixtures.upgrade.judging.log_entries import AppEntry
 from fixtures.upgrade.judging.phases import Phase
@@ -67,8 +68,10 @@ def run(what: TrafficResult | None, failure: UpgradeFailure | None = None) -> Ru
     )
 
 
-def judged(what: TrafficResult | None, failure: UpgradeFailure | None = None) -> Judgement:
-    return judge_run(run(what, failure), upgrade=UPGRADE, stand_ins=["a stand-in"])
+def judged(
+    what: TrafficResult | None, failure: UpgradeFailure | None = None, upgrade: Upgrade = UPGRADE
+) -> Judgement:
+    return judge_run(run(what, failure), upgrade=upgrade, stand_ins=["a stand-in"])
 
 
 def budget(found: Judgement, name: str) -> tuple[float | None, bool | None]:
@@ -80,7 +83,7 @@ def test_short_run_without_failures_is_not_enough_evidence() -> None:
     found = judged(sent(records()))
     assert budget(found, "failed") == (0, True)
     assert found.verdict.word == "not enough evidence"
-    assert "mode quick requires" in found.verdict.gaps[0]
+    assert "mode quick requires" in found.verdict.gaps[0].text
 
 
 def test_one_failed_request_is_unsafe_and_shown() -> None:
@@ -117,7 +120,7 @@ def test_upgrade_whose_istioctl_was_killed_is_not_enough_evidence() -> None:
         UpgradeFailure("control-plane", "CommandFailed: -9", external=True, rolled_back=False),
     )
     assert found.verdict.word == "not enough evidence"
-    assert any("NOT rolled back" in gap for gap in found.verdict.gaps)
+    assert any("NOT rolled back" in gap.text for gap in found.verdict.gaps)
 
 
 def test_no_traffic_is_an_error() -> None:
@@ -149,21 +152,33 @@ def test_strategy_with_a_broken_promise_is_not_called_safe() -> None:
     assert "canary not enough evidence" in summary.verdict_line(UPGRADE, [sound], code=10, broken=others)
 
 
-def test_run_that_lacks_only_evidence_passes_if_allowed() -> None:
-    lenient = replace(UPGRADE, unproven_passes=True)
-    short = judged(sent(records()))
-    killed = judged(
-        sent(records()), UpgradeFailure("control-plane", "CommandFailed: -9", external=True, rolled_back=True)
-    )
-    failed = judged(sent(records("north-south get new")))
-    assert summary.exit_code(UPGRADE, [short], [], []) == 11
-    assert summary.exit_code(lenient, [short], [], []) == 0
-    assert "verdict: not enough evidence (exit 0)" in summary.verdict_line(lenient, [short], code=0)
-    assert summary.exit_code(lenient, [], [], []) == 11
-    assert summary.exit_code(lenient, [short], [], ["test_a"]) == 11
-    assert summary.exit_code(lenient, [short, killed], [], []) == 11
-    assert summary.exit_code(lenient, [short], ["test_a"], []) == 10
-    assert summary.exit_code(lenient, [failed], [], []) == 10
+def exempting(*names: str) -> Upgrade:
+    return replace(UPGRADE, exempt=names)
+
+
+def test_exempt_evidence_may_be_missing_and_the_verdict_says_which() -> None:
+    lacking = {gap.name for gap in judged(sent(records())).verdict.gaps}
+    found = judged(sent(records()), upgrade=exempting(*lacking))
+    assert found.verdict.word == "safe"
+    assert summary.exit_code([found], [], []) == 0
+    line = summary.verdict_line(UPGRADE, [found], code=0)
+    assert all(name in line.partition("exempt, so not shown: ")[2] for name in lacking)
+    assert summary.exit_code([found], [], ["test_a"]) == 11
+    assert summary.exit_code([found], ["test_a"], []) == 10
+
+
+def test_other_evidence_must_still_be_there() -> None:
+    lacking = sorted({gap.name for gap in judged(sent(records())).verdict.gaps})
+    found = judged(sent(records()), upgrade=exempting(*lacking[1:]))
+    assert found.verdict.word == "not enough evidence"
+    assert {gap.name for gap in found.verdict.gaps} == {lacking[0]}
+
+
+def test_no_exemption_excuses_a_failure_or_an_upgrade_that_something_stopped() -> None:
+    every = exempting(*EVIDENCE, *(budget.name for budget in BUDGETS))
+    assert judged(sent(records("north-south get new")), upgrade=every).verdict.word == "unsafe"
+    killed = UpgradeFailure("control-plane", "CommandFailed: -9", external=True, rolled_back=True)
+    assert judged(sent(records()), killed, upgrade=every).verdict.word == "not enough evidence"
 
 
 @pytest.mark.parametrize(
