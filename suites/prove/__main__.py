@@ -78,6 +78,10 @@ def _prove(selected: Sequence[Fault], results: list[Result]) -> None:
             results.append(result := cluster.prove(fault))
             caught = f"NOT caught: {'; '.join(result.reasons)}" if result.reasons else "caught"
             _say(f"  {caught}, {result.seconds:.0f} s")
+            if not result.restored:
+                # The next fault gets a new cluster.
+                cluster.remove()
+                stage = ""
 
 
 def _report(

@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fixtures.causes.diagnosis import NOTE
+from fixtures.clients.command import CommandFailed
 from fixtures.clients.kubectl import Kubectl
 from fixtures.clusters.base import KUBECONFIG
 from fixtures.distributions.lab import Lab
 from fixtures.manifests import Manifests
 from fixtures.plugins.stages import StageOrderError
 from fixtures.settings import Timeouts
+from fixtures.waits import Unmet
 from lab import engine, network, runs
 from lab.paths import PROJECT, state_root
 from suites.lab.breaks import broken
@@ -69,6 +71,8 @@ class Result:
     cause: str
     seconds: float
     reasons: tuple[str, ...]
+    #: Whether the stage passed again, so that the cluster can serve another fault.
+    restored: bool = True
 
 
 class SharedCluster:
@@ -87,6 +91,13 @@ class SharedCluster:
     def prove(self, fault: Fault) -> Result:
         """Break the cluster, run the fault's stage, restore the cluster, and run the stage again."""
         begun = time.monotonic()
+        try:
+            return self._judged(fault, begun)
+        except (CommandFailed, Unmet) as error:
+            reasons = (f"the fault could not be made or removed: {error}",)
+            return Result(fault, (), "", time.monotonic() - begun, reasons, restored=False)
+
+    def _judged(self, fault: Fault, begun: float) -> Result:
         kubectl = self._kubectl()
         with tempfile.TemporaryDirectory() as folder:
             with broken(fault.as_break(), kubectl, Path(folder)):
@@ -102,6 +113,7 @@ class SharedCluster:
             cause=(expected or causes or [""])[0],
             seconds=time.monotonic() - begun,
             reasons=tuple(_reasons(fault, ran, again, cause_reported=bool(expected))),
+            restored=again.passed,
         )
 
     def remove(self) -> None:
@@ -112,6 +124,7 @@ class SharedCluster:
         folder = state_root() / "runs" / self.name
         if folder.exists():
             runs.remove(folder)
+        self.exists = False
 
     def _run(self, stage: str, *, shorter: bool = False) -> Ran:
         kept = (

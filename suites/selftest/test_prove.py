@@ -123,3 +123,23 @@ def test_a_fault_that_passes_makes_the_command_fail(
     assert prove.main(["--fault", "permissive"]) == 1
     assert len(removed) == 2
     assert "0 of 1 faults caught, 0 not run" in capsys.readouterr().out
+
+
+def test_a_cluster_that_a_fault_leaves_broken_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    monkeypatch.setattr(SharedCluster, "advance", lambda _, stage: steps.append(stage))
+    monkeypatch.setattr(SharedCluster, "remove", lambda _: steps.append("removed"))
+    monkeypatch.setattr(
+        SharedCluster, "prove", lambda _, fault: Result(fault, (), "", 1.0, (), restored=False)
+    )
+    assert prove.main(["--stage", "mtls"]) == 0
+    assert steps == ["mtls", "removed", "mtls", "removed", "removed"]
+
+
+def test_a_stage_that_fails_with_nothing_broken_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: SharedCluster, stage: str) -> None:
+        raise trial.StageFailed(stage)
+
+    monkeypatch.setattr(SharedCluster, "advance", fail)
+    monkeypatch.setattr(SharedCluster, "remove", lambda _: None)
+    assert prove.main(["--stage", "mtls"]) == 1
