@@ -60,6 +60,12 @@ def _report(arguments: list[str]) -> int:
     return report.main(arguments)
 
 
+def _prove(arguments: list[str]) -> int:
+    from suites.prove import __main__ as prove
+
+    return prove.main(arguments)
+
+
 def _bench(arguments: list[str]) -> int:
     from suites.bench import __main__ as bench
 
@@ -72,6 +78,7 @@ _forward("ledger", "Compare the observed behaviour of Istio versions: diff, note
 _forward("doctor", "Check whether this machine meets the lab's requirements; changes nothing.", _doctor)
 _forward("lab", "Build, inspect, export, import or remove the offline lab.", _lab)
 _forward("report", "Build the HTML page of a run's results.", _report)
+_forward("prove", "Break each assertion of the stages on the lab, and expect it to fail.", _prove)
 _forward("bench", "Measure the figures in the README.", _bench)
 
 

@@ -1,0 +1,67 @@
+"""Read the catalogue of faults in faults.yaml, and compare it with the tests of suites/article."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.paths import PROJECT
+from suites.lab.breaks import Break
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One fault: the stage, the tests that must fail, their likely cause, and the steps of kubectl."""
+
+    name: str
+    stage: str
+    broken: str
+    fails: Sequence[str]
+    steps: Sequence[Mapping[str, Any]]
+    cause: str = ""
+    undo: Sequence[Mapping[str, Any]] = ()
+    #: Steps after everything is restored, which wait until the cluster runs as before.
+    settle: Sequence[Mapping[str, Any]] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def as_break(self) -> Break:
+        """Return the steps in the form that restores whatever they change."""
+        return Break(cause=self.cause, words="", steps=self.steps, undo=self.undo)
+
+
+def faults() -> list[Fault]:
+    """Return the faults in the order of the catalogue, which is that of the stages."""
+    content = yaml.safe_load((HERE / "faults.yaml").read_text(encoding="utf-8"))
+    return [Fault(**each) for each in content["faults"]]
+
+
+def unbroken() -> dict[str, str]:
+    """Return the tests that no fault breaks, each with the reason."""
+    content = yaml.safe_load((HERE / "unbroken.yaml").read_text(encoding="utf-8"))
+    return {test: reason for reason, tests in content.items() for test in tests}
+
+
+def article_tests() -> dict[str, str]:
+    """Return the name of every test of suites/article, with the name of its stage."""
+    found: dict[str, str] = {}
+    for module in sorted((PROJECT / "suites" / "article").glob("test_*.py")):
+        tree = ast.parse(module.read_text(encoding="utf-8"))
+        stages = [
+            node.args[0].value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and ast.unparse(node.func) == "pytest.mark.stage"
+            and isinstance(node.args[0], ast.Constant)
+        ]
+        names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+        found |= {name: str(stages[0]) for name in names if name.startswith("test_")}
+    return found
