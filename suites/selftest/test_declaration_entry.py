@@ -55,6 +55,33 @@ def test_path_follows_from_the_match(
     assert (found.entry.path, found.app_path) == paths
 
 
+@pytest.mark.parametrize(
+    ("match", "path"),
+    [
+        ({"uri": {"prefix": "/shop"}, "method": {"exact": "GET"}}, "/shop"),
+        ({"uri": {"prefix": "/shop"}, "withoutHeaders": {"x-beta": {}}}, "/shop"),
+        ({"uri": {"prefix": "/shop"}, "method": {"exact": "POST"}}, "/"),
+        ({"uri": {"prefix": "/shop"}, "gateways": ["mesh"]}, "/"),
+        ({"uri": {"prefix": "/shop"}, "headers": {"x-beta": {}}}, "/"),
+    ],
+)
+def test_first_rule_counts_if_a_plain_get_meets_its_conditions(
+    match: Any, path: str, files: Files, declare: Declare
+) -> None:
+    rules = part(files, ROUTE, "VirtualService")["spec"]["http"]
+    rules.insert(0, {**rules[0], "match": [match]})
+    assert declare(files).entry.path == path
+
+
+def test_rule_behind_a_redirect_of_the_same_path_needs_a_path(files: Files, declare: Declare) -> None:
+    rules = part(files, ROUTE, "VirtualService")["spec"]["http"]
+    rules.insert(0, {"match": [{"uri": {"exact": "/"}}], "redirect": {"uri": "/shop"}})
+    with pytest.raises(ManifestError, match=r"behind an earlier rule, the annotation conformance/path"):
+        declare(files)
+    part(files, APP, "Deployment")["metadata"]["annotations"] = {"conformance/path": "/shop"}
+    assert declare(files).entry.path == "/shop"
+
+
 def test_annotated_path_selects_its_rule(files: Files, declare: Declare) -> None:
     rule(files)["match"] = [{"uri": {"regex": "/v[0-9]+/home"}}]
     with pytest.raises(ManifestError, match="annotation conformance/path"):
