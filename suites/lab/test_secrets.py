@@ -55,14 +55,15 @@ def _app(documents: list[Any]) -> list[Any]:
 
 
 def _route(documents: list[Any]) -> list[Any]:
-    """A route with a wrong direct response that contains a secret, beside one that sets a header."""
+    """A route that sets a header, behind a wrong direct response that contains a secret."""
     (route,) = documents
     told = {"status": 503, "body": {"string": f"upstream refused password={SECRETS['assertion']}"}}
     cookie = {"response": {"set": {"set-cookie": f"session={SECRETS['observed']}; Path=/"}}}
     basic = {"request": {"set": {"authorization": f"Basic {SECRETS['command']}"}}}
     (way,) = route["spec"]["http"]
-    other = {**way, "match": [{"uri": {"prefix": "/other"}}], "headers": basic}
-    route["spec"]["http"] = [other, {"match": way["match"], "directResponse": told, "headers": cookie}]
+    every = [{"uri": {"prefix": "/"}, "headers": {"user-agent": {"regex": ".+"}}}]
+    wrong = {"match": every, "directResponse": told, "headers": cookie}
+    route["spec"]["http"] = [wrong, {**way, "headers": basic}]
     return documents
 
 
