@@ -17,7 +17,6 @@ RUN = """
 set -eu
 ip link set lo up
 [ -z "$(ip route)" ]
-"$PYTHON" -m lab build
 status=0
 "$PYTHON" -m pytest suites/article --alluredir="$RESULTS" -p no:cacheprovider || status=$?
 "$PYTHON" -m lab clean
