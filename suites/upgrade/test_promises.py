@@ -41,7 +41,7 @@ def test_gateway_routes_to_the_app(
 ) -> None:
     """The gateway's configuration has the route, without retries unless --mesh-retries is given."""
     routes = check_routed(
-        observation_at(moment).routes, "http.8080", f"outbound|80||app.{NAMESPACE}.svc.cluster.local"
+        observation_at(moment).routes, "http.8080", [f"outbound|80||app.{NAMESPACE}.svc.cluster.local"]
     )
     if not upgrade.mesh_retries:
         check_not_retried(routes)
