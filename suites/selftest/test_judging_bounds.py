@@ -6,7 +6,7 @@ import random
 import pytest
 
 from fixtures.traffic.percentiles import percentile
-from fixtures.upgrade.judging.bounds import Ratio, ratio, upper_bound
+from fixtures.upgrade.judging.bounds import Ratio, Sample, paired_ratio, ratio, upper_bound
 
 
 @pytest.mark.parametrize("of", [1, 100, 3_000, 30_000])
@@ -89,3 +89,46 @@ def test_too_few_values_are_not_compared() -> None:
 def test_meaningless_interval_is_not_shown_in_figures() -> None:
     assert Ratio(1, 2, 1.5, 2.5).spread() == "between 1.50 and 2.50"
     assert Ratio(1, 2, 0.001, 2_000).spread() == "uncertain by more than a factor of 100"
+
+
+def side_by_side(new: float, count: int = 1200, burst: float = 0.0) -> list[Sample]:
+    """Answers of 120 s, every third of them old; a burst slows both sides, `new` is the new side's factor."""
+    made = []
+    for number, seconds in enumerate(latencies(7, count, burst=burst)):
+        old = number % 3 == 0
+        made.append(Sample(number * 120 / count, seconds if old else seconds * new, old))
+    return made
+
+
+def test_half_as_slow_again_is_shown_side_by_side_despite_a_burst() -> None:
+    found = paired_ratio([side_by_side(1.5, burst=0.05)], 50)
+    assert found is not None
+    assert found.value == pytest.approx(1.5, rel=0.1)
+    assert found.low > 1.25
+
+
+def test_equal_proxies_are_shown_to_be_within_the_limit_side_by_side() -> None:
+    found = paired_ratio([side_by_side(1.0), side_by_side(1.0)], 50)
+    assert found is not None
+    assert found.high < 1.25
+    assert found.low < 1 < found.high
+
+
+def test_twice_the_99th_percentile_is_shown_side_by_side_with_enough_answers() -> None:
+    found = paired_ratio([side_by_side(2.0, 9000)], 99)
+    assert found is not None
+    assert found.low > 1.25
+    same = paired_ratio([side_by_side(1.0, 9000)], 99)
+    assert same is not None
+    assert same.low < 1.25
+
+
+@pytest.mark.parametrize(("count", "percent"), [(290, 50), (2900, 99), (0, 50)])
+def test_too_few_answers_of_one_side_are_not_compared(count: int, percent: float) -> None:
+    assert paired_ratio([side_by_side(1.0, count)] if count else [], percent) is None
+
+
+def test_stream_whose_connections_lead_to_one_side_is_left_out() -> None:
+    one_sided = [Sample(each.start, 1.0, old=False) for each in side_by_side(1.0)]
+    assert paired_ratio([side_by_side(1.5), one_sided], 50) == paired_ratio([side_by_side(1.5)], 50)
+    assert paired_ratio([one_sided], 50) is None

@@ -5,6 +5,8 @@ from typing import cast
 
 import pytest
 
+from fixtures.declaration import names_in
+from fixtures.manifests import Manifests
 from fixtures.traffic.records import NothingSent, Record, Result, Summary
 from fixtures.upgrade import summary
 from fixtures.upgrade.injection import InjectionAttempt
@@ -12,8 +14,10 @@ from fixtures.upgrade.judging.budgets import BUDGETS, EVIDENCE
 from fixtures.upgrade.judging.judgement import Judgement, judge_run
 from fixtures.upgrade.judging.log_entries import AppEntry
 from fixtures.upgrade.judging.phases import Phase
+from fixtures.upgrade.old_pods import OldPods
 from fixtures.upgrade.request import Upgrade
 from fixtures.upgrade.run import Run, Strategy, UpgradeFailure
+from fixtures.upgrade.steps import Steps
 from fixtures.upgrade.timeline import Timeline
 from fixtures.upgrade.traffic import Traffic, TrafficResult, is_single, plan
 
@@ -61,6 +65,7 @@ def run(what: TrafficResult | None, failure: UpgradeFailure | None = None) -> Ru
         strategy=cast("Strategy", None),
         timeline=timeline,
         traffic=cast("Traffic", None),
+        old_pods=OldPods(steps=cast("Steps", None), names=names_in(Manifests()), kept={"old"}),
         observe=lambda _: None,  # type: ignore[arg-type, return-value]
         find_leftovers=lambda _: [],
         traffic_result=what,

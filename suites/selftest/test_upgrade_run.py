@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 
 from fixtures.clients.command import CommandFailed
+from fixtures.upgrade.old_pods import OldPods
 from fixtures.upgrade.release import UpgradeVersion
 from fixtures.upgrade.request import Upgrade
 from fixtures.upgrade.run import Run, Strategy
@@ -46,6 +47,19 @@ class FakeStrategy:
         return moment
 
 
+class FakeOldPods:
+    """Old pods that are kept and removed; records both."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def keep(self) -> None:
+        self.done.append("keep")
+
+    def remove(self) -> None:
+        self.done.append("remove")
+
+
 class FakeTraffic:
     """Traffic that flows until a test stops it."""
 
@@ -83,6 +97,7 @@ def start_run(fake_strategy: FakeStrategy, fake_traffic: FakeTraffic) -> Callabl
             strategy=cast("Strategy", fake_strategy),
             timeline=Timeline(minima={}, check_flowing=fake_traffic.check_flowing, report=lambda _: None),
             traffic=cast("Traffic", fake_traffic),
+            old_pods=cast("OldPods", FakeOldPods()),
             observe=fake_strategy.observe,
             find_leftovers=lambda revision: [f"left of {revision}"],
         )
@@ -101,7 +116,10 @@ def test_run_goes_forward_and_back_with_a_probe_at_each_end(start_run: Callable[
     assert phases(run) == [
         "before",
         "rehearsal-workloads",
+        "rehearsal-old-pods",
         "control-plane",
+        "side-by-side",
+        "remove-old-pods",
         "after",
         "rollback-control-plane",
         "after-rollback",
@@ -113,7 +131,9 @@ def test_run_goes_forward_and_back_with_a_probe_at_each_end(start_run: Callable[
 
 
 def test_run_with_mesh_retries_goes_forward_only(start_run: Callable[..., Run]) -> None:
-    assert phases(start_run(mesh_retries=True)) == ["before", "rehearsal-workloads", "control-plane", "after"]
+    found = phases(start_run(mesh_retries=True))
+    assert found[:2] == ["before", "rehearsal-workloads"]
+    assert found[-2:] == ["remove-old-pods", "after"]
 
 
 def test_upgrade_that_fails_by_itself_is_rolled_back(
@@ -130,11 +150,13 @@ def test_upgrade_that_fails_by_itself_is_rolled_back(
     assert phases(run) == [
         "before",
         "rehearsal-workloads",
+        "rehearsal-old-pods",
         "control-plane",
         "rollback-control-plane",
         "after-rollback",
     ]
     assert "pod Pending" in str(run.failure)
+    assert cast("FakeOldPods", run.old_pods).done == ["keep", "remove"]
 
 
 def test_completed_rollback_is_not_repeated(
