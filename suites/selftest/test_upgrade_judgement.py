@@ -9,6 +9,7 @@ from fixtures.declaration import names_in
 from fixtures.manifests import Manifests
 from fixtures.traffic.records import NothingSent, Record, Result, Summary
 from fixtures.upgrade import summary
+from fixtures.upgrade.calibration import Attempt, Rates
 from fixtures.upgrade.injection import InjectionAttempt
 from fixtures.upgrade.judging.budgets import BUDGETS, EVIDENCE
 from fixtures.upgrade.judging.judgement import Judgement, judge_run
@@ -66,6 +67,8 @@ def run(what: TrafficResult | None, failure: UpgradeFailure | None = None) -> Ru
         timeline=timeline,
         traffic=cast("Traffic", None),
         old_pods=OldPods(steps=cast("Steps", None), names=names_in(Manifests()), kept={"old"}),
+        rates=Rates(1.0, 0.002, [Attempt(1.0, 0.003)]),
+        seconds=0.0,
         observe=lambda _: None,  # type: ignore[arg-type, return-value]
         find_leftovers=lambda _: [],
         traffic_result=what,

@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 
 from fixtures.clients.command import CommandFailed
+from fixtures.upgrade.calibration import Rates
 from fixtures.upgrade.old_pods import OldPods
 from fixtures.upgrade.release import UpgradeVersion
 from fixtures.upgrade.request import Upgrade
@@ -22,6 +23,7 @@ class FakeStrategy:
 
     def __init__(self) -> None:
         self.fails: dict[str, Exception] = {}
+        self.completing = ("clean-up",)
         self.old, self.new = release("1.28.2", "1-28-2"), release("1.29.1", "1-29-1")
 
     def _phase(self, timeline: Timeline, name: str) -> None:
@@ -98,6 +100,8 @@ def start_run(fake_strategy: FakeStrategy, fake_traffic: FakeTraffic) -> Callabl
             timeline=Timeline(minima={}, check_flowing=fake_traffic.check_flowing, report=lambda _: None),
             traffic=cast("Traffic", fake_traffic),
             old_pods=cast("OldPods", FakeOldPods()),
+            rates=cast("Rates", None),
+            seconds=0.0,
             observe=fake_strategy.observe,
             find_leftovers=lambda revision: [f"left of {revision}"],
         )
