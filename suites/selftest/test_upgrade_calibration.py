@@ -14,7 +14,7 @@ ADDRESS = "http://127.0.0.1:1"
 
 
 def machine(capacity: float, outcome: str = "200") -> Callable[[Plan], Result]:
-    """Send by a model: a request takes 2 ms, and 100 ms once more than `capacity` requests a second are due."""
+    """Send by a model: a request takes 2 ms, and 100 ms above `capacity` requests a second."""
 
     def send(plan: Plan) -> Result:
         rate = sum(each.rate for each in plan.streams)
