@@ -19,6 +19,7 @@ from lab.paths import LABEL, OWNER_LABEL, PROJECT, cache_root, owner
 from lab.progress import readable
 from lab.sources import versions_of
 from reports.redaction import guarded_streams, redact
+from suites.bench.slower import limited
 from suites.bench.timed import COMMAND, timed
 from suites.bench.traffic import traffic
 from suites.bench.upgrades import same, upgrade
@@ -115,8 +116,8 @@ def notice() -> None:
     subprocess.run(command, cwd=PROJECT, check=False)
 
 
-def _upgrades(which: str, runs: int, logs: Path | None) -> None:
-    with tempfile.TemporaryDirectory() as temporary:
+def _upgrades(which: str, runs: int, logs: Path | None, cores: float | None) -> None:
+    with tempfile.TemporaryDirectory() as temporary, limited(cores):
         folder = logs or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         if which == "upgrade":
@@ -149,6 +150,12 @@ def main(arguments: Sequence[str]) -> int:
         default=None,
         help="a folder for the output of each upgrade (default: do not keep it)",
     )
+    parser.add_argument(
+        "--cores",
+        type=float,
+        default=None,
+        help="emulate a slower machine: limit the node of each upgrade to this many cores (default: all)",
+    )
     chosen = parser.parse_args(arguments)
     if unknown := [name for name in chosen.which if name not in BENCHMARKS]:
         parser.error(f"no benchmark named {unknown[0]}; known: {', '.join(BENCHMARKS)}")
@@ -161,7 +168,7 @@ def main(arguments: Sequence[str]) -> int:
             elif which == "traffic":
                 traffic(chosen.phase)
             elif which in ("upgrade", "same"):
-                _upgrades(which, chosen.runs, chosen.logs)
+                _upgrades(which, chosen.runs, chosen.logs, chosen.cores)
             else:
                 cold()
     except LabError as error:
