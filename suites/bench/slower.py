@@ -15,9 +15,9 @@ _LOOK_EVERY = 1.0
 
 @contextmanager
 def limited(cores: float | None) -> Iterator[None]:
-    """Give each node of this checkout that exists in this context at most this many cores; None for no limit.
+    """Give each node of this checkout that appears at most this many cores; None for no limit.
 
-    The control group of the node's container holds everything that is measured: Kubernetes, Istio, the apps and
+    The control group of the node holds everything that is measured: Kubernetes, Istio, the apps and
     the client in the mesh. The generator outside and the suite itself keep the machine's other cores. LabError
     if no engine runs, or if no node was limited.
     """
