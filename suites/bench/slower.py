@@ -17,9 +17,9 @@ _LOOK_EVERY = 1.0
 def limited(cores: float | None) -> Iterator[None]:
     """Give each node of this checkout that appears at most this many cores; None for no limit.
 
-    The control group of the node holds everything that is measured: Kubernetes, Istio, the apps and
-    the client in the mesh. The generator outside and the suite itself keep the machine's other cores. LabError
-    if no engine runs, or if no node was limited.
+    The control group of the node holds everything that is measured: Kubernetes, Istio, the apps and the
+    client in the mesh. The generator outside and the suite itself keep the machine's other cores. LabError if
+    no engine runs, or if no node was limited.
     """
     if cores is None:
         yield
