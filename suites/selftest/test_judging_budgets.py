@@ -13,14 +13,16 @@ from fixtures.upgrade.judging.budgets import BUDGETS, BudgetResult, Gap, Verdict
 from fixtures.upgrade.judging.evidence_gaps import GATE, QUICK, Mode, gaps
 from fixtures.upgrade.judging.latency import Answers
 from fixtures.upgrade.judging.log_entries import AppEntry
-from fixtures.upgrade.judging.phases import Phase
+from fixtures.upgrade.judging.phases import Phase, Removal
 from fixtures.upgrade.judging.verdict import Injections, judge, verdict
 from suites.selftest.traffic_peers import stream
 
 STREAMS = (stream("get", rate=40), stream("denied", rate=10, expected="403", path="/denied"))
-PHASES = (Phase("before", "", 0, 20, 20), Phase("gateway", "", 20, 40, 20, replaces=("north-south",)))
+PHASES = (Phase("before", "", 0, 20, 20), Phase("gateway", "", 20, 40, 20))
 MODE = Mode(name="trial", requests=1_600)
 HELD = StreamSession("events", "events", "north-south", 0.0, None, "open", 200, 0.3, 0)
+#: The gateway's pod is removed in this time.
+REMOVALS = (Removal("gateway-1", ("north-south",), 28.0, 33.0),)
 AGAIN = replace(HELD, start=31.0, reconnects=1)
 INJECTIONS = Injections(created=40, missed=0)
 
@@ -148,6 +150,7 @@ def test_webhook_that_refuses_most_pods_at_first_misses_its_budget() -> None:
     [
         (replace(HELD, ended=30.0, end="closed"), 0),
         (replace(HELD, ended=10.0, end="closed"), 1),
+        (replace(HELD, ended=27.0, end="closed"), 1),
         (replace(HELD, direction="east-west", ended=30.0, end="cut off"), 1),
         (replace(HELD, lost=2), 1),
         (replace(HELD, ended=30.0, end="503", messages=0), 1),
@@ -156,6 +159,7 @@ def test_webhook_that_refuses_most_pods_at_first_misses_its_budget() -> None:
     ids=[
         "with-its-pod",
         "before-that",
+        "in-the-same-phase-before-its-pod",
         "in-the-other-direction",
         "lost-messages",
         "answered-with-an-error",
@@ -165,7 +169,9 @@ def test_webhook_that_refuses_most_pods_at_first_misses_its_budget() -> None:
 def test_long_stream_may_end_only_with_the_pod_that_carries_it(held: StreamSession, broken: int) -> None:
     (found,) = (
         each
-        for each in judge(account(records()), PHASES, streams=STREAMS, held=[HELD, held, AGAIN])
+        for each in judge(
+            account(records()), PHASES, streams=STREAMS, held=[HELD, held, AGAIN], removals=REMOVALS
+        )
         if each.budget.name == "held-broken"
     )
     assert (found.value, found.met) == (broken, not broken)
@@ -177,7 +183,7 @@ def test_stream_must_carry_messages_again_after_its_pod_was_replaced(
 ) -> None:
     ended = replace(HELD, ended=30.0, end="closed")
     later = [replace(HELD, start=again, reconnects=1)] if again else []
-    results = judge(account(records()), PHASES, streams=STREAMS, held=[ended, *later])
+    results = judge(account(records()), PHASES, streams=STREAMS, held=[ended, *later], removals=REMOVALS)
     (found,) = (each for each in results if each.budget.name == "held-broken")
     assert (found.value, found.met) == (broken, not broken)
     assert ("not back within 5 s" if broken else "again after 1.0 s at most") in found.note

@@ -13,7 +13,7 @@ from fixtures import traffic
 from fixtures.traffic.records import NothingSent, Record, StreamSession, Summary, read
 from fixtures.traffic.streams import streams
 from fixtures.upgrade.judging.log_entries import app_entries, proxy_entries
-from fixtures.upgrade.judging.phases import OUTSIDE, Phase, PhasesOverlap, phase_of
+from fixtures.upgrade.judging.phases import OUTSIDE, Phase, PhasesOverlap, Removal, phase_of
 
 RECORD = Record("r-0-1", "north-south get new", 1700000000.25, 0.002, "200", "new", 0.0005)
 HELD = StreamSession("north-south events", "events", "north-south", 1700000000.0, None, "open", 4, 0.21, 0)
@@ -80,13 +80,13 @@ def test_overlapping_phases_are_refused() -> None:
         phase_of([Phase("before", "", 0, 10, 5), Phase("gateway", "", 9, 20, 5)])
 
 
-def test_long_stream_ends_with_its_pod_only_in_its_direction_and_phase() -> None:
-    phase = Phase("gateway", "", 0, 10, 5, replaces=("north-south",))
+def test_long_stream_ends_with_its_pod_only_in_its_direction_and_time() -> None:
+    removal = Removal("gateway-1", ("north-south",), 0, 10)
     ended = replace(HELD, ended=5.0, end="closed")
-    assert phase.ends(ended)
-    assert not phase.ends(replace(ended, direction="east-west"))
-    assert not phase.ends(replace(ended, ended=11.0))
-    assert not phase.ends(HELD)
+    assert removal.ends(ended)
+    assert not removal.ends(replace(ended, direction="east-west"))
+    assert not removal.ends(replace(ended, ended=11.0))
+    assert not removal.ends(HELD)
 
 
 def test_access_log_is_read_by_the_id_in_the_path() -> None:
