@@ -19,7 +19,7 @@ def watched(**metadata: Any) -> Pods:
 
 
 @pytest.mark.parametrize(
-    ("app", "directions"),
+    ("label", "directions"),
     [
         ("istio-ingressgateway", ("north-south",)),
         ("app", ("north-south", "east-west")),
@@ -27,9 +27,9 @@ def watched(**metadata: Any) -> Pods:
     ],
 )
 def test_removal_lasts_from_the_request_to_the_end_of_the_grace_period(
-    app: str, directions: tuple[str, ...]
+    label: str, directions: tuple[str, ...]
 ) -> None:
-    (found,) = watched(labels={"app": app}, **DELETED).removals()
+    (found,) = watched(labels={"app": label}, **DELETED).removals()
     assert (found.pod, found.directions) == ("pod-1", directions)
     assert NOON - 1 <= found.begun <= NOON
     assert NOON + 30 <= found.ended <= NOON + 33
