@@ -44,7 +44,7 @@ def test_reference_that_no_file_satisfies_is_refused(
         declare(files)
     metadata = {"name": "shop", "namespace": "test-namespace"}
     files[APP].insert(1, {"apiVersion": "v1", "kind": kind, "metadata": metadata})
-    assert declare(files)
+    assert declare(files).workload.name
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_reference_that_no_file_satisfies_is_refused(
 )
 def test_reference_that_needs_no_file_is_accepted(volume: Any, files: Files, declare: Declare) -> None:
     refer(files, {"volumes": [{"name": "v", **volume}]})
-    assert declare(files)
+    assert declare(files).workload.name
 
 
 def test_selector_that_its_pods_do_not_match_is_refused(files: Files, declare: Declare) -> None:
@@ -81,7 +81,7 @@ def test_pod_that_asks_for_its_sidecar_is_refused(
 ) -> None:
     template(files)["metadata"]["labels"][label] = value
     if not refused:
-        assert declare(files)
+        assert declare(files).workload.name
         return
     with pytest.raises(ManifestError, match=f"have the label {label}, which injects them from the start"):
         declare(files)
