@@ -136,6 +136,8 @@ def test_fault_injected_by_a_route_is_named() -> None:
     cluster = routed()
     route_of(cluster)["http"][0]["fault"] = {"abort": {"httpStatus": 503}}
     assert "injects a fault into requests: {'abort': {'httpStatus': 503}}" in str(likely(cluster))
+    route_of(cluster)["http"][0]["match"] = [{"method": {"exact": "POST"}}]
+    assert "into requests that match [{'method': {'exact': 'POST'}}]: {'abort'" in str(likely(cluster))
 
 
 def test_mirror_is_a_circumstance() -> None:

@@ -62,6 +62,14 @@ def test_reference_that_needs_no_file_is_accepted(volume: Any, files: Files, dec
     assert declare(files).workload.name
 
 
+def test_autoscaler_of_the_app_is_refused(files: Files, declare: Declare) -> None:
+    files[APP].append(
+        {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "shop"}}
+    )
+    with pytest.raises(ManifestError, match="HorizontalPodAutoscaler shop changes the number of pods"):
+        declare(files)
+
+
 def test_selector_that_its_pods_do_not_match_is_refused(files: Files, declare: Declare) -> None:
     part(files, APP, "Deployment")["spec"]["selector"] = {"matchLabels": {"app": "tset"}}
     with pytest.raises(ManifestError, match="does not match the labels of its pods"):
