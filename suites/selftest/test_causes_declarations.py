@@ -25,6 +25,23 @@ def test_gateway_of_another_namespace_is_not_missing() -> None:
     assert found(in_a_fifth_namespace()) == []
 
 
+@pytest.mark.parametrize("name", ["test-gateway.edge-config", "test-gateway.edge-config.svc.cluster.local"])
+def test_gateway_named_by_its_old_name_is_not_missing(name: str) -> None:
+    cluster = in_a_fifth_namespace()
+    route_of(cluster)["gateways"] = [name]
+    assert found(cluster) == []
+
+
+def test_subset_of_a_wildcard_rule_is_not_missing() -> None:
+    cluster = routed()
+    route_of(cluster)["http"][0]["route"][0]["destination"]["subset"] = "stable"
+    told = "which no DestinationRule declares"
+    assert told in str(likely(cluster))
+    spec = {"host": "*.test-namespace.svc.cluster.local", "subsets": [{"name": "stable"}]}
+    cluster.kinds["DestinationRule"] = [resource("rule", spec=spec)]
+    assert told not in str(likely(cluster))
+
+
 def test_gateway_missing_from_every_namespace_is_named() -> None:
     cluster = in_a_fifth_namespace()
     cluster.elsewhere["Gateway"] = []

@@ -70,6 +70,12 @@ def test_autoscaler_of_the_app_is_refused(files: Files, declare: Declare) -> Non
         declare(files)
 
 
+def test_workload_without_a_replica_is_refused(files: Files, declare: Declare) -> None:
+    part(files, APP, "Deployment")["spec"]["replicas"] = 0
+    with pytest.raises(ManifestError, match="Deployment test-deployment has no replica"):
+        declare(files)
+
+
 def test_selector_that_its_pods_do_not_match_is_refused(files: Files, declare: Declare) -> None:
     part(files, APP, "Deployment")["spec"]["selector"] = {"matchLabels": {"app": "tset"}}
     with pytest.raises(ManifestError, match="does not match the labels of its pods"):
