@@ -30,6 +30,13 @@ def test_selector_without_gateway_pod_is_named_with_the_existing_labels() -> Non
     assert "gateway pods are labelled istio: ingressgateway" in told
 
 
+def test_gateway_port_that_is_a_target_port_is_no_cause() -> None:
+    cluster = routed()
+    cluster.kinds["Service"][0]["spec"]["ports"][1]["targetPort"] = 8080
+    gateway_of(cluster)["servers"][0]["port"]["number"] = 8080
+    assert found(cluster) == []
+
+
 def test_gateway_port_without_service_port_is_named() -> None:
     cluster = routed()
     gateway_of(cluster)["servers"][0]["port"]["number"] = 8081
