@@ -1,4 +1,7 @@
-"""Users' inputs as data: a correct one passes every stage, a broken one fails at its stage with its cause."""
+"""Users' inputs as data: a correct one passes every stage, a broken one fails at its stage with its cause.
+
+Files that contradict each other are refused before a cluster exists.
+"""
 
 import os
 import re
@@ -20,6 +23,7 @@ CASES = yaml.safe_load((HERE / "cases.yaml").read_text(encoding="utf-8"))
 SOONER = {"config_propagation": 15, "metrics_visible": 15, "traces_visible": 15}
 #: The word of a stage's line in the summary, by outcome.
 SHOWN = {"failed": "FAIL", "environment": "ENV"}
+REFUSED = "refused"
 
 
 def parameters() -> list[Any]:
@@ -44,6 +48,10 @@ def test_users_input_has_its_outcome(case: Any) -> None:
         text=True,
         check=False,
     )
+    if case["outcome"] == REFUSED:
+        assert ran.returncode == pytest.ExitCode.USAGE_ERROR, ran.stdout[-6000:]
+        assert case["words"] in " ".join((ran.stdout + ran.stderr).split())
+        return
     if case["outcome"] == "passed":
         assert ran.returncode == 0, ran.stdout[-6000:]
         return

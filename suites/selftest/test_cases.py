@@ -1,22 +1,28 @@
 """The data of the users' inputs: each case has its files and an expectation that a run can meet."""
 
+import re
 from typing import Any
 
 import pytest
 
 from fixtures.causes import CAUSES
 from fixtures.declaration import declared_in
-from fixtures.manifests import Manifests
+from fixtures.manifests import ManifestError, Manifests
 from fixtures.stages import STAGES
-from suites.lab.test_cases import CASES, HERE, SHOWN
+from suites.lab.test_cases import CASES, HERE, REFUSED, SHOWN
 
 TITLES = {stage.title for stage in STAGES}
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
 def test_case_is_complete(case: Any) -> None:
-    declared_in(Manifests.checked(HERE / "cases" / case["case"]))
     assert case["shapes"]
+    manifests = Manifests.checked(HERE / "cases" / case["case"])
+    if case["outcome"] == REFUSED:
+        with pytest.raises(ManifestError, match=re.escape(case["words"])):
+            declared_in(manifests)
+        return
+    declared_in(manifests)
     assert case["outcome"] in {"passed", *SHOWN}
     if case["outcome"] != "passed":
         assert case["stage"] in TITLES

@@ -25,6 +25,23 @@ def test_gateway_of_another_namespace_is_not_missing() -> None:
     assert found(in_a_fifth_namespace()) == []
 
 
+@pytest.mark.parametrize("name", ["test-gateway.edge-config", "test-gateway.edge-config.svc.cluster.local"])
+def test_gateway_named_by_its_old_name_is_not_missing(name: str) -> None:
+    cluster = in_a_fifth_namespace()
+    route_of(cluster)["gateways"] = [name]
+    assert found(cluster) == []
+
+
+def test_subset_of_a_wildcard_rule_is_not_missing() -> None:
+    cluster = routed()
+    route_of(cluster)["http"][0]["route"][0]["destination"]["subset"] = "stable"
+    told = "which no DestinationRule declares"
+    assert told in str(likely(cluster))
+    spec = {"host": "*.test-namespace.svc.cluster.local", "subsets": [{"name": "stable"}]}
+    cluster.kinds["DestinationRule"] = [resource("rule", spec=spec)]
+    assert told not in str(likely(cluster))
+
+
 def test_gateway_missing_from_every_namespace_is_named() -> None:
     cluster = in_a_fifth_namespace()
     cluster.elsewhere["Gateway"] = []
@@ -96,6 +113,17 @@ def test_redirect_that_nothing_serves_is_named() -> None:
     assert told.startswith("redirect to HTTPS that nothing serves: Gateway test-namespace/test-gateway")
 
 
+def test_redirect_of_a_host_that_only_http_has_is_named() -> None:
+    secure = {"port": {"number": 443, "protocol": "HTTPS"}, "hosts": ["other.example"]}
+    cluster = redirecting(secure)
+    gateway_of(cluster)["servers"][0]["hosts"] = ["./shop.example"]
+    route_of(cluster)["hosts"] = ["shop.example"]
+    told = (
+        "redirects ['shop.example'] on port 80 to HTTPS, which no server of its pods offers for these hosts"
+    )
+    assert told in str(likely(cluster))
+
+
 def test_redirect_beside_https_is_no_cause() -> None:
     secure = {"port": {"number": 443, "protocol": "HTTPS"}, "hosts": ["*"], "tls": {"mode": "SIMPLE"}}
     assert found(redirecting(secure)) == []
@@ -104,7 +132,8 @@ def test_redirect_beside_https_is_no_cause() -> None:
 def test_redirect_with_https_of_another_gateway_is_no_cause() -> None:
     cluster = redirecting()
     secure = {"port": {"number": 443, "protocol": "HTTPS"}, "hosts": ["*"]}
-    spec = {"selector": gateway_of(cluster)["selector"], "servers": [secure]}
+    # Another selector of the same pods.
+    spec = {"selector": {"app": "istio-ingressgateway"}, "servers": [secure]}
     cluster.elsewhere["Gateway"] = [resource("secure", "edge-config", spec=spec)]
     assert found(cluster) == []
 
@@ -128,6 +157,18 @@ def test_sidecar_that_leaves_out_the_apps_port_is_named(number: int, hidden: boo
     cluster.kinds["Sidecar"] = [resource("default", spec={"ingress": ingress})]
     told = f"Sidecar test-namespace/default listens on [{number}] only, not on port 80"
     assert (f"hidden by a Sidecar: {told}" in str(likely(cluster))) is hidden
+
+
+def test_sidecar_that_leaves_out_a_named_port_is_named() -> None:
+    cluster = routed()
+    spec = cluster.kinds["Pod"][1]["spec"]
+    spec["containers"][0]["ports"] = [{"name": "web", "containerPort": 8080}]
+    spec["containers"].append({"name": "istio-proxy", "image": "proxyv2:1"})
+    cluster.kinds["Service"][1]["spec"]["ports"] = [{"port": 80, "targetPort": "web"}]
+    cluster.kinds["Sidecar"] = [resource("default", spec={"ingress": [{"port": {"number": 9113}}]})]
+    assert "listens on [9113] only, not on port 8080" in str(likely(cluster))
+    cluster.kinds["Service"][1]["spec"]["ports"][0]["targetPort"] = "unknown"
+    assert "hidden by a Sidecar" not in str(likely(cluster))
 
 
 def test_container_of_the_proxys_user_is_named() -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from fixtures.causes import found, lasting, likely
 from suites.selftest.recordings import recorded
 from suites.selftest.views import Recorded, deployment, pod, resource, service
@@ -83,7 +85,7 @@ def test_webhook_without_pods_is_named_as_lasting() -> None:
             "Service": [service("istiod", "istio-system", [443], app="istiod")],
         }
     )
-    assert "calls Service istio-system/istiod, which has no endpoint; its Deployments request 0 pods" in str(
+    assert "calls Service istio-system/istiod, which has no endpoint; its workloads request 0 pods" in str(
         lasting(cluster)
     )
 
@@ -97,6 +99,20 @@ def test_webhook_whose_pod_is_starting_is_not_lasting() -> None:
         }
     )
     assert str(likely(cluster)).startswith("webhook without endpoints")
+    assert lasting(cluster) is None
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])
+def test_webhook_whose_pods_start_in_another_namespace_is_not_lasting(kind: str) -> None:
+    called = {"clientConfig": {"service": {"namespace": "certs", "name": "hook"}}, "name": "hook.example"}
+    cluster = Recorded(
+        {"ValidatingWebhookConfiguration": [{"metadata": {"name": "a"}, "webhooks": [called]}]}
+    )
+    cluster.elsewhere = {
+        "Service": [service("hook", "certs", [443], app="hook")],
+        kind: [deployment("hook", "certs", app="hook")],
+    }
+    assert "certs/hook, which has no endpoint; its workloads request 1 pods" in str(likely(cluster))
     assert lasting(cluster) is None
 
 

@@ -30,6 +30,13 @@ def test_selector_without_gateway_pod_is_named_with_the_existing_labels() -> Non
     assert "gateway pods are labelled istio: ingressgateway" in told
 
 
+def test_gateway_port_that_is_a_target_port_is_no_cause() -> None:
+    cluster = routed()
+    cluster.kinds["Service"][0]["spec"]["ports"][1]["targetPort"] = 8080
+    gateway_of(cluster)["servers"][0]["port"]["number"] = 8080
+    assert found(cluster) == []
+
+
 def test_gateway_port_without_service_port_is_named() -> None:
     cluster = routed()
     gateway_of(cluster)["servers"][0]["port"]["number"] = 8081
@@ -136,6 +143,8 @@ def test_fault_injected_by_a_route_is_named() -> None:
     cluster = routed()
     route_of(cluster)["http"][0]["fault"] = {"abort": {"httpStatus": 503}}
     assert "injects a fault into requests: {'abort': {'httpStatus': 503}}" in str(likely(cluster))
+    route_of(cluster)["http"][0]["match"] = [{"method": {"exact": "POST"}}]
+    assert "into requests that match [{'method': {'exact': 'POST'}}]: {'abort'" in str(likely(cluster))
 
 
 def test_mirror_is_a_circumstance() -> None:

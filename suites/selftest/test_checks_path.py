@@ -1,6 +1,7 @@
 """Checks of access logs, mutual TLS, and the remains of a purge."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -77,6 +78,16 @@ def test_gateway_identity_is_required_with_tls() -> None:
         check_peer({**ENTRY, "downstream_peer": None}, GATEWAY)  # type: ignore[dict-item]
     with pytest.raises(AssertionError, match="the TLS version is ''"):
         check_peer({**ENTRY, "tls_version": ""}, GATEWAY)
+
+
+@pytest.mark.parametrize("empty", [None, "", "-"])
+def test_connection_without_tls_has_no_peer(empty: str | None) -> None:
+    plain: Any = {**ENTRY, "downstream_peer": empty, "tls_version": empty}
+    check_peer(plain, None)
+    with pytest.raises(AssertionError, match=r"the connection is TLS of spiffe"):
+        check_peer(ENTRY, None)
+    with pytest.raises(AssertionError, match="no field for the peer's identity"):
+        check_peer({"path": PATH}, None)
 
 
 def test_every_refused_connection_must_be_counted() -> None:

@@ -96,6 +96,20 @@ def test_subset_is_declared_before_or_after_the_route(place: int, files: Files, 
     assert declare(files).primary.cluster == "outbound|80|stable|test-svc.test-namespace.svc.cluster.local"
 
 
+@pytest.mark.parametrize(("host", "known"), [("*.test-namespace.svc.cluster.local", True), ("*.shop", False)])
+def test_subset_can_be_declared_for_a_wildcard(
+    host: str, known: bool, files: Files, declare: Declare
+) -> None:
+    declared = subset(files, {"version": "v1"})
+    declared["spec"]["host"] = host
+    files[ROUTE].append(declared)
+    if known:
+        assert declare(files).primary.subset == "stable"
+        return
+    with pytest.raises(ManifestError, match="which no DestinationRule declares"):
+        declare(files)
+
+
 def test_subset_that_no_rule_declares_is_refused(files: Files, declare: Declare) -> None:
     subset(files, {})
     with pytest.raises(ManifestError, match=r"subset stable of test-svc\.test-namespace, which no Dest"):
@@ -129,6 +143,23 @@ def test_gateway_that_no_file_defines_is_refused(files: Files, declare: Declare)
         ManifestError, match=r"names Gateway edge/public, which no file defines \(defined: test-"
     ):
         declare(files)
+
+
+@pytest.mark.parametrize(
+    "name", ["edge/public", "public.edge", "public.edge.svc.cluster.local"], ids=["slash", "short", "full"]
+)
+def test_gateway_of_another_namespace_is_named_in_each_of_istios_ways(
+    name: str, files: Files, declare: Declare
+) -> None:
+    files[GATEWAY].insert(0, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "edge"}})
+    part(files, GATEWAY, "Gateway")["metadata"] = {"name": "public", "namespace": "edge"}
+    part(files, ROUTE, "VirtualService")["spec"]["gateways"] = ["mesh", name]
+    assert declare(files).gateway == "public"
+
+
+def test_gateway_of_the_routes_own_namespace_can_be_named_by_a_dot(files: Files, declare: Declare) -> None:
+    part(files, ROUTE, "VirtualService")["spec"]["gateways"] = ["./test-gateway"]
+    assert declare(files).gateway == "test-gateway"
 
 
 def test_namespaces_of_every_file_are_known(files: Files, declare: Declare) -> None:

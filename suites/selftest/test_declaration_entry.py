@@ -1,5 +1,6 @@
 """The way to the app that follows from Gateway and route: host, path, scheme and certificate."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -126,3 +127,22 @@ def test_certificate_that_the_gateway_cannot_have_is_refused(
     files[GATEWAY] += map(secret, places)
     with pytest.raises(ManifestError, match=told):
         declare(files)
+
+
+def test_rule_that_leads_to_the_annotated_page_is_preferred(files: Files, declare: Declare) -> None:
+    def named_api(file: str, kind: str) -> Any:
+        made = copy.deepcopy(part(files, file, kind))
+        made["metadata"]["name"] = "api"
+        return made
+
+    workload, service = named_api(APP, "Deployment"), named_api(APP, "Service")
+    del workload["metadata"]["annotations"]
+    workload["spec"]["selector"] = service["spec"]["selector"] = {"app": "api"}
+    workload["spec"]["selector"] = {"matchLabels": {"app": "api"}}
+    workload["spec"]["template"]["metadata"]["labels"] = {"app": "api"}
+    files[APP] += [workload, service]
+    rules = part(files, ROUTE, "VirtualService")["spec"]["http"]
+    rules.insert(0, {"match": [{"uri": {"prefix": "/api"}}], "route": [{"destination": {"host": "api"}}]})
+    assert (declare(files).primary.service, declare(files).entry.path) == ("test-svc", "/")
+    del part(files, APP, "Deployment")["metadata"]["annotations"]
+    assert (declare(files).primary.service, declare(files).entry.path) == ("api", "/api")

@@ -71,5 +71,12 @@ def test_plain_entry_has_its_host_in_the_command() -> None:
 
 
 def test_port_that_the_service_lacks_is_named() -> None:
-    with pytest.raises(AssertionError, match=r"has no port 8080, only \[80, 443\]"):
-        ingress(port=8080).url()
+    with pytest.raises(AssertionError, match=r"has no port 8081, only \[80, 443\]"):
+        ingress(port=8081).url()
+
+
+def test_server_at_a_port_of_the_pods_is_reached_by_the_services_port() -> None:
+    direct = ingress(port=8080)
+    assert direct.url() == "http://127.0.0.1:30080/"
+    assert direct.route_name() == "http.8080"
+    assert direct.place_inside() == ("10.96.0.9", 80)

@@ -45,6 +45,13 @@ def test_overlay_file_replaces_the_projects(overlay: Overlay) -> None:
     assert declared_in(manifests).gateway == "my-gateway"
 
 
+def test_list_is_read_as_its_items(overlay: Overlay) -> None:
+    folder = overlay(
+        APP, yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": Manifests().load(APP)})
+    )
+    assert Manifests(overlay=folder).load(APP) == Manifests().load(APP)
+
+
 def test_files_missing_from_the_overlay_are_the_projects(overlay: Overlay) -> None:
     manifests = Manifests.checked(overlay(GATEWAY, (MANIFESTS / GATEWAY).read_text()))
     assert manifests.path(GATEWAY).parent != MANIFESTS / "article"
