@@ -8,7 +8,8 @@ import pytest
 
 from fixtures.causes import CAUSES, INGRESS
 from fixtures.clients.kubectl import Kubectl
-from suites.lab.breaks import Break, breaks, broken
+from suites.lab.breaks import breaks
+from suites.prove.breaking import Break, broken
 
 BREAKS, CIRCUMSTANCES = breaks()
 #: A cause that can't be provoked on a single node without losing the cluster, and ones that need no break.
