@@ -15,7 +15,8 @@ from fixtures.clusters.base import Cluster
 from fixtures.settings import Names
 from fixtures.waits import eventually
 from fixtures.workloads.probe_pod import ProbePod
-from suites.lab.breaks import Break, breaks, broken
+from suites.lab.breaks import breaks
+from suites.prove.breaking import Break, broken
 
 # The stage with the most resources that a test can break.
 pytestmark = [pytest.mark.lab, pytest.mark.full, pytest.mark.stage("graph")]

@@ -67,8 +67,8 @@ def _prove(selected: Sequence[Fault], results: list[Result]) -> None:
     with shared_cluster(f"istio-conformance-prove-{os.getpid()}") as cluster:
         stage = ""
         for number, fault in enumerate(selected):
-            if fault.stage != stage:
-                stage = fault.stage
+            if fault.reached != stage:
+                stage = fault.reached
                 _say(f"stage {stage}: must pass with nothing broken")
                 cluster.advance(stage)
             spent = time.monotonic() - begun

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
+from fixtures.stages import NAMES
 from lab.paths import PROJECT
-from suites.lab.breaks import Break
+from suites.prove.breaking import Break
 
 HERE = Path(__file__).parent
 
@@ -26,12 +27,27 @@ class Fault:
     fails: Sequence[str]
     steps: Sequence[Mapping[str, Any]]
     cause: str = ""
+    #: Whether the tests run before the stage's own fixtures, on a cluster at the stage before.
+    first: bool = False
+    #: The stage whose fixtures run again under the fault and after it, because it changes what they create.
+    repeats: str = ""
     undo: Sequence[Mapping[str, Any]] = ()
     #: Steps after everything is restored, which wait until the cluster runs as before.
     settle: Sequence[Mapping[str, Any]] = ()
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def reached(self) -> str:
+        """The stage that the cluster has passed when the fault is made."""
+        place = NAMES.index(self.stage)
+        return NAMES[place - 1] if self.first else self.stage
+
+    @property
+    def only(self) -> Sequence[str]:
+        """The tests to run; empty for all of the stage."""
+        return self.fails if self.first else ()
 
     def as_break(self) -> Break:
         """Return the steps in the form that restores whatever they change."""

@@ -6,6 +6,7 @@ and pass again once the fault is gone.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -17,9 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fixtures.causes.diagnosis import NOTE
+from fixtures.checks.pods import container_id
 from fixtures.clients.command import CommandFailed
 from fixtures.clients.kubectl import Kubectl
 from fixtures.clusters.base import KUBECONFIG
+from fixtures.clusters.checkpoint import Checkpoint
+from fixtures.clusters.kind.cli import node_of
+from fixtures.clusters.kind.node import KindNode
+from fixtures.distributions.base import Edition
 from fixtures.distributions.lab import Lab
 from fixtures.manifests import Manifests
 from fixtures.plugins.stages import StageOrderError
@@ -27,12 +33,14 @@ from fixtures.settings import Timeouts
 from fixtures.waits import Unmet
 from lab import engine, network, runs
 from lab.paths import PROJECT, state_root
-from suites.lab.breaks import broken
+from suites.prove.breaking import broken, perform
 from suites.prove.catalogue import Fault
 
 #: A correct condition is met within seconds; a broken one never is.
 _SHORTER = ("config_propagation", "metrics_visible", "traces_visible")
 _SHORTER_SECONDS = 10
+#: The namespace, labels and container of the app in the project's manifests.
+_APP = ("test-namespace", "app=test", "web")
 #: The end of a run's output that an error shows, in characters.
 _SHOWN = 3000
 
@@ -100,11 +108,13 @@ class SharedCluster:
     def _judged(self, fault: Fault, begun: float) -> Result:
         kubectl = self._kubectl()
         with tempfile.TemporaryDirectory() as folder:
-            with broken(fault.as_break(), kubectl, Path(folder)):
-                ran = self._run(fault.stage, shorter=True)
+            with broken(fault.as_break(), kubectl, Path(folder), self._in_pod_network):
+                self._repeat(fault)
+                ran = self._run(fault.stage, fault.only, shorter=True)
             for step in fault.settle:
-                kubectl.read(*step["run"].split())
-        again = self._run(fault.stage)
+                perform(step, kubectl, Path(folder))
+        self._repeat(fault)
+        again = self._run(fault.stage, fault.only)
         causes = ran.causes()
         expected = [cause for cause in causes if fault.cause and cause.startswith(f"{fault.cause}: ")]
         return Result(
@@ -126,7 +136,13 @@ class SharedCluster:
             runs.remove(folder)
         self.exists = False
 
-    def _run(self, stage: str, *, shorter: bool = False) -> Ran:
+    def _repeat(self, fault: Fault) -> None:
+        """Let the next run call the fixtures of the stage that the fault repeats."""
+        if fault.repeats:
+            folder = state_root() / "runs" / self.name
+            Checkpoint.read(folder).interrupted(fault.repeats).write(folder)
+
+    def _run(self, stage: str, only: Sequence[str] = (), *, shorter: bool = False) -> Ran:
         kept = (
             ("--use-cluster", self.name) if self.exists else ("--keep-cluster", "--cluster-name", self.name)
         )
@@ -134,7 +150,8 @@ class SharedCluster:
         with tempfile.TemporaryDirectory() as folder:
             results = Path(folder) / "results.xml"
             options = [*kept, "--stage", stage, f"--junitxml={results}", f"--alluredir={folder}/allure"]
-            command = [sys.executable, "-m", "suites.command", "run", *options, *(times if shorter else ())]
+            options += [*(times if shorter else ()), *(("-k", " or ".join(only)) if only else ())]
+            command = [sys.executable, "-m", "suites.command", "run", *options]
             code, output = _command(command)
             failed = _failed(results) if results.exists() else {}
         self.exists = True
@@ -143,14 +160,27 @@ class SharedCluster:
         return Ran(code, output, failed, refused=bool(kept_out))
 
     def _kubectl(self) -> Kubectl:
-        source = Lab()
-        edition = source.edition(source.istio_versions()[-1], None, Manifests())
+        edition = _edition()
         return Kubectl(
             program=edition.kubectl,
             kubeconfig=state_root() / "runs" / self.name / KUBECONFIG,
             environment=edition.environment,
             timeout=Timeouts().command,
         )
+
+    def _in_pod_network(self, *command: str) -> None:
+        """Run a command on the node, in the network of the app's pod."""
+        place = ("pods", "--namespace", _APP[0], "--selector", _APP[1])
+        pods = json.loads(self._kubectl().read("get", *place, "--output=json"))["items"]
+        node = KindNode(
+            name=node_of(self.name), environment=_edition().environment, timeout=Timeouts().command
+        )
+        node.in_network_of(node.pid(container_id(pods[0], _APP[2])), *command)
+
+
+def _edition() -> Edition:
+    source = Lab()
+    return source.edition(source.istio_versions()[-1], None, Manifests())
 
 
 @contextmanager

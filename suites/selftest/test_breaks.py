@@ -8,7 +8,8 @@ import pytest
 
 from fixtures.causes import CAUSES, INGRESS
 from fixtures.clients.kubectl import Kubectl
-from suites.lab.breaks import Break, breaks, broken
+from suites.lab.breaks import breaks
+from suites.prove.breaking import Break, broken
 
 BREAKS, CIRCUMSTANCES = breaks()
 #: A cause that can't be provoked on a single node without losing the cluster, and ones that need no break.
@@ -86,3 +87,33 @@ def test_deleted_resource_is_recreated(tmp_path: Path) -> None:
 
     commands = run_break(Deleting(crd_a={"metadata": {"name": "a"}}), of({"delete": "crd/a"}), tmp_path)
     assert commands == ["delete crd/a", "-", f"create --filename {tmp_path}/before.json"]
+
+
+def test_text_in_a_resource_is_changed_and_restored(tmp_path: Path) -> None:
+    before = {"kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"image": "right"}}
+    kubectl = RecordingKubectl(cm_a=before)
+    commands = run_break(kubectl, of({"change": "cm/a", "old": "right", "new": "wrong"}), tmp_path)
+    changed, restored = (f"replace --filename {tmp_path}/{name}.json" for name in ("changed", "before"))
+    assert commands == [changed, "-", restored]
+    assert '"image": "wrong"' in (tmp_path / "changed.json").read_text()
+    assert '"image": "right"' in (tmp_path / "before.json").read_text()
+
+
+def test_change_of_an_absent_text_is_an_error(tmp_path: Path) -> None:
+    kubectl = RecordingKubectl(cm_a={"kind": "ConfigMap", "metadata": {"name": "a"}})
+    with pytest.raises(ValueError, match="cm/a does not contain right"):
+        run_break(kubectl, of({"change": "cm/a", "old": "right", "new": "wrong"}), tmp_path)
+
+
+def test_command_in_the_pods_network_is_undone(tmp_path: Path) -> None:
+    told: list[str] = []
+    trial = of({"network": "iptables -I X 1"}, undo=[{"network": "iptables -D X 1"}])
+    with broken(trial, cast("Kubectl", None), tmp_path, lambda *command: told.append(" ".join(command))):
+        told.append("-")
+    assert told == ["iptables -I X 1", "-", "iptables -D X 1"]
+
+
+def test_each_resource_of_a_file_is_deleted(tmp_path: Path) -> None:
+    commands = run_break(RecordingKubectl(), of({"apply": "istiod-pod"}), tmp_path)
+    assert commands[2] == "delete Namespace/istio-system --ignore-not-found"
+    assert commands[-1] == "delete Pod/trial -n istio-system --ignore-not-found"

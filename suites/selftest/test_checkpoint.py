@@ -40,6 +40,15 @@ def test_a_value_that_is_no_resource_is_not_recorded() -> None:
     assert KEPT.ended("istio", object()).done["istio"] is None
 
 
+def test_an_interrupted_stage_runs_its_fixtures_again_and_keeps_the_others() -> None:
+    injected = KEPT.begun("injected_app").ended("injected_app", object())
+    assert injected.interrupted("injection").done == KEPT.done
+    assert (
+        KEPT.interrupted("injection").reached == injected.interrupted("control-plane").reached == "injection"
+    )
+    assert "istio" not in injected.interrupted("control-plane").done
+
+
 @pytest.mark.parametrize("fixture", sorted(STAGE_INDEX_OF_FIXTURE))
 def test_every_stage_fixture_can_be_restored(fixture: str) -> None:
     """It returns resources, has an owner, or is safe to repeat."""

@@ -133,7 +133,8 @@ def test_a_cluster_that_a_fault_leaves_broken_is_replaced(monkeypatch: pytest.Mo
         SharedCluster, "prove", lambda _, fault: Result(fault, (), "", 1.0, (), restored=False)
     )
     assert prove.main(["--stage", "mtls"]) == 0
-    assert steps == ["mtls", "removed", "mtls", "removed", "removed"]
+    first = ["iptables", "removed"] * 2
+    assert steps == [*first, *["mtls", "removed"] * 4, "removed"]
 
 
 def test_a_stage_that_fails_with_nothing_broken_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,3 +144,16 @@ def test_a_stage_that_fails_with_nothing_broken_ends_the_command(monkeypatch: py
     monkeypatch.setattr(SharedCluster, "advance", fail)
     monkeypatch.setattr(SharedCluster, "remove", lambda _: None)
     assert prove.main(["--stage", "mtls"]) == 1
+
+
+def test_a_fault_before_the_stages_fixtures_runs_its_own_tests_on_the_stage_before() -> None:
+    first = replace(FAULT, first=True)
+    assert (first.reached, first.only) == ("before-gateway", ["test_a"])
+    assert (FAULT.reached, FAULT.only) == ("gateway", ())
+
+
+def test_faults_name_stages_that_they_repeat_and_have_one_mode() -> None:
+    assert {fault.repeats for fault in faults()} <= {"", *NAMES}
+    assert not [fault for fault in faults() if fault.first and fault.repeats]
+    repeating = [fault for fault in faults() if fault.repeats]
+    assert all(NAMES.index(fault.repeats) <= NAMES.index(fault.stage) for fault in repeating)
