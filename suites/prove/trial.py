@@ -134,7 +134,15 @@ class SharedCluster:
         with tempfile.TemporaryDirectory() as folder:
             results = Path(folder) / "results.xml"
             options = [*kept, "--stage", stage, f"--junitxml={results}", f"--alluredir={folder}/allure"]
-            command = [sys.executable, "-m", "suites.command", "run", *options, *(times if shorter else ())]
+            command = [
+                sys.executable,
+                "-m",
+                "suites.command",
+                "run",
+                "--distribution=lab",
+                *options,
+                *(times if shorter else ()),
+            ]
             code, output = _command(command)
             failed = _failed(results) if results.exists() else {}
         self.exists = True

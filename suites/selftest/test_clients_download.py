@@ -202,7 +202,7 @@ def test_unreachable_server_fails_with_the_reason(downloader: Make, tmp_path: Pa
 def test_file_larger_than_the_free_space_is_refused(
     downloader: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1 << 20})())
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1 << 20})())
     said = failure(downloader(), tmp_path, lambda handler: send(handler, 200, BODY * 3))
     assert said.startswith("NoSpace: ")
     assert "1 MiB free and file needs 2 MiB: free space there" in said
