@@ -17,7 +17,9 @@ from fixtures.manifests import Manifests
 from lab import daemon
 
 VERSIONS = in_order(["1.31.0", "1.30.4", "1.30.10", "1.32.0-rc.1", "1.31.1", "1.32.0-rc.0", "v2", "nightly"])
-MIRRORS = Mirrors.parse(["docker.io=mirror.example:5000/hub", "quay.io=http://10.0.0.1:5000"], ["github.com=http://10.0.0.1"])
+MIRRORS = Mirrors.parse(
+    ["docker.io=mirror.example:5000/hub", "quay.io=http://10.0.0.1:5000"], ["github.com=http://10.0.0.1"]
+)
 
 
 def test_versions_are_in_order_and_anything_else_is_left_out() -> None:
@@ -26,13 +28,21 @@ def test_versions_are_in_order_and_anything_else_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("requested", "meant"),
-    [(None, "1.31.1"), ("latest", "1.31.1"), ("1.30", "1.30.10"), ("1.31.0", "1.31.0"), ("1.32.0-rc.0", "1.32.0-rc.0")],
+    [
+        (None, "1.31.1"),
+        ("latest", "1.31.1"),
+        ("1.30", "1.30.10"),
+        ("1.31.0", "1.31.0"),
+        ("1.32.0-rc.0", "1.32.0-rc.0"),
+    ],
 )
 def test_version_is_resolved(requested: str | None, meant: str) -> None:
     assert resolve(requested, VERSIONS) == meant
 
 
-@pytest.mark.parametrize(("requested", "near"), [("1.31.9", "1.31.1"), ("1.32", "1.32.0-rc.1"), ("new", "1.30.4")])
+@pytest.mark.parametrize(
+    ("requested", "near"), [("1.31.9", "1.31.1"), ("1.32", "1.32.0-rc.1"), ("new", "1.30.4")]
+)
 def test_version_that_does_not_exist_is_refused_with_near_ones(requested: str, near: str) -> None:
     with pytest.raises(NoSuchVersion, match=f"no Istio version named '{requested}'.*{near}"):
         resolve(requested, VERSIONS)
@@ -64,7 +74,9 @@ def test_node_never_falls_back_to_the_mirrored_registry() -> None:
     assert "Authorization" not in quay
 
 
-@pytest.mark.parametrize("wrong", ["docker.io", "=x", "docker.io=", "docker.io=ftp://x", "docker.io=https://", "a/b=c"])
+@pytest.mark.parametrize(
+    "wrong", ["docker.io", "=x", "docker.io=", "docker.io=ftp://x", "docker.io=https://", "a/b=c"]
+)
 def test_mirror_of_a_wrong_form_is_refused(wrong: str) -> None:
     with pytest.raises(BadMirror, match="--registry-mirror"):
         Mirrors.parse([wrong], [])

@@ -1,4 +1,4 @@
-"""Programs from a real release server: checksums, archives, wrong processors, and a folder that is not ours."""
+"""Programs from a real release server: checksums, archives, wrong processors, and a foreign cache folder."""
 
 import hashlib
 import io
@@ -87,7 +87,9 @@ def test_kept_file_that_has_changed_is_downloaded_again(store: Callable[..., Sto
 def test_wrong_checksum_is_refused_and_the_file_removed(store: Callable[..., Store], files: Files) -> None:
     files[f"{KUBECTL}.sha256"] = b"0" * 64
     kubectl = published.kubectl("1.36.3", AMD64)
-    with pytest.raises(Unavailable, match=r"checksum does not match: SHA-256 0000.* is published, [0-9a-f]{64} arr"):
+    with pytest.raises(
+        Unavailable, match=r"checksum does not match: SHA-256 0000.* is published, [0-9a-f]{64} arr"
+    ):
         store().program(kubectl)
     assert not list(store().place(kubectl).glob("kubectl*"))
 
@@ -108,7 +110,9 @@ def test_checksum_file_without_a_checksum_is_refused(store: Callable[..., Store]
 
 
 def test_missing_version_is_named_with_its_address(store: Callable[..., Store]) -> None:
-    with pytest.raises(Unavailable, match=r"v1.99.0/bin/linux/amd64/kubectl.sha256: the server has no such file"):
+    with pytest.raises(
+        Unavailable, match=r"v1.99.0/bin/linux/amd64/kubectl.sha256: the server has no such file"
+    ):
         store().program(published.kubectl("1.99.0", AMD64))
 
 
@@ -153,7 +157,7 @@ def test_folder_with_the_users_files_is_refused(store: Callable[..., Store], tmp
 
 
 @pytest.mark.parametrize(
-    ("system", "machine", "kind", "istio"),
+    ("system", "machine", "kind_name", "istio_name"),
     [
         ("linux", "amd64", "kind-linux-amd64", "istio-1.31.0-linux-amd64.tar.gz"),
         ("linux", "arm64", "kind-linux-arm64", "istio-1.31.0-linux-arm64.tar.gz"),
@@ -161,10 +165,10 @@ def test_folder_with_the_users_files_is_refused(store: Callable[..., Store], tmp
         ("darwin", "arm64", "kind-darwin-arm64", "istio-1.31.0-osx-arm64.tar.gz"),
     ],
 )
-def test_each_platform_has_its_own_files(system: str, machine: str, kind: str, istio: str) -> None:
+def test_each_platform_has_its_own_files(system: str, machine: str, kind_name: str, istio_name: str) -> None:
     on = Platform(system, machine)
-    assert published.kind(on).name == kind
-    assert published.istio("1.31.0", on).name == istio
+    assert published.kind(on).name == kind_name
+    assert published.istio("1.31.0", on).name == istio_name
     assert f"/bin/{system}/{machine}/kubectl" in published.kubectl("1.36.3", on).url
 
 
