@@ -41,13 +41,13 @@ lint: $(READY)
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(PYTHON) -m yamllint --strict .github manifests suites
 	@.ci/actionlint
-	@$(PYTEST) suites/article suites/ledger --collect-only --quiet
-	@$(PYTEST) suites/article --setup-plan --quiet
-	@$(PYTEST) suites/upgrade --setup-plan --quiet
-	@$(PYTEST) suites/lab --setup-plan --quiet
+	@$(PYTEST) suites/article suites/ledger --distribution lab --collect-only --quiet
+	@$(PYTEST) suites/article --distribution lab --setup-plan --quiet
+	@$(PYTEST) suites/upgrade --distribution lab --setup-plan --quiet
+	@$(PYTEST) suites/lab --distribution lab --setup-plan --quiet
 
-run: $(READY) ## build the lab, run the article's stages on it, and make the report
-	@$(COMMAND) run --distribution lab
+run: $(READY) ## run the article's stages and make the report; DISTRIBUTION=upstream or lab names the source
+	@$(COMMAND) run $(if $(DISTRIBUTION),--distribution $(DISTRIBUTION))
 
 # This upgrade tests the suite, and other work on the machine makes latencies, lag and fewer requests, so it accepts these.
 # It accepts no failed request. While istiod 1.31 replaces istiod 1.30 in place, new pods are refused: docs/findings.md.
@@ -58,7 +58,7 @@ test: ## check and run, then the lab's tests on a real engine and an upgrade in 
 	@rm -f $(PHASES)
 	@$(MAKE) check
 	@echo check >> $(PHASES)
-	@$(MAKE) run
+	@$(MAKE) run DISTRIBUTION=lab
 	@echo stages >> $(PHASES)
 	@$(PYTEST) suites/lab -m 'not full'
 	@echo promises >> $(PHASES)

@@ -67,9 +67,11 @@ def warm(pairs: int) -> None:
     lab = describe(versions_of("istio")[-1])
     suite, bare = [], []
     with tempfile.TemporaryDirectory() as folder:
-        _timed([*COMMAND, "run"], os.environ, Path(folder) / "first.log")
+        _timed([*COMMAND, "run", "--distribution=lab"], os.environ, Path(folder) / "first.log")
         for number in range(1, pairs + 1):
-            suite.append(_timed([*COMMAND, "run"], os.environ, Path(folder) / "suite.log"))
+            suite.append(
+                _timed([*COMMAND, "run", "--distribution=lab"], os.environ, Path(folder) / "suite.log")
+            )
             command, environment = _bare(lab)
             bare.append(_timed(command, environment, Path(folder) / "bare.log"))
             ratio = suite[-1] / bare[-1]
@@ -93,7 +95,7 @@ def cold() -> None:
     environment = {**os.environ, **{name: str(folder / place) for name, place in places.items()}}
     arguments = [f"VENV={folder / 'venv'}"]
     try:
-        took = _timed(["make", "run", *arguments], environment, folder / "run.log")
+        took = _timed(["make", "run", "DISTRIBUTION=lab", *arguments], environment, folder / "run.log")
         parts: dict[str, float] = json.loads((folder / "lab" / "times.json").read_text())
         for name, seconds in sorted(parts.items(), key=lambda part: -part[1]):
             print(f"  {name:<14} {readable(seconds)}")

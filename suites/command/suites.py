@@ -26,12 +26,12 @@ _SUBCOMMANDS = {"article": "run", "ledger": "ledger observe"}
 #: The exit code of pytest for an invalid option.
 _USAGE_ERROR = 4
 #: Options that need their value after "=", because pytest takes a separate value for a test path.
-_JOINED = ("--manifests", "--istio-values", "--kubeconfig", "--alluredir")
+_JOINED = ("--manifests", "--istio-values", "--kubeconfig", "--alluredir", "--mesh-manifests")
 #: Option groups that a suite's --help shows, as named by the plugins.
 _GROUPS = {
-    "article": ("Istio conformance", "Stages of the article", "Lab only"),
-    "upgrade": ("Istio conformance", "Istio upgrade", "Lab only"),
-    "ledger": ("Istio conformance", "Lab only"),
+    "article": ("Istio conformance", "Stages of the article", "Upstream only", "Lab only"),
+    "upgrade": ("Istio conformance", "Istio upgrade", "Upstream only", "Lab only"),
+    "ledger": ("Istio conformance", "Upstream only", "Lab only"),
 }
 
 

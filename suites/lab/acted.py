@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 import pytest
 
 from fixtures import distributions
+from fixtures.distributions.base import SourceOptions
 from fixtures.waits import ConditionNotMet, NotReady
 
 _MESH = ConditionNotMet("the app is served", elapsed=1.0, tries=3, last="503")
@@ -35,8 +36,8 @@ class _Nowhere:
 
     name = "lab"
 
-    def __init__(self) -> None:
-        self._lab = _LAB()
+    def __init__(self, options: SourceOptions) -> None:
+        self._lab = _LAB(options)
 
     def prepare(self, _: Collection[str], report: Callable[[str], None]) -> None:
         report("nothing is built")

@@ -18,6 +18,9 @@ from lab.paths import LABEL, PROJECT
 #: Programs of this machine that go into the test image, with the libraries they load.
 PROGRAMS = ("/bin/bash", "/bin/cat", "/bin/sleep", "/usr/bin/perl")
 
+# Every run that these tests start is of the lab, unless it names another distribution.
+os.environ.setdefault("PYTEST_ADDOPTS", "--distribution=lab")
+
 
 @pytest.fixture(scope="module")
 def own_engine() -> Iterator[engine.Engine]:

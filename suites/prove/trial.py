@@ -151,7 +151,7 @@ class SharedCluster:
             results = Path(folder) / "results.xml"
             options = [*kept, "--stage", stage, f"--junitxml={results}", f"--alluredir={folder}/allure"]
             options += [*(times if shorter else ()), *(("-k", " or ".join(only)) if only else ())]
-            command = [sys.executable, "-m", "suites.command", "run", *options]
+            command = [sys.executable, "-m", "suites.command", "run", "--distribution=lab", *options]
             code, output = _command(command)
             failed = _failed(results) if results.exists() else {}
         self.exists = True

@@ -188,7 +188,9 @@ def test_manifests_folder_reaches_the_fixtures(run: Run, tmp_path: Path) -> None
     [
         (["--istio-version", "1.2.3"], "*no Istio version named '1.2.3'*known: 1.28.2, 1.29.1"),
         (["--envoy-version", "1.37"], "*no Envoy version named '1.37'*known: 1.36.4, 1.37.0"),
-        (["--distribution", "upstream"], "*--distribution: invalid choice: *upstream*"),
+        (["--kubernetes-version", "1.36.3"], "*--kubernetes-version needs --distribution upstream*"),
+        (["--registry-mirror", "docker.io=mirror"], "*--registry-mirror needs --distribution upstream*"),
+        (["--mesh-manifests=nowhere"], "*--mesh-manifests: the file nowhere does not exist*"),
         (["--distribution", "mine"], "*invalid choice: 'mine'*"),
         (["--time-out", "injektion=3"], "*no time-out named 'injektion' (did you mean injection[?])*"),
         (["--time-out", "injection"], "*expected NAME=SECONDS, got 'injection'"),
