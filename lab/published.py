@@ -1,8 +1,8 @@
 """The lab's programs and images under the names and in the layouts in which their projects publish them.
 
-For proving the distribution `upstream` without a network: a folder that an HTTP server can serve as every release
-server, an OCI registry in memory, and a node image of the shape that kind publishes. docs/upstream.md lists how
-they differ from the real ones.
+For proving the distribution `upstream` without a network: a folder that an HTTP server can serve as every
+release server, an OCI registry in memory, and a node image of the shape that kind publishes. docs/upstream.md
+lists how they differ from the real ones.
 """
 
 import hashlib

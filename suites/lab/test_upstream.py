@@ -1,4 +1,4 @@
-"""The distribution `upstream` climbs the article from a registry and a release server with the lab's own parts."""
+"""The distribution `upstream` climbs the article from mirrors that hold the lab's own parts."""
 
 import contextlib
 import functools
