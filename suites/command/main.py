@@ -54,6 +54,12 @@ def _lab(arguments: list[str]) -> int:
     return lab.main(arguments)
 
 
+def _images(arguments: list[str]) -> int:
+    from suites.command import images
+
+    return images.main(arguments)
+
+
 def _report(arguments: list[str]) -> int:
     from suites.command import report
 
@@ -77,6 +83,7 @@ _forward("upgrade", "Upgrade Istio under traffic and judge the cost.", _upgrade)
 _forward("ledger", "Compare the observed behaviour of Istio versions: diff, notes, observe, check.", _ledger)
 _forward("doctor", "Check whether this machine meets the lab's requirements; changes nothing.", _doctor)
 _forward("lab", "Build, inspect, export, import or remove the offline lab.", _lab)
+_forward("images", "List every file and image that a run of the published Istio needs.", _images)
 _forward("report", "Build the HTML page of a run's results.", _report)
 _forward("prove", "Break each assertion of the stages on the lab, and expect it to fail.", _prove)
 _forward("bench", "Measure the figures in the README.", _bench)

@@ -1,0 +1,172 @@
+"""The lab's programs and images under the names and in the layouts in which their projects publish them.
+
+For proving the distribution `upstream` without a network: a folder that an HTTP server can serve as every
+release server, an OCI registry in memory, and a node image of the shape that kind publishes. docs/upstream.md
+lists how they differ from the real ones.
+"""
+
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+from lab import environment, rootfs
+from lab.build import Plan
+from lab.engine import Engine
+from lab.errors import LabError
+from lab.images import Archive, compose, configuration
+from lab.node import CONFIGURATION, _Lookup, _remove
+from lab.paths import LABEL, OWNER_LABEL, PROJECT, SOURCES, owner
+from lab.sources import Image
+
+#: Published names of the lab's own images, for the registry and for the samples.
+NAMES = {
+    "registry.lab/nginx:1.22.1": "docker.io/library/nginx:1.22.1",
+    "registry.lab/client:1": "docker.io/curlimages/curl:8.11.1",
+    "registry.lab/python:3.11": "docker.io/library/python:3.11-slim",
+    "registry.lab/prometheus:3.11.3": "docker.io/prom/prometheus:v3.11.3",
+    "registry.lab/kiali:1.89.0": "quay.io/kiali/kiali:v1.89.0",
+    "registry.lab/jaeger:1.76.0": "docker.io/jaegertracing/all-in-one:1.76.0",
+}
+#: Where the registry keeps the images of each registry that it mirrors.
+PREFIXES = {"docker.io": "", "quay.io": "quay/", "registry.k8s.io": "k8s/"}
+_FILES = PROJECT / "lab" / "published"
+_NODE = "istio-conformance-lab/published-node"
+
+
+def images(plan: Plan, istio_version: str, folder: Path) -> tuple[Path, list[str]]:
+    """Write one archive with the images that a node pulls, and return it with the registry's arguments.
+
+    An argument is NAME=REPOSITORY:TAG, where NAME is an image in the archive.
+    """
+    built = {name: entry.path for name, entry in plan.programs.items()}
+    lookup = _Lookup(plan.sources, built)
+    unpacked = rootfs.unpack(plan.rootfs.path / "rootfs.tar", folder / "rootfs")
+    archive, pairs = folder / "images.tar", []
+    (cluster,) = (source for source in plan.sources if "kubernetes" in source.versions)
+    with closing(Archive(archive)) as target:
+        for source in plan.sources:
+            wanted = [each for each in source.images if _is_pulled(each.name, istio_version)]
+            for image in [*wanted, *([_kube_proxy(source.versions)] if source is cluster else [])]:
+                layers = compose(image, lookup.programs(source), lookup.files(source), unpacked, folder)
+                target.add(image.name, layers, configuration(image))
+                _remove(layers)
+                pairs.append(f"{image.name}={_repository(NAMES.get(image.name, image.name))}")
+    shutil.rmtree(unpacked)
+    return archive, pairs
+
+
+def releases(plan: Plan, istio_version: str, kind_version: str, folder: Path) -> Path:
+    """Write the release files with their checksums below a folder, by path on their servers, and return it."""
+    tools = plan.tools()
+    kubernetes = next(each.versions["kubernetes"] for each in plan.sources if "kubernetes" in each.versions)
+    places = {
+        f"kubernetes-sigs/kind/releases/download/{kind_version}/kind-linux-amd64": (
+            tools["kind"],
+            ".sha256sum",
+        ),
+        f"release/v{kubernetes}/bin/linux/amd64/kubectl": (tools["kubectl"], ".sha256"),
+    }
+    for name, (program, suffix) in places.items():
+        _publish(folder / name, program.read_bytes(), suffix, named=suffix == ".sha256sum")
+    archive = (
+        folder / f"istio/istio/releases/download/{istio_version}/istio-{istio_version}-linux-amd64.tar.gz"
+    )
+    _publish(archive, _istio(tools[f"istioctl-{istio_version}"], istio_version), ".sha256", named=True)
+    listed = folder / "repos" / "istio" / "istio" / "releases"
+    listed.parent.mkdir(parents=True)
+    listed.write_text(json.dumps([{"tag_name": istio_version}, {"tag_name": "1.2.3-not-a-version"}]))
+    return folder
+
+
+def registry(folder: Path) -> Path:
+    """Build the registry program into a folder (20 s) and return its path; LabError with Go's output."""
+    program = folder / "registry"
+    settings = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    done = subprocess.run(
+        ["go", "build", "-trimpath", "-o", str(program), "."],
+        cwd=SOURCES / "registry", env=environment.for_registries() | settings, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise LabError(f"`go build` of the registry failed:\n{done.stderr.strip()[-1500:]}")
+    return program
+
+
+def node_image(plan: Plan, engine: Engine) -> str:
+    """Make a node image of kind's published shape from the lab's and return its name.
+
+    Only the images that kubeadm expects stay in it; its kube-proxy and CoreDNS are kubeadm's workloads.
+    """
+    name = f"{_NODE}:{plan.node.key[:16]}-{owner()}"
+    labels = (f"--label={LABEL}=published", f"--label={OWNER_LABEL}={owner()}")
+    created = engine.docker(
+        "create", "--privileged", "--network=none", *labels, "--entrypoint=/bin/bash", plan.image, "/reshape.sh"
+    )  # fmt: skip
+    container = created.stdout.strip()
+    try:
+        engine.docker("cp", str(_FILES / "reshape.sh"), f"{container}:/reshape.sh")
+        engine.docker("cp", f"{_FILES}/manifests", f"{container}:/kind/manifests")
+        ran = engine.docker("start", "--attach", container, check=False)
+        if ran.returncode:
+            raise LabError(f"reshaping the node image failed:\n{ran.stderr[-2000:]}{ran.stdout[-1000:]}")
+        changes = [f"--change=ENTRYPOINT {json.dumps(CONFIGURATION['Entrypoint'])}", "--change=CMD []"]
+        engine.docker("commit", *changes, container, name)
+    finally:
+        engine.docker("rm", "--force", "--volumes", container, check=False)
+    return name
+
+
+def _kube_proxy(versions: Mapping[str, str]) -> Image:
+    """Return kubeadm's image of kube-proxy, which the lab's own node does not use."""
+    return Image(
+        name=f"registry.k8s.io/kube-proxy:v{versions['kubernetes']}",
+        programs={"kube-proxy": "/usr/local/bin/kube-proxy"},
+        files={},
+        debian=("/usr/sbin/xtables-nft-multi", "/usr/sbin/xtables-legacy-multi"),
+        folders=(),
+        links={},
+        entrypoint=(),
+        user="",
+        environment={},
+        iptables=True,
+    )
+
+
+def _is_pulled(name: str, istio_version: str) -> bool:
+    return name in NAMES or (name.startswith("docker.io/istio/") and name.endswith(f":{istio_version}"))
+
+
+def _repository(published: str) -> str:
+    host, _, repository = published.partition("/")
+    return f"{PREFIXES[host]}{repository}"
+
+
+def _istio(istioctl: Path, version: str) -> bytes:
+    """Return a release archive: istioctl, and the project's add-ons as samples, with published image names."""
+    top = f"istio-{version}"
+    files = {f"{top}/bin/istioctl": istioctl.read_bytes()}
+    for sample in sorted((PROJECT / "manifests" / "addons").glob("[pkj]*.yaml")):
+        text = sample.read_text(encoding="utf-8")
+        for ours, theirs in NAMES.items():
+            text = text.replace(ours, theirs)
+        files[f"{top}/samples/addons/{sample.name}"] = text.encode()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o755
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def _publish(path: Path, content: bytes, suffix: str, *, named: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    path.with_name(path.name + suffix).write_text(f"{digest}  {path.name}\n" if named else digest)

@@ -1,0 +1,49 @@
+"""`istio-conformance images`: every file and image that a run of the published Istio needs, with its place."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from fixtures.distributions.base import SourceOptions, Unavailable
+from fixtures.distributions.upstream import Upstream
+from fixtures.distributions.versions import NoSuchVersion, is_full, resolve
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the list. Return 0 on success, 1 with the reason on standard error."""
+    parser = argparse.ArgumentParser(
+        prog="istio-conformance images",
+        description="List every file and image that a run with --distribution upstream needs, and the place "
+        "that each comes from. Downloads nothing but the list of Istio's releases.",
+    )
+    parser.add_argument("--istio-version", action="append", metavar="VERSION", help="repeatable (latest)")
+    parser.add_argument("--kubernetes-version", metavar="VERSION", help="of the kind node (kind's default)")
+    parser.add_argument("--node-image", metavar="IMAGE", help="the image of the kind node")
+    parser.add_argument("--registry-mirror", action="append", default=[], metavar="HOST=MIRROR")
+    parser.add_argument("--release-mirror", action="append", default=[], metavar="HOST=URL")
+    chosen = parser.parse_args(arguments)
+    try:
+        source = Upstream(
+            SourceOptions(
+                kubernetes_version=chosen.kubernetes_version,
+                node_image=chosen.node_image,
+                registry_mirrors=tuple(chosen.registry_mirror),
+                release_mirrors=tuple(chosen.release_mirror),
+            )
+        )
+        versions = {_resolved(source, requested) for requested in chosen.istio_version or [None]}
+        sys.stdout.write("".join(f"{line}\n" for line in source.needs(versions).lines()))
+    except (ValueError, Unavailable) as error:
+        sys.stderr.write(f"ERROR: {error}\n")
+        return 1
+    return 0
+
+
+def _resolved(source: Upstream, requested: str | None) -> str:
+    known = source.istio_versions()
+    try:
+        return resolve(requested, known)
+    except NoSuchVersion:
+        if requested and is_full(requested) and source.is_unlisted(requested):
+            return requested
+        raise
