@@ -35,7 +35,7 @@ def test_users_values_come_before_the_version(tmp_path: Path) -> None:
     """Plain values become a separate overlay; the user's file is unchanged."""
     mine = tmp_path / "mine.yaml"
     mine.write_text("pilot: {traceSampling: 5}\n")
-    layer, users, _ = write_files(tmp_path, "1.29.1", layers=[LAYER], users=mine)
+    layer, users, _ = write_files(tmp_path, "1.29.1", layers=[LAYER], users=[mine])
     assert (layer, loaded(users)["spec"]) == (LAYER, {"values": {"pilot": {"traceSampling": 5}}})
     assert mine.read_text() == "pilot: {traceSampling: 5}\n"
 
@@ -44,4 +44,15 @@ def test_users_operator_file_is_used_as_it_is(tmp_path: Path) -> None:
     """An IstioOperator file needs no wrapper."""
     mine = tmp_path / "mine.yaml"
     mine.write_text("{apiVersion: install.istio.io/v1alpha1, kind: IstioOperator, spec: {}}\n")
-    assert write_files(tmp_path, "1.29.1", layers=[LAYER], users=mine)[1] == mine
+    assert write_files(tmp_path, "1.29.1", layers=[LAYER], users=[mine])[1] == mine
+
+
+def test_values_of_one_side_come_after_those_of_both(tmp_path: Path) -> None:
+    """Later files override earlier ones, and two files of one name stay apart."""
+    both, side = tmp_path / "values.yaml", tmp_path / "new" / "values.yaml"
+    side.parent.mkdir()
+    both.write_text("pilot: {traceSampling: 5}\n")
+    side.write_text("compatibilityVersion: '1.30'\n")
+    first, second, _ = write_files(tmp_path, "1.31.0", layers=[], users=[both, side])
+    assert loaded(first)["spec"] == {"values": {"pilot": {"traceSampling": 5}}}
+    assert loaded(second)["spec"] == {"values": {"compatibilityVersion": "1.30"}}

@@ -76,7 +76,9 @@ def test_too_many_minor_versions_are_refused_with_the_strategy_that_supports_the
         (("--budget", "faild=1"), "did you mean failed?"),
         (("--budget", "failed=-1"), "at least 0"),
         (("--budget", "failed"), "NAME=LIMIT"),
-        (("--istio-values", "none.yaml"), "cannot read none.yaml"),
+        (("--istio-values", "none.yaml"), "--istio-values: cannot read none.yaml"),
+        (("--istio-values-from", "none.yaml"), "--istio-values-from: cannot read none.yaml"),
+        (("--istio-values-to", "none.yaml"), "--istio-values-to: cannot read none.yaml"),
         (("--mode", "slow"), "invalid choice"),
     ],
 )

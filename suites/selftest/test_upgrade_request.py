@@ -1,10 +1,13 @@
 """Which upgrades can be requested."""
 
+from pathlib import Path
+
 import pytest
 
 from fixtures.settings import UnknownName
 from fixtures.upgrade.request import (
     STRATEGIES,
+    Upgrade,
     UpgradeRefused,
     check_versions,
     revision_of,
@@ -65,3 +68,11 @@ def test_default_start_without_an_earlier_minor_version_is_refused() -> None:
 
 def test_revision_has_no_dots() -> None:
     assert revision_of("1.29.1") == "1-29-1"
+
+
+def test_values_of_one_side_come_on_top_of_those_of_both() -> None:
+    upgrade = Upgrade(old="1.30.4", new="1.31.0", values=Path("both"), new_values=Path("new"))
+    assert upgrade.values_of_old == (Path("both"),)
+    assert upgrade.values_of_new == (Path("both"), Path("new"))
+    assert upgrade.has_values
+    assert not Upgrade(old="1.30.4", new="1.31.0").has_values
