@@ -10,7 +10,15 @@ from fixtures.stages import NAMES
 from lab.paths import PROJECT
 from suites.prove import __main__ as prove
 from suites.prove import matrix, trial
-from suites.prove.catalogue import Fault, article_tests, faults, unbroken
+from suites.prove.catalogue import (
+    Fault,
+    article_tests,
+    faults,
+    names_of_tests,
+    unbroken,
+    unbroken_promises,
+    upgrade_faults,
+)
 from suites.prove.trial import Ran, Result, SharedCluster
 
 FAULT = Fault(name="a", stage="gateway", broken="b", fails=["test_a"], cause="no endpoints", steps=[])
@@ -49,6 +57,22 @@ def test_each_test_of_the_article_is_broken_or_has_a_reason() -> None:
     assert broken & unbroken().keys() == set()
     assert broken | unbroken().keys() == article_tests().keys()
     assert all(len(reason) > 20 for reason in unbroken().values())
+
+
+def test_each_promise_of_an_upgrade_is_broken_or_has_a_reason() -> None:
+    promises = {
+        test
+        for module in (PROJECT / "suites" / "upgrade").glob("test_*.py")
+        for test in names_of_tests(module)
+    }
+    broken = {test for fault in upgrade_faults() for test in fault.fails}
+    assert broken & unbroken_promises().keys() == set()
+    assert broken | unbroken_promises().keys() == promises
+
+
+def test_each_fault_of_an_upgrade_is_a_test_of_the_lab() -> None:
+    tests = names_of_tests(PROJECT / "suites" / "lab" / "test_upgrade_faults.py")
+    assert {fault.test for fault in upgrade_faults()} <= {*tests}
 
 
 def test_steps_that_run_a_creating_command_have_an_undo() -> None:
@@ -107,7 +131,7 @@ def test_a_row_that_did_not_run_says_so_and_a_measured_one_is_kept() -> None:
     assert "| a | b | gateway | test_a | no \\| endpoints | 12 | yes |" in text
     assert "| other | b | gateway | not run |" in text
     assert matrix.written(text, [FAULT, other], {}, {}) == text
-    assert "12" not in matrix.written(text, [replace(FAULT, broken="changed"), other], {}, {})
+    assert "| 12 |" not in matrix.written(text, [replace(FAULT, broken="changed"), other], {}, {})
 
 
 def test_a_fault_that_passes_makes_the_command_fail(
