@@ -1,4 +1,4 @@
-"""Read the catalogue of faults in faults.yaml, and compare it with the tests of suites/article."""
+"""Read the catalogue of faults in faults/, and compare it with the tests of suites/article."""
 
 from __future__ import annotations
 
@@ -56,8 +56,9 @@ class Fault:
 
 def faults() -> list[Fault]:
     """Return the faults in the order of the catalogue, which is that of the stages."""
-    content = yaml.safe_load((HERE / "faults.yaml").read_text(encoding="utf-8"))
-    return [Fault(**each) for each in content["faults"]]
+    files = sorted((HERE / "faults").glob("*.yaml"))
+    contents = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
+    return [Fault(**each) for content in contents for each in content["faults"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
