@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.causes import CAUSES, INGRESS
+from fixtures.clients.command import CommandFailed
 from fixtures.stages import NAMES
 from lab.paths import PROJECT
 from suites.prove import __main__ as prove
@@ -156,9 +157,8 @@ def test_a_cluster_that_a_fault_leaves_broken_is_replaced(monkeypatch: pytest.Mo
     monkeypatch.setattr(
         SharedCluster, "prove", lambda _, fault: Result(fault, (), "", 1.0, (), restored=False)
     )
-    assert prove.main(["--stage", "mtls"]) == 0
-    first = ["iptables", "removed"] * 2
-    assert steps == [*first, *["mtls", "removed"] * 4, "removed"]
+    assert prove.main(["--fault", "permissive", "--fault", "any-client-certificate"]) == 0
+    assert steps == ["mtls", "removed", "mtls", "removed", "removed"]
 
 
 def test_a_stage_that_fails_with_nothing_broken_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,3 +181,33 @@ def test_faults_name_stages_that_they_repeat_and_have_one_mode() -> None:
     assert not [fault for fault in faults() if fault.first and fault.repeats]
     repeating = [fault for fault in faults() if fault.repeats]
     assert all(NAMES.index(fault.repeats) <= NAMES.index(fault.stage) for fault in repeating)
+
+
+def test_an_interrupt_removes_the_cluster_and_runs_no_other_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt ends the command, also if the cluster can't be restored after it."""
+    steps: list[str] = []
+
+    def interrupted(_: SharedCluster, fault: Fault, __: float) -> Result:
+        steps.append(fault.name)
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise CommandFailed(["kubectl", "replace"], "exited with status 1", stdout="", stderr="refused")
+
+    monkeypatch.setattr(SharedCluster, "advance", lambda *_: None)
+    monkeypatch.setattr(SharedCluster, "remove", lambda _: steps.append("removed"))
+    monkeypatch.setattr(SharedCluster, "_judged", interrupted)
+    assert prove.main(["--fault", "permissive", "--fault", "any-client-certificate"]) == 2
+    assert steps == ["permissive", "removed"]
+
+
+def test_an_error_without_an_interrupt_is_a_fault_that_could_not_be_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failed(*_: object) -> Result:
+        raise CommandFailed(["kubectl", "patch"], "exited with status 1", stdout="", stderr="refused")
+
+    monkeypatch.setattr(SharedCluster, "_judged", failed)
+    result = SharedCluster("x").prove(FAULT)
+    assert not result.restored
+    assert "the fault could not be made or removed" in result.reasons[0]
