@@ -206,8 +206,14 @@ def _interrupt_of(error: BaseException) -> BaseException | None:
 
 def _command(command: Sequence[str]) -> tuple[int, str]:
     """Run a command and return its exit code and output; after an interrupt, let it clean up first."""
+    # In its own session, Ctrl-C reaches it only as the SIGTERM below. A second signal would end its cleanup.
     with subprocess.Popen(
-        command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     ) as running:
         try:
             output, _ = running.communicate()

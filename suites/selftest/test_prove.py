@@ -1,5 +1,6 @@
 """The catalogue of faults, the matrix, and the judgement of one fault."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -211,3 +212,9 @@ def test_an_error_without_an_interrupt_is_a_fault_that_could_not_be_made(
     result = SharedCluster("x").prove(FAULT)
     assert not result.restored
     assert "the fault could not be made or removed" in result.reasons[0]
+
+
+def test_a_run_gets_one_signal_after_ctrl_c() -> None:
+    """The terminal sends SIGINT to its process group, which the run is not part of."""
+    own_group = "import os; print(os.getpgrp() == os.getpid())"
+    assert trial._command([sys.executable, "-c", own_group]) == (0, "True\n")
