@@ -1,4 +1,4 @@
-"""Read the catalogue of faults in faults.yaml, and compare it with the tests of suites/article."""
+"""Read the catalogue of faults in faults/, and compare it with the tests of suites/article."""
 
 from __future__ import annotations
 
@@ -56,14 +56,35 @@ class Fault:
 
 def faults() -> list[Fault]:
     """Return the faults in the order of the catalogue, which is that of the stages."""
-    content = yaml.safe_load((HERE / "faults.yaml").read_text(encoding="utf-8"))
-    return [Fault(**each) for each in content["faults"]]
+    files = sorted((HERE / "faults").glob("*.yaml"))
+    contents = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
+    return [Fault(**each) for content in contents for each in content["faults"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeFault:
+    """One fault of an upgrade: the test of suites/lab that makes it, and the promises that must fail."""
+
+    name: str
+    broken: str
+    test: str
+    fails: Sequence[str]
+
+
+def upgrade_faults() -> list[UpgradeFault]:
+    """Return the faults of an upgrade."""
+    content = yaml.safe_load((HERE / "upgrade.yaml").read_text(encoding="utf-8"))
+    return [UpgradeFault(**each) for each in content["faults"]]
 
 
 def unbroken() -> dict[str, str]:
-    """Return the tests that no fault breaks, each with the reason."""
-    content = yaml.safe_load((HERE / "unbroken.yaml").read_text(encoding="utf-8"))
-    return {test: reason for reason, tests in content.items() for test in tests}
+    """Return the tests of suites/article that no fault breaks, each with the reason."""
+    return _reasons(yaml.safe_load((HERE / "unbroken.yaml").read_text(encoding="utf-8")))
+
+
+def unbroken_promises() -> dict[str, str]:
+    """Return the tests of suites/upgrade that no fault breaks, each with the reason."""
+    return _reasons(yaml.safe_load((HERE / "upgrade.yaml").read_text(encoding="utf-8"))["unbroken"])
 
 
 def article_tests() -> dict[str, str]:
@@ -78,6 +99,16 @@ def article_tests() -> dict[str, str]:
             and ast.unparse(node.func) == "pytest.mark.stage"
             and isinstance(node.args[0], ast.Constant)
         ]
-        names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-        found |= {name: str(stages[0]) for name in names if name.startswith("test_")}
+        found |= {name: str(stages[0]) for name in names_of_tests(module)}
     return found
+
+
+def names_of_tests(module: Path) -> list[str]:
+    """Return the names of the test functions of a module."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return [name for name in names if name.startswith("test_")]
+
+
+def _reasons(content: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    return {test: reason for reason, tests in content.items() for test in tests}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from suites.prove.catalogue import Fault
+from suites.prove.catalogue import Fault, unbroken_promises, upgrade_faults
 from suites.prove.trial import Result
 
 BEGIN, END = "<!-- prove: begin -->", "<!-- prove: end -->"
@@ -10,6 +10,10 @@ NOT_RUN = "not run"
 _HEAD = (
     "| fault | what was broken | stage expected | tests that failed | cause reported | seconds | caught |",
     "|---|---|---|---|---|---|---|",
+)
+_UPGRADE_HEAD = (
+    "| fault | what was broken | promises that must fail | test of suites/lab |",
+    "|---|---|---|---|",
 )
 #: Characters of a cause that a row shows.
 _CAUSE = 120
@@ -42,10 +46,28 @@ def written(text: str, faults: Sequence[Fault], unbroken: dict[str, str], new: d
         for fault in faults
         if rows.get(fault.name, "").startswith(f"{_start(fault)} ")
     }
-    left = [f"- {test}: {reason}" for test, reason in sorted(unbroken.items())]
-    parts = [table(faults, kept | new), f"Tests that no fault breaks ({len(left)}):", "\n".join(left)]
+    parts = [
+        table(faults, kept | new),
+        _listed("Tests of the article's stages that no fault breaks", unbroken),
+        "Faults of an upgrade, each in a test of its own; `make test-full` runs them:",
+        _upgrades(),
+        _listed("Promises of an upgrade that no fault breaks", unbroken_promises()),
+    ]
     return f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}"
 
 
 def _start(fault: Fault) -> str:
     return f"| {fault.name} | {fault.broken} | {fault.stage} |"
+
+
+def _upgrades() -> str:
+    rows = [
+        f"| {each.name} | {each.broken} | {', '.join(each.fails)} | {each.test} |"
+        for each in upgrade_faults()
+    ]
+    return "\n".join([*_UPGRADE_HEAD, *rows])
+
+
+def _listed(title: str, tests: dict[str, str]) -> str:
+    lines = [f"- {test}: {reason}" for test, reason in sorted(tests.items())]
+    return f"{title} ({len(lines)}):\n\n" + "\n".join(lines)

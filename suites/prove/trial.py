@@ -102,6 +102,9 @@ class SharedCluster:
         try:
             return self._judged(fault, begun)
         except (CommandFailed, Unmet) as error:
+            if ended := _interrupt_of(error):
+                # Restoring the cluster failed after Ctrl-C, which must still end the command.
+                raise ended from error
             reasons = (f"the fault could not be made or removed: {error}",)
             return Result(fault, (), "", time.monotonic() - begun, reasons, restored=False)
 
@@ -193,10 +196,24 @@ def shared_cluster(name: str) -> Iterator[SharedCluster]:
         cluster.remove()
 
 
+def _interrupt_of(error: BaseException) -> BaseException | None:
+    """Return the KeyboardInterrupt or SystemExit during whose handling the error occurred, if any."""
+    found = error.__context__
+    while found is not None and not isinstance(found, KeyboardInterrupt | SystemExit):
+        found = found.__context__
+    return found
+
+
 def _command(command: Sequence[str]) -> tuple[int, str]:
     """Run a command and return its exit code and output; after an interrupt, let it clean up first."""
+    # In its own session, Ctrl-C reaches it only as the SIGTERM below. A second signal would end its cleanup.
     with subprocess.Popen(
-        command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     ) as running:
         try:
             output, _ = running.communicate()

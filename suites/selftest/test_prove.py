@@ -1,16 +1,26 @@
 """The catalogue of faults, the matrix, and the judgement of one fault."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fixtures.causes import CAUSES, INGRESS
+from fixtures.clients.command import CommandFailed
 from fixtures.stages import NAMES
 from lab.paths import PROJECT
 from suites.prove import __main__ as prove
 from suites.prove import matrix, trial
-from suites.prove.catalogue import Fault, article_tests, faults, unbroken
+from suites.prove.catalogue import (
+    Fault,
+    article_tests,
+    faults,
+    names_of_tests,
+    unbroken,
+    unbroken_promises,
+    upgrade_faults,
+)
 from suites.prove.trial import Ran, Result, SharedCluster
 
 FAULT = Fault(name="a", stage="gateway", broken="b", fails=["test_a"], cause="no endpoints", steps=[])
@@ -49,6 +59,22 @@ def test_each_test_of_the_article_is_broken_or_has_a_reason() -> None:
     assert broken & unbroken().keys() == set()
     assert broken | unbroken().keys() == article_tests().keys()
     assert all(len(reason) > 20 for reason in unbroken().values())
+
+
+def test_each_promise_of_an_upgrade_is_broken_or_has_a_reason() -> None:
+    promises = {
+        test
+        for module in (PROJECT / "suites" / "upgrade").glob("test_*.py")
+        for test in names_of_tests(module)
+    }
+    broken = {test for fault in upgrade_faults() for test in fault.fails}
+    assert broken & unbroken_promises().keys() == set()
+    assert broken | unbroken_promises().keys() == promises
+
+
+def test_each_fault_of_an_upgrade_is_a_test_of_the_lab() -> None:
+    tests = names_of_tests(PROJECT / "suites" / "lab" / "test_upgrade_faults.py")
+    assert {fault.test for fault in upgrade_faults()} <= {*tests}
 
 
 def test_steps_that_run_a_creating_command_have_an_undo() -> None:
@@ -107,7 +133,7 @@ def test_a_row_that_did_not_run_says_so_and_a_measured_one_is_kept() -> None:
     assert "| a | b | gateway | test_a | no \\| endpoints | 12 | yes |" in text
     assert "| other | b | gateway | not run |" in text
     assert matrix.written(text, [FAULT, other], {}, {}) == text
-    assert "12" not in matrix.written(text, [replace(FAULT, broken="changed"), other], {}, {})
+    assert "| 12 |" not in matrix.written(text, [replace(FAULT, broken="changed"), other], {}, {})
 
 
 def test_a_fault_that_passes_makes_the_command_fail(
@@ -132,9 +158,8 @@ def test_a_cluster_that_a_fault_leaves_broken_is_replaced(monkeypatch: pytest.Mo
     monkeypatch.setattr(
         SharedCluster, "prove", lambda _, fault: Result(fault, (), "", 1.0, (), restored=False)
     )
-    assert prove.main(["--stage", "mtls"]) == 0
-    first = ["iptables", "removed"] * 2
-    assert steps == [*first, *["mtls", "removed"] * 4, "removed"]
+    assert prove.main(["--fault", "permissive", "--fault", "any-client-certificate"]) == 0
+    assert steps == ["mtls", "removed", "mtls", "removed", "removed"]
 
 
 def test_a_stage_that_fails_with_nothing_broken_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,3 +182,39 @@ def test_faults_name_stages_that_they_repeat_and_have_one_mode() -> None:
     assert not [fault for fault in faults() if fault.first and fault.repeats]
     repeating = [fault for fault in faults() if fault.repeats]
     assert all(NAMES.index(fault.repeats) <= NAMES.index(fault.stage) for fault in repeating)
+
+
+def test_an_interrupt_removes_the_cluster_and_runs_no_other_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt ends the command, also if the cluster can't be restored after it."""
+    steps: list[str] = []
+
+    def interrupted(_: SharedCluster, fault: Fault, __: float) -> Result:
+        steps.append(fault.name)
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise CommandFailed(["kubectl", "replace"], "exited with status 1", stdout="", stderr="refused")
+
+    monkeypatch.setattr(SharedCluster, "advance", lambda *_: None)
+    monkeypatch.setattr(SharedCluster, "remove", lambda _: steps.append("removed"))
+    monkeypatch.setattr(SharedCluster, "_judged", interrupted)
+    assert prove.main(["--fault", "permissive", "--fault", "any-client-certificate"]) == 2
+    assert steps == ["permissive", "removed"]
+
+
+def test_an_error_without_an_interrupt_is_a_fault_that_could_not_be_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failed(*_: object) -> Result:
+        raise CommandFailed(["kubectl", "patch"], "exited with status 1", stdout="", stderr="refused")
+
+    monkeypatch.setattr(SharedCluster, "_judged", failed)
+    result = SharedCluster("x").prove(FAULT)
+    assert not result.restored
+    assert "the fault could not be made or removed" in result.reasons[0]
+
+
+def test_a_run_gets_one_signal_after_ctrl_c() -> None:
+    """The terminal sends SIGINT to its process group, which the run is not part of."""
+    own_group = "import os; print(os.getpgrp() == os.getpid())"
+    assert trial._command([sys.executable, "-c", own_group]) == (0, "True\n")
