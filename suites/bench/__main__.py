@@ -119,13 +119,13 @@ def notice() -> None:
 
 
 def _upgrades(which: str, runs: int, logs: Path | None, cores: float | None) -> None:
-    with tempfile.TemporaryDirectory() as temporary, limited(cores):
+    with tempfile.TemporaryDirectory() as temporary, limited(cores, Path(temporary)) as options:
         folder = logs or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         if which == "upgrade":
-            upgrade(runs, folder)
+            upgrade(runs, folder, options)
         else:
-            same(versions_of("istio")[-1], runs, folder)
+            same(versions_of("istio")[-1], runs, folder, options)
 
 
 #: The benchmarks that run by default, and all of them. The cold one takes a quarter of an hour.

@@ -3,6 +3,7 @@
 import os
 import re
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,16 +53,16 @@ def parsed(seconds: float, text: str) -> Ran:
     )
 
 
-def upgrade(runs: int, folder: Path) -> None:
+def upgrade(runs: int, folder: Path, options: Sequence[str]) -> None:
     """Upgrade from the older version to the newer one with both strategies, `runs` times."""
-    ran = [_run(f"upgrade {number}", folder) for number in range(1, runs + 1)]
+    ran = [_run(f"upgrade {number}", folder, *options) for number in range(1, runs + 1)]
     safe = sum(each.word == "safe" for each in ran)
     median = statistics.median(each.seconds for each in ran)
     print(f"upgrade, quick, both strategies   median {readable(median)}; goal {readable(QUICK_GOAL)}")
     print(f"verdict safe                      {safe} of {runs} runs")
 
 
-def same(version: str, runs: int, folder: Path) -> None:
+def same(version: str, runs: int, folder: Path, options: Sequence[str]) -> None:
     """Upgrade a version to itself with alternating strategies; every missed budget is a false alarm."""
     ran = []
     for number in range(1, runs + 1):
@@ -73,6 +74,7 @@ def same(version: str, runs: int, folder: Path) -> None:
                 f"--from={version}",
                 f"--to={version}",
                 f"--strategy={strategy}",
+                *options,
             )
         )
     alarms = sum(bool(each.missed) or each.word == "unsafe" for each in ran)
