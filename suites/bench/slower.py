@@ -24,9 +24,9 @@ def limited(cores: float | None, folder: Path) -> Iterator[list[str]]:
     """Give each node of this checkout that appears at most this many cores; None for no limit.
 
     The control group of the node holds everything that is measured: Kubernetes, Istio, the apps and the
-    client in the mesh. The generator outside and the suite itself keep the machine's other cores. Yields options
-    for the upgrade: in cgroup v1 no container may have a higher limit than the node, so Istio's own limit of two
-    cores for each proxy becomes one. LabError if no engine runs, or if no node was limited.
+    client in the mesh. The generator outside and the suite itself keep the machine's other cores. Yields
+    options for the upgrade: in cgroup v1 no container may have a higher limit than the node, so Istio's own
+    limit of two cores for each proxy becomes one. LabError if no engine runs, or if no node was limited.
     """
     if cores is None:
         yield []
