@@ -21,7 +21,7 @@ def kept() -> Iterator[SharedCluster]:
 @pytest.mark.parametrize("fault", faults(), ids=str)
 def test_fault_fails_its_stage_and_is_gone_once_removed(fault: Fault, kept: SharedCluster) -> None:
     """With the fault, the expected tests fail and name the cause; without it, the stage passes again."""
-    kept.advance(fault.stage)
+    kept.advance(fault.reached)
     result = kept.prove(fault)
     if not result.restored:
         kept.remove()
