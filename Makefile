@@ -29,10 +29,10 @@ check: $(READY) ## check format, lint, types, layers, YAML, workflows and selfte
 
 # Two halves that take about the same time, so that two cores run them side by side.
 selftests-ru: $(READY)
-	@$(PYTEST) suites/selftest/test_[ru]*.py -m 'not lab' --quiet
+	@$(PYTEST) suites/selftest/test_[ru]*.py --distribution lab -m 'not lab' --quiet
 
 selftests-others: $(READY)
-	@$(PYTEST) suites/selftest --ignore-glob='*/test_[ru]*.py' -m 'not lab' --quiet
+	@$(PYTEST) suites/selftest --ignore-glob='*/test_[ru]*.py' --distribution lab -m 'not lab' --quiet
 
 lint: $(READY)
 	@$(PYTHON) -m ruff format --check --quiet $(CODE)
