@@ -150,7 +150,6 @@ def test_webhook_that_refuses_most_pods_at_first_misses_its_budget() -> None:
     [
         (replace(HELD, ended=30.0, end="closed"), 0),
         (replace(HELD, ended=10.0, end="closed"), 1),
-        (replace(HELD, ended=27.0, end="closed"), 1),
         (replace(HELD, direction="east-west", ended=30.0, end="cut off"), 1),
         (replace(HELD, lost=2), 1),
         (replace(HELD, ended=30.0, end="503", messages=0), 1),
@@ -159,7 +158,6 @@ def test_webhook_that_refuses_most_pods_at_first_misses_its_budget() -> None:
     ids=[
         "with-its-pod",
         "before-that",
-        "in-the-same-phase-before-its-pod",
         "in-the-other-direction",
         "lost-messages",
         "answered-with-an-error",
@@ -458,3 +456,11 @@ def test_exempt_names_are_evidence_or_budgets() -> None:
 
 def test_gate_promises_ten_times_as_much_as_quick() -> None:
     assert (QUICK.requests, GATE.requests) == (3_000, 30_000)
+
+
+def test_long_stream_that_ends_in_a_phase_without_a_removed_pod_is_broken() -> None:
+    ended = replace(HELD, ended=30.0, end="closed")
+    results = judge(account(records()), PHASES, streams=STREAMS, held=[ended, AGAIN], removals=())
+    (found,) = (each for each in results if each.budget.name == "held-broken")
+    assert found.value == 1
+    assert "events: closed in gateway after 200 messages" in found.note

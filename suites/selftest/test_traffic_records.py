@@ -80,13 +80,13 @@ def test_overlapping_phases_are_refused() -> None:
         phase_of([Phase("before", "", 0, 10, 5), Phase("gateway", "", 9, 20, 5)])
 
 
-def test_long_stream_ends_with_its_pod_only_in_its_direction_and_time() -> None:
-    removal = Removal("gateway-1", ("north-south",), 0, 10)
+def test_long_stream_ends_with_its_pod_only_in_its_direction_and_phase() -> None:
+    removal, phase = Removal("gateway-1", ("north-south",), 2, 4), Phase("gateway", "", 0, 10, 5)
     ended = replace(HELD, ended=5.0, end="closed")
-    assert removal.ends(ended)
-    assert not removal.ends(replace(ended, direction="east-west"))
-    assert not removal.ends(replace(ended, ended=11.0))
-    assert not removal.ends(HELD)
+    assert removal.explains(ended, within=phase)
+    assert not removal.explains(replace(ended, direction="east-west"), within=phase)
+    assert not removal.explains(ended, within=Phase("after", "", 4, 10, 5))
+    assert not removal.explains(replace(ended, messages=0), within=phase)
 
 
 def test_access_log_is_read_by_the_id_in_the_path() -> None:
