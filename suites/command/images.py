@@ -1,4 +1,4 @@
-"""`istio-conformance images`: every file and image that a run of the published Istio needs, with its place."""
+"""`istio-conformance images`: every file and image that a run of the published Istio needs."""
 
 import argparse
 import sys

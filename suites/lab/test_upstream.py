@@ -131,7 +131,7 @@ def options(mirror: Mirror, overlay: Path) -> list[str]:
 
 
 def test_upstream_climbs_the_article_from_mirrors(mirror: Mirror, overlay: Path, tmp_path: Path) -> None:
-    """With a release mirror, registry mirrors and a node of kind's shape, every stage of the article passes."""
+    """With a release mirror, registry mirrors and a node of kind's shape, every stage passes."""
     chosen = {
         **os.environ,
         **{name: mirror.engine.environment()[name] for name in ("DOCKER_HOST", "DOCKER_CONFIG", "PATH")},
