@@ -62,7 +62,7 @@ def images(plan: Plan, istio_version: str, folder: Path) -> tuple[Path, list[str
 
 
 def releases(plan: Plan, istio_version: str, kind_version: str, folder: Path) -> Path:
-    """Write the release files with their checksums below a folder, by path on their servers, and return it."""
+    """Write the release files with their checksums below a folder, by path on their servers."""
     tools = plan.tools()
     kubernetes = next(each.versions["kubernetes"] for each in plan.sources if "kubernetes" in each.versions)
     places = {
@@ -106,8 +106,14 @@ def node_image(plan: Plan, engine: Engine) -> str:
     name = f"{_NODE}:{plan.node.key[:16]}-{owner()}"
     labels = (f"--label={LABEL}=published", f"--label={OWNER_LABEL}={owner()}")
     created = engine.docker(
-        "create", "--privileged", "--network=none", *labels, "--entrypoint=/bin/bash", plan.image, "/reshape.sh"
-    )  # fmt: skip
+        "create",
+        "--privileged",
+        "--network=none",
+        *labels,
+        "--entrypoint=/bin/bash",
+        plan.image,
+        "/reshape.sh",
+    )
     container = created.stdout.strip()
     try:
         engine.docker("cp", str(_FILES / "reshape.sh"), f"{container}:/reshape.sh")
@@ -148,7 +154,7 @@ def _repository(published: str) -> str:
 
 
 def _istio(istioctl: Path, version: str) -> bytes:
-    """Return a release archive: istioctl, and the project's add-ons as samples, with published image names."""
+    """Return a release archive: istioctl, and the project's add-ons with published image names."""
     top = f"istio-{version}"
     files = {f"{top}/bin/istioctl": istioctl.read_bytes()}
     for sample in sorted((PROJECT / "manifests" / "addons").glob("[pkj]*.yaml")):

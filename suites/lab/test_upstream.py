@@ -20,7 +20,14 @@ from lab import build, engine, published
 from lab.paths import PROJECT
 from lab.sources import versions_of
 
-pytestmark = [pytest.mark.lab, pytest.mark.full]
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.full,
+    pytest.mark.skip(
+        reason="not proven yet: the servers must listen on a network that the lab made, and the kind network must "
+        "have the lab's firewall rules (docs/upstream.md)"
+    ),
+]
 
 VERSION = versions_of("istio")[-1]
 
