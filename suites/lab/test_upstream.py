@@ -24,8 +24,8 @@ pytestmark = [
     pytest.mark.lab,
     pytest.mark.full,
     pytest.mark.skip(
-        reason="not proven yet: the servers must listen on a network that the lab made, and the kind network must "
-        "have the lab's firewall rules (docs/upstream.md)"
+        reason="not proven yet: the servers must listen on a network that the lab made, and the kind network "
+        "must have the lab's firewall rules (docs/upstream.md)"
     ),
 ]
 
