@@ -14,9 +14,11 @@ from lab.folders import MARK, cache_place, state_place
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's folder with files, below which both of the lab's folders can be placed."""
     (tmp_path / "thesis.txt").write_text("years of work")
+    # Otherwise the clean-up would find what a killed run left in this machine's folder.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
     monkeypatch.setenv("ISTIO_LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ISTIO_LAB_STATE", str(tmp_path / "state"))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
