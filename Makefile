@@ -60,13 +60,13 @@ test: ## check and run, then the lab's tests on a real engine and an upgrade in 
 	@echo check >> $(PHASES)
 	@$(MAKE) run DISTRIBUTION=lab
 	@echo stages >> $(PHASES)
-	@$(PYTEST) suites/lab -m 'not full'
+	@$(PYTEST) suites/lab --distribution lab -m 'not full'
 	@echo promises >> $(PHASES)
 	@$(COMMAND) upgrade --distribution lab $(BUSY)
 	@echo upgrade >> $(PHASES)
 
 test-full: test ## test, plus the slow tests: single stages, causes, faults of runs and upgrades
-	@$(PYTEST) suites/lab -m full
+	@$(PYTEST) suites/lab --distribution lab -m full
 
 bench: $(READY) ## measure warm runs and noticing lag; `istio-conformance bench --help` lists the others
 	@$(COMMAND) bench
