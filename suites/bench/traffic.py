@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fixtures.traffic.__main__ import NICENESS
 from fixtures.traffic.plan import LongStream, Plan
-from fixtures.traffic.records import Direction, LongStreamKind, Result, Stream, Summary, read
+from fixtures.traffic.records import DIRECTIONS, LongStreamKind, Result, Stream, Summary, read
 from fixtures.traffic.streams import streams
 from fixtures.upgrade.judging.accounting import Account, reconcile
 from fixtures.upgrade.judging.evidence_gaps import QUICK
@@ -25,7 +25,6 @@ from suites.selftest.traffic_peers import LOOPBACK, serving
 #: The goal for the generator's CPU time, as a fraction of a core.
 PROCESSOR_GOAL = 0.5
 
-_DIRECTIONS: tuple[Direction, ...] = ("north-south", "east-west")
 _HELD: dict[LongStreamKind, str] = {"events": "/events", "websocket": "/socket", "tcp": ""}
 
 
@@ -40,10 +39,10 @@ class _Run:
 
 
 async def _run(seconds: float, folder: Path) -> _Run:
-    sent = [stream for direction in _DIRECTIONS for stream in streams(direction)]
+    sent = [stream for direction in DIRECTIONS for stream in streams(direction)]
     held = [
         LongStream(name=f"{direction} {kind}", kind=kind, direction=direction, path=path)
-        for direction in _DIRECTIONS
+        for direction in DIRECTIONS
         for kind, path in _HELD.items()
     ]
     lines: list[str] = []

@@ -67,7 +67,7 @@ def run(what: TrafficResult | None, failure: UpgradeFailure | None = None) -> Ru
         timeline=timeline,
         traffic=cast("Traffic", None),
         old_pods=OldPods(steps=cast("Steps", None), names=names_in(Manifests()), kept={"old"}),
-        rates=Rates(1.0, 0.002, [Attempt(1.0, 0.003)]),
+        rates=Rates(0.002, [Attempt(1.0, 0.003)]),
         seconds=0.0,
         observe=lambda _: None,  # type: ignore[arg-type, return-value]
         find_leftovers=lambda _: [],
