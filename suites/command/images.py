@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fixtures.distributions.base import SourceOptions, Unavailable
 from fixtures.distributions.upstream import Upstream
-from fixtures.distributions.versions import NoSuchVersion, is_full, resolve
+from fixtures.distributions.versions import resolve
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,19 +31,10 @@ def main(arguments: Sequence[str]) -> int:
                 release_mirrors=tuple(chosen.release_mirror),
             )
         )
-        versions = {_resolved(source, requested) for requested in chosen.istio_version or [None]}
+        known = source.istio_versions()
+        versions = {resolve(each, known, source.is_unlisted) for each in chosen.istio_version or [None]}
         sys.stdout.write("".join(f"{line}\n" for line in source.needs(versions).lines()))
     except (ValueError, Unavailable) as error:
         sys.stderr.write(f"ERROR: {error}\n")
         return 1
     return 0
-
-
-def _resolved(source: Upstream, requested: str | None) -> str:
-    known = source.istio_versions()
-    try:
-        return resolve(requested, known)
-    except NoSuchVersion:
-        if requested and is_full(requested) and source.is_unlisted(requested):
-            return requested
-        raise

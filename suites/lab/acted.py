@@ -50,6 +50,7 @@ _LAB = distributions.DISTRIBUTIONS["lab"]
 _acted: list[str] = []
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Let --distribution lab build nothing."""
     distributions.DISTRIBUTIONS["lab"] = _Nowhere  # type: ignore[index]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.plugins.source_options import source_of
 from fixtures.settings import Timeouts, UnknownName
 from reports import results_folder
 from suites.command import suites
@@ -253,3 +254,8 @@ def test_unknown_time_outs_are_refused_with_the_known_ones() -> None:
     with pytest.raises(UnknownName, match="did you mean pod_gone") as caught:
         Timeouts().with_overrides({"pods_gone": 3})
     assert caught.value.known == Timeouts.names()
+
+
+def test_run_has_one_distribution(pytestconfig: pytest.Config) -> None:
+    """What it has learnt, such as a list of releases that could not be read, is not lost."""
+    assert source_of(pytestconfig) is source_of(pytestconfig)

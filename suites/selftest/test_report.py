@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ("-p", "no:pytest-kind", "-p", "fixtures.plugins.report")
 CONFTEST = """
     import pytest
-    from fixtures.distributions.base import Edition
+    from fixtures.distributions.base import AddOns, Edition
     from fixtures.waits import ConditionNotMet, NotReady
 
     @pytest.fixture(scope="session")
@@ -26,7 +26,9 @@ CONFTEST = """
         return Edition(
             name="lab", istio_version="1.29.1", kubernetes_version="1.35.4", envoy_version="1.37.0",
             versions={"kind": "0.30.0"}, node_image="node", kind=here, kubectl=here, istioctl=here,
-            environment={}, stand_ins=("plain Envoy",), kind_config=here, install_values=here)
+            environment={}, stand_ins=("plain Envoy",), kind_config=here, install_values=here,
+            addons=AddOns(
+                manifests=(), dashboards=None, jaeger_query=("jaeger", 1), jaeger_path="", jaeger_major=1))
 
     @pytest.fixture(scope="session")
     def cluster(distribution, evidence):

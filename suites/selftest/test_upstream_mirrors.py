@@ -161,3 +161,14 @@ def test_published_images_replace_those_of_the_project_alone(tmp_path: Path) -> 
     app = next(each for each in manifests.load("app/test-app.yaml") if each["kind"] == "Deployment")
     assert app["spec"]["template"]["spec"]["containers"][0]["image"] == "nginx:1"
     assert "registry.lab/client:1" in str(manifests.load("app/client.yaml"))
+
+
+def test_full_name_that_may_exist_unlisted_is_accepted_and_no_other() -> None:
+    def unlisted(_: str) -> bool:
+        return True
+
+    assert resolve("1.99.0", ["1.31.0"], unlisted) == "1.99.0"
+    with pytest.raises(NoSuchVersion):
+        resolve("1.99", ["1.31.0"], unlisted)
+    with pytest.raises(NoSuchVersion):
+        resolve("1.99.0", ["1.31.0"])
