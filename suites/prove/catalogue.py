@@ -99,13 +99,16 @@ def article_tests() -> dict[str, str]:
             and ast.unparse(node.func) == "pytest.mark.stage"
             and isinstance(node.args[0], ast.Constant)
         ]
-        found |= {name: str(stages[0]) for name in names_of_tests(module)}
+        found |= {name: str(stages[0]) for name in _tests(tree)}
     return found
 
 
 def names_of_tests(module: Path) -> list[str]:
     """Return the names of the test functions of a module."""
-    tree = ast.parse(module.read_text(encoding="utf-8"))
+    return _tests(ast.parse(module.read_text(encoding="utf-8")))
+
+
+def _tests(tree: ast.Module) -> list[str]:
     names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     return [name for name in names if name.startswith("test_")]
 

@@ -106,11 +106,11 @@ def test_change_of_an_absent_text_is_an_error(tmp_path: Path) -> None:
 
 
 def test_command_in_the_pods_network_is_undone(tmp_path: Path) -> None:
-    told: list[str] = []
+    ran: list[str] = []
     trial = of({"network": "iptables -I X 1"}, undo=[{"network": "iptables -D X 1"}])
-    with broken(trial, cast("Kubectl", None), tmp_path, lambda *command: told.append(" ".join(command))):
-        told.append("-")
-    assert told == ["iptables -I X 1", "-", "iptables -D X 1"]
+    with broken(trial, cast("Kubectl", None), tmp_path, lambda *command: ran.append(" ".join(command))):
+        ran.append("-")
+    assert ran == ["iptables -I X 1", "-", "iptables -D X 1"]
 
 
 def test_each_resource_of_a_file_is_deleted(tmp_path: Path) -> None:

@@ -35,11 +35,11 @@ def test_gateway_named_by_its_old_name_is_not_missing(name: str) -> None:
 def test_subset_of_a_wildcard_rule_is_not_missing() -> None:
     cluster = routed()
     route_of(cluster)["http"][0]["route"][0]["destination"]["subset"] = "stable"
-    told = "which no DestinationRule declares"
-    assert told in str(likely(cluster))
+    reported = "which no DestinationRule declares"
+    assert reported in str(likely(cluster))
     spec = {"host": "*.test-namespace.svc.cluster.local", "subsets": [{"name": "stable"}]}
     cluster.kinds["DestinationRule"] = [resource("rule", spec=spec)]
-    assert told not in str(likely(cluster))
+    assert reported not in str(likely(cluster))
 
 
 def test_gateway_missing_from_every_namespace_is_named() -> None:
@@ -118,10 +118,10 @@ def test_redirect_of_a_host_that_only_http_has_is_named() -> None:
     cluster = redirecting(secure)
     gateway_of(cluster)["servers"][0]["hosts"] = ["./shop.example"]
     route_of(cluster)["hosts"] = ["shop.example"]
-    told = (
+    reported = (
         "redirects ['shop.example'] on port 80 to HTTPS, which no server of its pods offers for these hosts"
     )
-    assert told in str(likely(cluster))
+    assert reported in str(likely(cluster))
 
 
 def test_redirect_beside_https_is_no_cause() -> None:

@@ -20,7 +20,7 @@ def pod(name: str, **labels: str) -> Pod:
 
 
 class FakeSteps:
-    """Two Deployments of two pods each that replace a released pod if they are told to."""
+    """Two Deployments of two pods each that replace a released pod, unless `replaces` is off."""
 
     def __init__(self) -> None:
         self.kube = self
