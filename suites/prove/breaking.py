@@ -22,6 +22,11 @@ PUT_BACK = 20
 #: Metadata that the API server sets itself.
 OWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields")
 
+
+class NothingChanged(ValueError):
+    """A step would change nothing, so its fault breaks nothing."""
+
+
 Step = Mapping[str, Any]
 Command = tuple[str, ...]
 #: Runs a command in the network namespace of the app's pod.
@@ -63,7 +68,7 @@ def broken(
 
 
 def perform(step: Step, kubectl: Kubectl, folder: Path, in_pod_network: InPodNetwork | None = None) -> None:
-    """Perform one step; CommandFailed if its command fails, ValueError if a step changes nothing."""
+    """Perform one step; CommandFailed if its command fails, NothingChanged if it changes nothing."""
     if "network" in step:
         if in_pod_network is None:
             raise ValueError(f"no pod's network is known for {step}")
@@ -80,7 +85,7 @@ def _changed(resource: str, step: Step) -> str:
     """Return a resource as JSON with one text replaced by another."""
     text = json.dumps(json.loads(resource))
     if step["old"] not in text:
-        raise ValueError(f"{step['change']} does not contain {step['old']}")
+        raise NothingChanged(f"{step['change']} does not contain {step['old']}")
     return text.replace(step["old"], step["new"])
 
 

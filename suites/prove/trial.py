@@ -33,7 +33,7 @@ from fixtures.settings import Timeouts
 from fixtures.waits import Unmet
 from lab import engine, network, runs
 from lab.paths import PROJECT, state_root
-from suites.prove.breaking import broken, perform
+from suites.prove.breaking import NothingChanged, broken, perform
 from suites.prove.catalogue import Fault
 
 #: A correct condition is met within seconds; a broken one never is.
@@ -101,7 +101,7 @@ class SharedCluster:
         begun = time.monotonic()
         try:
             return self._judged(fault, begun)
-        except (CommandFailed, Unmet) as error:
+        except (CommandFailed, Unmet, NothingChanged) as error:
             if ended := _interrupt_of(error):
                 # Restoring the cluster failed after Ctrl-C, which must still end the command.
                 raise ended from error
