@@ -73,6 +73,24 @@ def test_one_burst_widens_the_interval_and_proves_nothing() -> None:
     assert found.low < 1.10
 
 
+def test_bursts_in_two_fifths_of_a_phase_prove_nothing_and_in_three_do() -> None:
+    """Nothing but bursts makes the percentile slower: two may be the machine, three are the phase."""
+    quiet = latencies(1)
+    size = len(quiet) // 5
+
+    def bursts(*parts: int) -> list[float]:
+        return [
+            each * (20 if place // size in parts and place % size < size // 5 else 1)
+            for place, each in enumerate(quiet)
+        ]
+
+    two, three = ratio([quiet], [bursts(1, 3)], 99), ratio([quiet], [bursts(0, 1, 3)], 99)
+    assert two and three
+    assert two.value > 5
+    assert two.low < 1.25
+    assert three.low > 1.25
+
+
 def test_streams_of_different_speed_have_equal_weight() -> None:
     fast, slow = latencies(1), latencies(2, added=0.1)
     found = ratio([fast, slow], [[4 * each for each in fast], slow], 50)
