@@ -41,6 +41,7 @@ lint: $(READY)
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(PYTHON) -m yamllint --strict .github manifests suites
 	@.ci/actionlint
+	@.ci/shellcheck
 	@$(PYTEST) suites/article suites/ledger --distribution lab --collect-only --quiet
 	@$(PYTEST) suites/article --distribution lab --setup-plan --quiet
 	@$(PYTEST) suites/upgrade --distribution lab --setup-plan --quiet

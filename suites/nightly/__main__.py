@@ -1,0 +1,106 @@
+"""The commands of the nightly's jobs. Their inputs are the runner's variables."""
+
+import argparse
+import datetime
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from reports.redaction import guarded_streams
+from reports.results_folder import RESULTS, UPGRADE_RESULTS
+from suites.nightly import gather, issue, matrix, results
+from suites.nightly.github import ApiError, Repository
+
+_STATE_ARTIFACT = "nightly"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command. Return 0 on success, 1 if cells are red or with the reason on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m suites.nightly", description="Commands of the nightly.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    deriving = commands.add_parser("derive", help="derive .github/matrix.yaml from Istio's table")
+    deriving.add_argument("table", type=Path, help="a copy of data/compatibility/supportStatus.yml")
+    deriving.add_argument("--to", type=Path, default=matrix.MATRIX)
+    commands.add_parser("cells", help="write cells=JSON, the cells, to GITHUB_OUTPUT")
+    recording = commands.add_parser("record", help="write the result of the cell CELL with exit code STATUS")
+    recording.add_argument("--results", type=Path, help="folder of the Allure results (by KIND)")
+    recording.add_argument("--to", type=Path, default=Path("reports") / "cell" / results.FILE)
+    gathering = commands.add_parser("gather", help="collect all cells; exit code 1 if any is red")
+    gathering.add_argument("folder", type=Path, help="folder with the cells' artifacts")
+    gathering.add_argument("--to", type=Path, default=Path("reports") / "nightly" / gather.STATE)
+    writing = commands.add_parser("issue", help="open, rewrite or close the one issue")
+    writing.add_argument("state", type=Path, help="the file that gather wrote")
+    chosen = parser.parse_args(arguments)
+    known: dict[str, Callable[[argparse.Namespace], int]] = {
+        "derive": _derive, "cells": _cells, "record": _record, "gather": _gather, "issue": _issue,
+    }  # fmt: skip
+    try:
+        return known[chosen.command](chosen)
+    except (ApiError, OSError, ValueError) as error:
+        sys.stderr.write(f"[nightly] {error}\n")
+        return 1
+
+
+def _derive(chosen: argparse.Namespace) -> int:
+    cells = matrix.published_cells(chosen.table)
+    chosen.to.write_text(matrix.text(cells), encoding="utf-8")
+    sys.stdout.write(f"[nightly] {len(cells)} cells: {chosen.to}\n")
+    return 0
+
+
+def _cells(_: argparse.Namespace) -> int:
+    cells = matrix.read()
+    _append("GITHUB_OUTPUT", f"cells={json.dumps([asdict(each) for each in cells])}\n")
+    sys.stdout.write("".join(f"[nightly] {each.name}\n" for each in cells))
+    return 0
+
+
+def _record(chosen: argparse.Namespace) -> int:
+    commands = {each.name: results.command(each) for each in matrix.read()}
+    name = os.environ["CELL"]
+    environ = {"COMMAND": commands.get(name, ""), **os.environ}
+    folder = UPGRADE_RESULTS if os.environ.get("KIND") == "upgrade" else RESULTS
+    result = results.of_run(name, os.environ.get("STATUS", ""), chosen.results or folder, environ)
+    results.write(result, chosen.to)
+    sys.stdout.write(f"[nightly] {name}: {result.kind}\n")
+    return 0
+
+
+def _gather(chosen: argparse.Namespace) -> int:
+    expected = {each.name: results.command(each) for each in matrix.read()}
+    found = gather.collect(expected, chosen.folder)
+    branch = os.environ.get("GITHUB_REF_NAME", "main")
+    before = gather.load(Repository.here().last_artifact(_STATE_ARTIFACT, branch, gather.STATE))
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    entries = gather.carry_on(found, before, commit=os.environ.get("GITHUB_SHA", ""), date=today)
+    gather.save(entries, chosen.to)
+    _append("GITHUB_STEP_SUMMARY", gather.table(entries))
+    red = [each for each in entries if each.red]
+    sys.stdout.write("".join(f"[nightly] {each.result.cell}: {each.result.kind}\n" for each in red))
+    sys.stdout.write(f"[nightly] {len(entries) - len(red)} of {len(entries)} cells are green\n")
+    return 1 if red else 0
+
+
+def _issue(chosen: argparse.Namespace) -> int:
+    entries = list(gather.load(chosen.state.read_text(encoding="utf-8")).values())
+    if not entries:
+        raise ValueError(f"{chosen.state} holds no cells: did the job `gather` end?")
+    server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
+    url = f"{server}/{os.environ.get('GITHUB_REPOSITORY')}/actions/runs/{os.environ.get('GITHUB_RUN_ID')}"
+    sys.stdout.write(f"[nightly] {issue.update(Repository.here(), entries, url)}\n")
+    return 0
+
+
+def _append(variable: str, text: str) -> None:
+    """Append to the file that a variable of the runner names; nothing outside a runner."""
+    if file := os.environ.get(variable):
+        with Path(file).open("a", encoding="utf-8") as stream:
+            stream.write(text)
+
+
+if __name__ == "__main__":
+    with guarded_streams():
+        sys.exit(main(sys.argv[1:]))
