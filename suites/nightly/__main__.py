@@ -73,7 +73,7 @@ def _gather(chosen: argparse.Namespace) -> int:
     expected = {each.name: results.command(each) for each in matrix.read()}
     found = gather.collect(expected, chosen.folder)
     branch = os.environ.get("GITHUB_REF_NAME", "main")
-    before = gather.load(Repository.here().last_artifact(_STATE_ARTIFACT, branch, gather.STATE))
+    before = gather.load(_last_night(branch))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     entries = gather.carry_on(found, before, commit=os.environ.get("GITHUB_SHA", ""), date=today)
     gather.save(entries, chosen.to)
@@ -82,6 +82,15 @@ def _gather(chosen: argparse.Namespace) -> int:
     sys.stdout.write("".join(f"[nightly] {each.result.cell}: {each.result.kind}\n" for each in red))
     sys.stdout.write(f"[nightly] {len(entries) - len(red)} of {len(entries)} cells are green\n")
     return 1 if red else 0
+
+
+def _last_night(branch: str) -> str:
+    """Return the file that the last night saved; "" if it can't be read, so that tonight is still reported."""
+    try:
+        return Repository.here().last_artifact(_STATE_ARTIFACT, branch, gather.STATE)
+    except ApiError as error:
+        sys.stderr.write(f"[nightly] the history starts anew: {error}\n")
+        return ""
 
 
 def _issue(chosen: argparse.Namespace) -> int:

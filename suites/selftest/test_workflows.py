@@ -1,4 +1,4 @@
-"""The GitHub workflows: pinned, with least privileges, limited in time, and free of expressions in shell steps."""
+"""The GitHub workflows: pinned, least privileges, limited in time, no expression in a shell step."""
 
 import re
 from collections.abc import Iterator
