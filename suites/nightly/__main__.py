@@ -85,7 +85,7 @@ def _gather(chosen: argparse.Namespace) -> int:
 
 
 def _last_night(branch: str) -> str:
-    """Return the file that the last night saved; "" if it can't be read, so that tonight is still reported."""
+    """Return the file that the last night saved; "" if it can't be read: tonight is still reported."""
     try:
         return Repository.here().last_artifact(_STATE_ARTIFACT, branch, gather.STATE)
     except ApiError as error:

@@ -116,7 +116,7 @@ def test_unreadable_history_is_an_empty_one(text: str) -> None:
 
 
 def gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dead: str = "") -> tuple[int, str]:
-    """Run the gather command on green cells, without the cell `dead`; return its exit code and the summary."""
+    """Gather green cells, without the cell `dead`; return exit code and summary."""
     for cell in matrix.read():
         if cell.name != dead:
             results.write(Result(cell.name, "green", 0), tmp_path / "cells" / cell.name / "cell.json")
@@ -134,7 +134,7 @@ def gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dead: str = "") ->
     return status, (tmp_path / "summary.md").read_text()
 
 
-def test_gather_is_green_if_every_expected_cell_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gather_is_green_if_every_cell_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     status, summary = gathered(tmp_path, monkeypatch)
     assert status == 0
     assert summary.count("| green |") == len(matrix.read())
