@@ -106,7 +106,7 @@ def test_red_night_goes_from_the_cells_to_one_issue(runner: Runner, github: Gith
 
 
 def test_cell_that_died_is_missing_and_red(runner: Runner, github: Github) -> None:
-    """One cell is green and the other left no artifact: the night is red and the issue names the lost cell."""
+    """One cell is green and the other left no artifact: the night is red, the issue names it."""
     run_cell(runner, cells(runner)[0], ACTED, ACTED="pass")
     gathered, _ = gather_and_report(runner)
     assert gathered.failed

@@ -121,3 +121,18 @@ def test_weekly_builds_the_lab_with_nothing_cached() -> None:
     path = ROOT / ".github" / "workflows" / "weekly.yml"
     assert any("istio-conformance lab build" in step.get("run", "") for step in steps(path))
     assert not re.search(r"actions/cache|cache: (pip|true|npm)", path.read_text())
+
+
+def test_readmes_workflow_to_paste_follows_the_same_rules() -> None:
+    found = re.search(
+        r"^```yaml\n(jobs:.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert found
+    job = yaml.safe_load(found[1])["jobs"]["istio-conformance"]
+    pins = {pin for path in WORKFLOWS for pin in re.findall(r"uses: (\S+ # \S+)", path.read_text())}
+    assert set(re.findall(r"uses: (\S+ # \S+)", found[1])) <= pins
+    assert (job["runs-on"], job["permissions"]) == ("ubuntu-24.04", {"contents": "read"})
+    assert "${{" not in found[1]
+    assert any(
+        "istio-conformance run --distribution upstream" in step.get("run", "") for step in job["steps"]
+    )
