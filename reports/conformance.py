@@ -134,8 +134,14 @@ def _stage(stage: StageRecord) -> dict[str, Any]:
         "result": "partial" if result == "success" and stage.skips else result,
         "seconds": round(stage.seconds, 1),
         "statistics": _counts(_results(stage)),
+        "seen": list(stage.seen),
         "failed": [
-            {"name": each.name, "kind": each.kind, "reason": each.reason}
+            {
+                "name": each.name,
+                "kind": each.kind,
+                "reason": each.reason,
+                "reproduce": each.reproduce,
+            }
             for each in outcomes
             if each.result == "failed"
         ],

@@ -28,6 +28,8 @@ class TestOutcome:
     #: Where a failure lies: product, environment or suite.
     kind: str = ""
     reason: str = ""
+    #: The command that repeats a failed test's stage.
+    reproduce: str = ""
     file: str = ""
     line: int = 0
 

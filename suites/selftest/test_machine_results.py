@@ -82,7 +82,13 @@ def stage(*outcomes: TestOutcome, name: str = "gateway") -> StageRecord:
 
 PASSED = TestOutcome(name="test_a", result="passed")
 FAILED = TestOutcome(
-    name="test_b", result="failed", kind="product", reason="404, not 200", file="suites/a,b.py", line=7
+    name="test_b",
+    result="failed",
+    kind="product",
+    reason="404, not 200",
+    reproduce="run it",
+    file="suites/a,b.py",
+    line=7,
 )
 SKIPPED = TestOutcome(name="test_c", result="skipped", reason="there is no Grafana")
 
@@ -121,7 +127,9 @@ def test_only_a_published_istio_is_called_conformance() -> None:
 
 def test_reasons_of_failed_and_skipped_tests_are_named() -> None:
     (found,) = conformance.document([stage(PASSED, FAILED, SKIPPED)], LAB, FACTS)["stages"]
-    assert found["failed"] == [{"name": "test_b", "kind": "product", "reason": "404, not 200"}]
+    assert found["failed"] == [
+        {"name": "test_b", "kind": "product", "reason": "404, not 200", "reproduce": "run it"}
+    ]
     assert found["skipped"] == [{"name": "test_c", "reason": "there is no Grafana"}]
 
 
