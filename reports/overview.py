@@ -21,8 +21,10 @@ _SVG = f"{{{_SVG_NAME}}}"
 _PLAIN = frozenset(f"{_SVG}{tag}" for tag in ("svg", "title", "rect", "path", "text"))
 _ACTIVE = re.compile(r"^on|href|style", re.IGNORECASE)
 _STAND_IN = re.compile(r"^stand-in \d+: ")
-#: Name of the attachment that comes first and unfolded.
+#: Name of the attachment that comes first.
 VERDICT = "verdict"
+# The pictures that answer by themselves: they are unfolded.
+_UNFOLDED = re.compile(r"second by second$|^the mesh before and after injection$")
 #: Characters of a text that the head of the page shows. The attachment has the full text.
 LONGEST = 4000
 _STYLE = """<style>
@@ -77,13 +79,18 @@ def _redact(folder: Path) -> None:
             path.write_bytes(redact_body(path.read_bytes()))
 
 
-def head(every: Sequence[Given]) -> str:
+def head(every: Sequence[Given], *, answered: bool = False) -> str:
     """Return the HTML of one fold per picture, one per text and one for all stand-ins, or "" for none.
 
-    Only the verdict is unfolded.
+    The pictures of the mesh and of an upgrade's seconds are unfolded, and the verdict's line too unless the
+    page is `answered` already.
     """
     stand_ins = [each for each in every if _STAND_IN.match(each.name)]
-    parts = [_folded(each.name, _shown(each)) for each in every if each not in stand_ins]
+    parts = [
+        _folded(each.name, _shown(each), unfolded=_is_answer(each.name, answered=answered))
+        for each in every
+        if each not in stand_ins
+    ]
     if stand_ins:
         listed = "".join(f"<li>{html.escape(_STAND_IN.sub('', each.name))}</li>" for each in stand_ins)
         parts.append(
@@ -111,10 +118,13 @@ def _by_number(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
-def _folded(name: str, content: str) -> str:
-    unfolded = " open" if name == VERDICT else ""
+def _is_answer(name: str, *, answered: bool) -> bool:
+    return bool(_UNFOLDED.search(name)) or (name == VERDICT and not answered)
+
+
+def _folded(name: str, content: str, *, unfolded: bool = False) -> str:
     title = html.escape(name[:1].upper() + name[1:])
-    return f"<details{unfolded}><summary>{title}</summary>{content}</details>"
+    return f"<details{' open' if unfolded else ''}><summary>{title}</summary>{content}</details>"
 
 
 def _shown(each: Given) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports import environment, overview, results_folder
+from reports import answer, environment, overview, results_folder
 from reports.errors import ReportError
 from reports.redaction import redact
 
@@ -62,7 +62,9 @@ def _build(results: Path, page: Path, allure: Allure) -> Path:
     ordered = overview.prepared(results, allure.folder / "results")
     _generate(allure, ["generate", str(ordered), "-c", str(config), "-o", str(made)])
     html = without_analytics((made / "index.html").read_text())
-    _write(page, with_head(html, overview.head(overview.given(ordered))))
+    answered = answer.section(ordered)
+    head = overview.head(overview.given(ordered), answered=bool(answered))
+    _write(page, with_head(html, answered + head))
     return page
 
 

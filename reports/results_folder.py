@@ -24,7 +24,7 @@ _ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _RECORD = re.compile(rf"{_ID}-(result|container|globals)\.json")
 _FILE = re.compile(
     rf"{_ID}-((result|container|globals)\.json(\.tmp)?|attachment(\..+)?)"
-    r"|environment\.(properties|xml)|(categories|executor)\.json"
+    r"|environment\.(properties|xml)|(categories|executor)\.json|conformance\.yaml|verdict\.json"
 )
 # Source: Allure's documentation, "History files".
 _HISTORY = re.compile(r"history\.json|(history|duration|retry|categories)-trend\.json")

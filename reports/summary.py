@@ -16,6 +16,24 @@ _WORDS: Mapping[Verdict, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestOutcome:
+    """The outcome of one test, and the place of its function: a path below the project, and a line from 1."""
+
+    # pytest must not collect it.
+    __test__ = False
+
+    name: str
+    result: Literal["passed", "failed", "skipped", "not reached"]
+    #: Where a failure lies: product, environment or suite.
+    kind: str = ""
+    reason: str = ""
+    #: The command that repeats a failed test's stage.
+    reproduce: str = ""
+    file: str = ""
+    line: int = 0
+
+
 @dataclass
 class StageRecord:
     """The record of one stage: its tests, its duration, its observations and why it failed.
@@ -35,12 +53,20 @@ class StageRecord:
     reason: str = ""
     #: Reasons of skipped tests. The stage counts as skipped only if all its tests were.
     skips: list[str] = field(default_factory=list)
+    #: The outcome of each test by its name.
+    outcomes: dict[str, TestOutcome] = field(default_factory=dict)
 
     def worsen(self, verdict: Verdict, reason: str) -> None:
         """Set the verdict and its reason if the verdict is worse than the current one."""
         order = list(_WORDS)
         if order.index(verdict) > order.index(self.verdict):
             self.verdict, self.reason = verdict, reason
+
+    def add(self, outcome: TestOutcome) -> None:
+        """Record a test's outcome; one that has failed stays failed."""
+        known = self.outcomes.get(outcome.name)
+        if known is None or known.result != "failed":
+            self.outcomes[outcome.name] = outcome
 
     def skip(self, reason: str) -> None:
         """Record a skipped test."""

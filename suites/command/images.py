@@ -17,7 +17,9 @@ def main(arguments: Sequence[str]) -> int:
         "that each comes from. Downloads nothing but the list of Istio's releases.",
     )
     parser.add_argument("--istio-version", action="append", metavar="VERSION", help="repeatable (latest)")
-    parser.add_argument("--kubernetes-version", metavar="VERSION", help="of the kind node (kind's default)")
+    parser.add_argument(
+        "--kubernetes-version", metavar="VERSION", help="of the kind node (the newest that Istio supports)"
+    )
     parser.add_argument("--node-image", metavar="IMAGE", help="the image of the kind node")
     parser.add_argument("--registry-mirror", action="append", default=[], metavar="HOST=MIRROR")
     parser.add_argument("--release-mirror", action="append", default=[], metavar="HOST=URL")

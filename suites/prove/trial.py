@@ -43,6 +43,8 @@ _SHORTER_SECONDS = 10
 _APP = ("test-namespace", "app=test", "web")
 #: The end of a run's output that an error shows, in characters.
 _SHOWN = 3000
+#: The part of a message that a reason quotes, in characters.
+_QUOTED = 300
 
 
 class StageFailed(RuntimeError):
@@ -243,4 +245,5 @@ def _reasons(fault: Fault, ran: Ran, again: Ran, *, cause_reported: bool) -> Ite
     if fault.cause and not cause_reported:
         yield f"expected cause: {fault.cause}"
     if not again.passed:
-        yield f"the stage fails after the fault is removed: {', '.join(again.failed) or again.output[-200:]}"
+        left = [f"{name} ({text.partition(chr(10))[0][:_QUOTED]})" for name, text in again.failed.items()]
+        yield f"the stage fails after the fault is removed: {', '.join(left) or again.output[-_QUOTED:]}"

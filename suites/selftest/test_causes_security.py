@@ -108,9 +108,9 @@ def test_plain_text_to_a_strict_service_is_named(host: str, spec: Any) -> None:
     assert "DISABLE for Service test-namespace/test-svc, whose namespace is STRICT" in found
 
 
-def test_plain_text_to_a_permissive_service_is_a_circumstance() -> None:
+def test_plain_text_to_sidecars_that_accept_it_is_certain() -> None:
     assert reported(DestinationRule=[rule(**MTLS)]).startswith(
-        "perhaps mutual TLS disabled for a Service: DestinationRule"
+        "mutual TLS disabled for a Service: DestinationRule"
     )
 
 

@@ -13,6 +13,7 @@ from fixtures.checks.pods import (
     check_injector,
     check_only_owner,
     check_unchanged,
+    digests,
 )
 from suites.selftest.recordings import recorded
 
@@ -181,3 +182,13 @@ def test_sidecar_with_another_image_fails() -> None:
 def test_image_that_the_pod_asks_for_is_expected() -> None:
     image = {"sidecar.istio.io/proxyImage": "docker.io/istio/proxyv2:1.29.1"}
     check_injector(injected_by("default", **image), "default", "docker.io/istio/proxyv2:1.30.4")
+
+
+def test_digest_of_each_running_image_is_read() -> None:
+    def running(image: str, identity: str) -> Any:
+        return {"status": {"containerStatuses": [{"image": image, "imageID": identity}]}}
+
+    proxy = {"image": "proxyv2:1", "imageID": "docker.io/istio/proxyv2@sha256:aa"}
+    sidecar = {"status": {"initContainerStatuses": [proxy]}}
+    pods = [sidecar, running("nginx:1", "sha256:bb"), running("late:1", ""), {}]
+    assert digests(pods) == {"proxyv2:1": "sha256:aa", "nginx:1": "sha256:bb"}

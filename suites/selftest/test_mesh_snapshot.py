@@ -127,6 +127,7 @@ def mesh_snapshots(kube: object) -> MeshSnapshots:
         names=names_in(Manifests()),
         thresholds=Thresholds(),
         scenes={},
+        images={},
     )
 
 
@@ -140,7 +141,7 @@ def test_unobservable_parts_are_reported_and_fail_nothing() -> None:
 
 def test_unresponsive_kiali_hides_nothing_else() -> None:
     class Pods:
-        def get_all(self, kind: str, namespace: str) -> list[Any]:
+        def get_all(self, kind: str, namespace: str = "istio-system") -> list[Any]:
             return [gateway()] if (kind, namespace) == ("v1/Pod", "istio-system") else []
 
     class Proxies:

@@ -108,3 +108,10 @@ def test_verdict_is_first_and_expanded(results: Path) -> None:
     head = overview.head(every)
     assert head.count("<details open>") == 1
     assert "<details open><summary>Verdict</summary><pre>verdict: safe" in head
+    assert "<details open>" not in overview.head(every, answered=True)
+
+
+@pytest.mark.parametrize("name", ["in-place, second by second", "the mesh before and after injection"])
+def test_picture_of_the_answer_is_unfolded(tmp_path: Path, name: str) -> None:
+    attach(tmp_path, name, SVG, kind="image/svg+xml")
+    assert "<details open>" in overview.head(overview.given(tmp_path), answered=True)

@@ -100,7 +100,7 @@ def test_a_caught_fault_has_no_reason() -> None:
         (PASSED, PASSED, True, "did not fail: test_a"),
         (replace(FAILED, code=12), PASSED, True, "exit code 12, expected 1"),
         (FAILED, PASSED, False, "expected cause: no endpoints"),
-        (FAILED, FAILED, True, "the stage fails after the fault is removed: test_a[x]"),
+        (FAILED, FAILED, True, "the stage fails after the fault is removed: test_a[x] (timed out)"),
     ],
     ids=["passes", "environment", "cause", "again"],
 )

@@ -1,5 +1,6 @@
 """The GitHub workflows: pinned, least privileges, limited in time, no expression in a shell step."""
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from suites.nightly import matrix
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -136,3 +139,10 @@ def test_readmes_workflow_to_paste_follows_the_same_rules() -> None:
     assert any(
         "istio-conformance run --distribution upstream" in step.get("run", "") for step in job["steps"]
     )
+
+
+def test_whole_night_ends_within_three_hours() -> None:
+    found = jobs(ROOT / ".github" / "workflows" / "nightly.yml")
+    rounds = math.ceil(len(matrix.read()) / found["cell"]["strategy"]["max-parallel"])
+    others = sum(found[name]["timeout-minutes"] for name in ("matrix", "gather", "issue"))
+    assert rounds * found["cell"]["timeout-minutes"] + others <= 180

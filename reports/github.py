@@ -1,0 +1,57 @@
+"""What GitHub's runner shows of a run: the job's summary, and an annotation for each failed test.
+
+Source of both forms: GitHub Actions, "Workflow commands", sections "Adding a job summary" and "Setting an
+error message".
+"""
+
+from collections.abc import Mapping, Sequence
+
+from reports.summary import StageRecord, TestOutcome, one_line
+
+#: The variable that names the file of the job's summary.
+SUMMARY = "GITHUB_STEP_SUMMARY"
+#: Characters of a text in a cell of a table.
+_WIDTH = 200
+_STAGES = ("stage", "result", "seconds", "seen, or why not")
+_BUDGETS = ("budget", "result", "value", "limit", "note")
+
+
+def summary(line: str, stages: Sequence[StageRecord], budgets: Mapping[str, Sequence[Sequence[str]]]) -> str:
+    """Return Markdown: the verdict, the budgets of each strategy of an upgrade, and the table of stages."""
+    parts = [f"### {_escaped(line.partition(':')[2].strip() or line)}\n"]
+    parts += [f"#### {_escaped(name)}\n\n{_table(_BUDGETS, rows)}" for name, rows in budgets.items()]
+    if stages:
+        parts.append(_table(_STAGES, [_row(each) for each in stages]))
+    return "\n".join(parts) + "\n"
+
+
+def annotation(failed: TestOutcome) -> str:
+    """Return the workflow command that shows a failure at its test's line."""
+    place = f"file={_property(failed.file)},line={failed.line},title={_property(failed.name)}"
+    return f"::error {place}::{_data(failed.reason)}"
+
+
+def _row(stage: StageRecord) -> tuple[str, ...]:
+    why = stage.reason or "; ".join(stage.seen) or f"{stage.tests} tests"
+    return (stage.title, stage.verdict, f"{stage.seconds:.1f}", why)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *([_escaped(cell) for cell in row] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _escaped(text: str) -> str:
+    """Return the text for a table: on one line, cut, without what Markdown or HTML would interpret."""
+    shown = one_line(text, _WIDTH)
+    for character in "\\`*_{}[]<>#|":
+        shown = shown.replace(character, {"<": "&lt;", ">": "&gt;"}.get(character, f"\\{character}"))
+    return shown
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
