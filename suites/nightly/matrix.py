@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from packaging.version import Version
 
+from fixtures.distributions.upstream.node_images import version_of
 from fixtures.distributions.upstream.published import PUBLISHED
 from fixtures.upgrade.request import STRATEGIES
 
@@ -40,7 +41,6 @@ class Cell:
     kind: str
     istio: str
     kubernetes: str
-    node_image: str
     old: str = ""
     strategy: str = ""
     mode: str = ""
@@ -65,28 +65,25 @@ def read_table(file: Path) -> dict[str, list[str]]:
     return supported
 
 
-def derive(
-    table: Mapping[str, Sequence[str]], patches: Sequence[str], nodes: Mapping[str, str]
-) -> list[Cell]:
-    """Return the cells for Istio's table, the known patches and kind's node images (version to digest).
+def derive(table: Mapping[str, Sequence[str]], patches: Sequence[str], nodes: Sequence[str]) -> list[Cell]:
+    """Return the cells for Istio's table, the known patches and the Kubernetes of kind's node images.
 
     Raises BadTable if a supported version has no known patch or no node image: it would be left out silently.
     """
     chosen = {minor: _newest(patches, minor) for minor in sorted(table, key=Version)}
-    images = {version: f"docker.io/kindest/node:v{version}@{digest}" for version, digest in nodes.items()}
     shared = {
-        minor: sorted((each for each in images if _minor(each) in table[minor]), key=Version)
+        minor: sorted((each for each in nodes if _minor(each) in table[minor]), key=Version)
         for minor in chosen
     }
     for minor, versions in shared.items():
         if not versions:
             raise BadTable(f"kind's node images have no Kubernetes that Istio {minor} supports: add one")
     cells = [
-        Cell(f"run-{minor}-k8s-{_minor(each)}", "run", istio, each, images[each])
+        Cell(f"run-{minor}-k8s-{_minor(each)}", "run", istio, each)
         for minor, istio in chosen.items()
         for each in shared[minor]
     ]
-    cells += _upgrades(chosen, shared, images)
+    cells += _upgrades(chosen, shared)
     if len(cells) > MOST_CELLS:
         raise BadTable(
             f"{len(cells)} cells, but a workflow's matrix may have {MOST_CELLS}: remove node images"
@@ -94,9 +91,7 @@ def derive(
     return cells
 
 
-def _upgrades(
-    chosen: Mapping[str, str], shared: Mapping[str, Sequence[str]], images: Mapping[str, str]
-) -> Iterator[Cell]:
+def _upgrades(chosen: Mapping[str, str], shared: Mapping[str, Sequence[str]]) -> Iterator[Cell]:
     minors = list(chosen)
     for old, new in pairwise(minors):
         both = [each for each in shared[old] if each in shared[new]]
@@ -104,14 +99,16 @@ def _upgrades(
             raise BadTable(f"no node image fits both Istio {old} and {new}: add one to published.toml")
         for strategy in STRATEGIES:
             name = f"upgrade-{old}-{new}-{strategy}"
-            yield Cell(
-                name, "upgrade", chosen[new], both[-1], images[both[-1]], chosen[old], strategy, mode="quick"
-            )
+            yield Cell(name, "upgrade", chosen[new], both[-1], chosen[old], strategy, mode="quick")
 
 
 def published_cells(table: Path) -> list[Cell]:
     """Return the cells for a copy of Istio's table, with the patches and node images of `upstream`."""
-    return derive(read_table(table), PUBLISHED["istio"]["fallback"], PUBLISHED["kind"]["nodes"])
+    return derive(
+        read_table(table),
+        PUBLISHED["istio"]["fallback"],
+        [version_of(each) for each in PUBLISHED["kind"]["node_images"]],
+    )
 
 
 def text(cells: Sequence[Cell]) -> str:

@@ -73,7 +73,7 @@ def command(cell: Any) -> str:
         ]
     else:
         words.append(f"--istio-version={cell.istio}")
-    words += [f"--kubernetes-version={cell.kubernetes}", f"--node-image={cell.node_image}"]
+    words.append(f"--kubernetes-version={cell.kubernetes}")
     return shlex.join(words)
 
 

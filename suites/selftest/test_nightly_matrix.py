@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
+from fixtures.distributions.upstream.published import PUBLISHED
 from suites.nightly import __main__ as nightly
 from suites.nightly import matrix
 
 TABLE = Path(__file__).with_name("recorded") / "istio-supported-releases.yml"
-NODES = {"1.36.4": "sha256:aa", "1.35.8": "sha256:bb", "1.33.1": "sha256:cc"}
+NODES = ("1.36.4", "1.35.8", "1.33.1")
 PATCHES = ("1.30.4", "1.30.10", "1.31.0", "1.29.1")
 
 
@@ -22,6 +24,12 @@ def test_matrix_file_reads_back_as_the_same_cells() -> None:
 
 def test_unsupported_releases_are_left_out() -> None:
     assert matrix.read_table(TABLE).keys() == {"1.30", "1.31"}
+
+
+def test_distributions_ranges_are_those_of_the_recorded_table() -> None:
+    entries = yaml.safe_load(TABLE.read_text())
+    recorded = {each["version"]: [each["k8sVersions"][0], each["k8sVersions"][-1]] for each in entries}
+    assert {minor: PUBLISHED["kubernetes"][minor] for minor in recorded} == recorded
 
 
 def test_each_supported_pair_is_a_cell_with_the_newest_patch() -> None:
