@@ -90,7 +90,7 @@ def _facts(entries: Sequence[Entry]) -> list[list[str]]:
     """Return what makes a night differ from another: the red cells with kind and stage."""
     facts = [[each.result.cell, each.result.kind, each.result.stage] for each in entries if each.red]
     # A stage is a test's text; it must not end the comment that holds the marker.
-    return [[re.sub(r"[^\w ./()-]|--+", "", text) for text in each] for each in facts]
+    return [[re.sub(r"[^\w ./()-]", "", text) for text in each] for each in facts]
 
 
 def _told(issue: dict[str, Any]) -> list[list[str]]:
