@@ -60,8 +60,7 @@ class Repository:
         """Return a file of the newest artifact of this name from a branch, or "" if there is none."""
         for page in self._pages("actions/artifacts", {"name": name}):
             for each in page["artifacts"]:
-                run = each.get("workflow_run") or {}
-                if each["expired"] or run.get("head_branch") != branch:
+                if each["expired"] or not _is_of(each.get("workflow_run") or {}, branch):
                     continue
                 packed = self._call("GET", f"actions/artifacts/{each['id']}/zip").content
                 return _unpacked(packed, file)
@@ -84,6 +83,12 @@ class Repository:
         if not answer.ok:
             raise ApiError(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
         return answer
+
+
+def _is_of(run: dict[str, Any], branch: str) -> bool:
+    """Return whether a run was of this repository's branch: a fork's branch may have the same name."""
+    own = run.get("head_repository_id") == run.get("repository_id")
+    return own and run.get("head_branch") == branch
 
 
 def _unpacked(packed: bytes, file: str) -> str:

@@ -36,14 +36,25 @@ class Github:
         self.issues.append(issue)
         return issue
 
-    def uploaded(self, files: dict[str, str], *, branch: str = "main", expired: bool = False) -> None:
+    def uploaded(
+        self, files: dict[str, str], *, branch: str = "main", expired: bool = False, fork: bool = False
+    ) -> None:
         """Add an artifact, newest first, as the API lists them."""
         number, packed = len(self.artifacts) + 1, io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
             for name, text in files.items():
                 archive.writestr(name, text)
         self.packed[number] = packed.getvalue()
-        entry = {"id": number, "name": "nightly", "expired": expired, "workflow_run": {"head_branch": branch}}
+        entry = {
+            "id": number,
+            "name": "nightly",
+            "expired": expired,
+            "workflow_run": {
+                "head_branch": branch,
+                "repository_id": 1,
+                "head_repository_id": 2 if fork else 1,
+            },
+        }
         self.artifacts.insert(0, entry)
 
 
