@@ -117,6 +117,13 @@ def test_cell_that_died_is_missing_and_red(runner: Runner, github: Github) -> No
     assert len(github.issues) == 1
 
 
+def test_cell_past_its_limit_is_stopped_and_recorded(runner: Runner) -> None:
+    """The run is interrupted before the job's own limit, so that its result still reaches the night."""
+    done = run_cell(runner, cells(runner)[0], ACTED, ACTED="pass", LIMIT_SECONDS="1")
+    assert done.outputs["cell"]["status"] == "124"
+    assert recorded(runner, "run-lab").kind == "time limit"
+
+
 @pytest.mark.full
 def test_cell_runs_the_article_on_the_lab(runner: Runner) -> None:
     """The cell's steps pass on a real cluster, and the artifact holds page, results and the cell's result."""
