@@ -36,12 +36,14 @@ STYLE = """<style>
 #answer p{margin:0 0 8px}
 #answer table{border-collapse:collapse;width:100%;margin:8px 0}
 #answer td,#answer th{text-align:left;vertical-align:top;padding:3px 12px 3px 0;border-top:1px solid #8884}
+#answer td:not(:last-child),#answer th{overflow-wrap:normal;white-space:nowrap}
 #answer dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:8px 0}
 #answer dt{font-weight:bold}#answer dd{margin:0}
 #answer code{font:13px/1.5 'DejaVu Sans Mono',Menlo,monospace}
 #answer .good{color:#1a7f37}#answer .bad{color:#cf222e}#answer .open{color:#9a6700}
 #answer .box{border-left:4px solid #cf222e;padding-left:12px;margin:12px 0}
-@media(max-width:600px){#answer{padding:12px}#answer dl{grid-template-columns:1fr;gap:0}
+@media(max-width:600px){#answer{padding:12px}#answer table{font-size:12px}#answer td{padding-right:8px}
+ #answer td:not(:last-child),#answer th{white-space:normal}#answer dl{grid-template-columns:1fr;gap:0}
  #answer dd{margin-bottom:8px}}
 </style>"""
 
