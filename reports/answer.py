@@ -178,7 +178,12 @@ def _budget_row(budget: Mapping[str, Any]) -> Iterator[str]:
     yield _coloured(budget["result"], budget["result"])
     yield "-" if budget["value"] is None else f"{budget['value']:.4g}"
     yield f"{budget['limit']:g} {_text(budget['unit'])}"
-    yield _text(budget["what"])
+    shown = (
+        f"{where} at least {each['atLeast']:.3g}, at most {each['atMost']:.3g}, "
+        f"detected from {each['detectableFrom']:.3g}"
+        for where, each in budget["shown"].items()
+    )
+    yield _text("; ".join([budget["what"], *shown]))
 
 
 def _table(head: Sequence[str], rows: Sequence[Iterator[str]]) -> str:
