@@ -12,7 +12,7 @@ from suites.lab.breaks import breaks
 from suites.prove.breaking import Break, broken
 
 BREAKS, CIRCUMSTANCES = breaks()
-#: A cause that can't be provoked on a single node without losing the cluster, one that needs no break, and one
+#: A cause that can't be provoked on a single node without losing the cluster, one that needs no break, one
 #: that STRICT replaces: suites/lab/cases/mutual-tls-disabled-by-a-rule provokes it before.
 NOT_BROKEN = {"node not ready", "Istio is installed", "mutual TLS disabled for a Service"}
 
