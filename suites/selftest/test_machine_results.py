@@ -188,7 +188,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n  stage(name)\n  upgrade\n")
     plugins = [word for name in PLUGINS for word in ("-p", f"fixtures.plugins.{name}")]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:pytest-kind", *plugins, "--alluredir=results", "."],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:pytest-kind",
+            *plugins,
+            "--alluredir=results",
+            "--distribution=lab",
+            ".",
+        ],
         cwd=folder,
         env={
             **os.environ,
