@@ -1,11 +1,14 @@
 """What GitHub's runner shows of a run: the job's summary, and an annotation for each failed test.
 
+Each text passes the gate for secrets before it is cut or escaped: redaction misses a secret in another form.
+
 Source of both forms: GitHub Actions, "Workflow commands", sections "Adding a job summary" and "Setting an
 error message".
 """
 
 from collections.abc import Mapping, Sequence
 
+from reports.redaction import redact
 from reports.summary import StageRecord, TestOutcome, one_line
 
 #: The variable that names the file of the job's summary.
@@ -43,14 +46,14 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _escaped(text: str) -> str:
     """Return the text for a table: on one line, cut, without what Markdown or HTML would interpret."""
-    shown = one_line(text, _WIDTH)
+    shown = one_line(redact(text), _WIDTH)
     for character in "\\`*_{}[]<>#|":
         shown = shown.replace(character, {"<": "&lt;", ">": "&gt;"}.get(character, f"\\{character}"))
     return shown
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return redact(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

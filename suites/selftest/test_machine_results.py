@@ -18,6 +18,7 @@ from fixtures.upgrade import verdict_document
 from fixtures.upgrade.judging.judgement import Judgement
 from reports import conformance, github
 from reports.conformance import RunFacts
+from reports.redaction import MARK, remember
 from reports.summary import StageRecord, TestOutcome
 from suites.selftest.test_report import CONFTEST, ROOT
 from suites.selftest.test_upgrade_judgement import UPGRADE, judged, records, sent
@@ -52,7 +53,7 @@ STAGES = """
 
     @pytest.mark.stage("cluster")
     def test_other(distribution):
-        pytest.skip("there is no other node")
+        pytest.skip("there is no node of pl_anted_val_ue_43")
 
     @pytest.mark.stage("gateway")
     @pytest.mark.parametrize("place", ["a,b"])
@@ -179,6 +180,25 @@ def test_annotation_is_escaped_as_a_workflow_command() -> None:
     assert github.annotation(failed) == expected
 
 
+#: A secret that Markdown would escape, and one of whose start a cell of the summary has room for.
+ESCAPED, LONG = "pl_anted_val_ue_42", "Q7" * 120
+
+
+@pytest.mark.parametrize("secret", [ESCAPED, LONG], ids=["escaped", "cut"])
+@pytest.mark.parametrize("shown", ["verdict", "stage", "budget", "annotation"])
+def test_secret_is_removed_before_a_text_is_escaped_or_cut(secret: str, shown: str) -> None:
+    remember(secret)
+    text = f"{'long ' * 30}{secret}"
+    written = {
+        "verdict": github.summary(f"verdict: {text}", [], {}),
+        "stage": github.summary("v: x", [stage(replace(SKIPPED, reason=text))], {}),
+        "budget": github.summary("v: x", [], {"canary": [("failed", "MISSED", "1", "0", text)]}),
+        "annotation": github.annotation(replace(FAILED, reason=text.replace(secret, f"{secret}%"))),
+    }[shown]
+    assert MARK in written.replace("\\", "")
+    assert secret[:12] not in written.replace("\\", "")
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run as on GitHub's runner: one test passes, one is skipped, one fails."""
@@ -204,6 +224,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "GITHUB_ACTIONS": "true",
+            "PLANTED_TOKEN": "pl_anted_val_ue_43",
             github.SUMMARY: str(folder / "summary.md"),
         },
         capture_output=True,
@@ -232,4 +253,6 @@ def test_run_shows_the_summary_and_the_failing_line(run: Path) -> None:
 
 def test_no_output_of_the_run_has_the_secret(run: Path) -> None:
     for path in (run / "results" / conformance.FILE, run / "summary.md", run / "output"):
-        assert "hunter2" not in path.read_text()
+        shown = path.read_text().replace("\\", "")
+        assert "hunter2" not in shown
+        assert "val_ue_43" not in shown
