@@ -11,13 +11,11 @@ import yaml
 from reports import conformance
 from reports.errors import ReportError
 
-#: The result of an upgrade; fixtures/upgrade/verdict_document.py writes it.
-VERDICT_FILE = "verdict.json"
 _GOOD, _BAD, _OPEN = "good", "bad", "open"
 _COLOURS = {"success": _GOOD, "safe": _GOOD, "met": _GOOD, "failure": _BAD, "unsafe": _BAD, "missed": _BAD}
 _WORDS = {"success": "Passed", "partial": "Passed, with skipped tests", "failure": "Failed"}
 #: What each line of a failure's reason says; the first line, without one of these, is what was expected.
-_LABELS = {"last observation": "Observed", "likely cause": "Likely cause", "reproduce": "Look yourself"}
+_LABELS = {"last observation": "Observed", "likely cause": "Likely cause", "reproduce": "Try by hand"}
 _KINDS = {
     "product": "The mesh did not behave as expected.",
     "environment": "The environment broke before the mesh could be tested.",
@@ -52,7 +50,7 @@ def section(results: Path) -> str:
     """Return the HTML of the answer, or "" if the run left no result; ReportError for one that is invalid."""
     for name, loads, shown in (
         (conformance.FILE, yaml.safe_load, _of_run),
-        (VERDICT_FILE, json.loads, _of_upgrade),
+        (conformance.VERDICT_FILE, json.loads, _of_upgrade),
     ):
         if (file := results / name).is_file():
             return f'{STYLE}<section id="answer">{_parsed(file, loads, shown)}</section>'
@@ -85,7 +83,7 @@ def _of_run(report: Mapping[str, Any]) -> str:
         f"distribution {environment['distribution']}"
     )
     counts = report["statistics"]
-    told = ", ".join(
+    totals = ", ".join(
         f"{counts[key]} {word}"
         for key, word in (
             ("passed", "tests passed"),
@@ -96,7 +94,7 @@ def _of_run(report: Mapping[str, Any]) -> str:
         if counts[key]
     )
     parts = [
-        _headline(_WORDS[report["result"]], report["result"], f"{tested}. {told}, in {duration(seconds)}."),
+        _headline(_WORDS[report["result"]], report["result"], f"{tested}. {totals}, in {duration(seconds)}."),
         *(_failure(stage) for stage in stages if stage["failed"]),
         _table(
             ("stage", "result", "time", "seen, or why not"),
@@ -108,11 +106,11 @@ def _of_run(report: Mapping[str, Any]) -> str:
 
 def _of_upgrade(verdict: Mapping[str, Any]) -> str:
     environment = verdict["environment"]
-    told = (
+    tested = (
         f"Upgrade from Istio {verdict['from']} to {verdict['to']}, mode {verdict['mode']}, on Kubernetes "
         f"{environment['kubernetes']}, distribution {environment['distribution']}."
     )
-    parts = [_headline(verdict["verdict"].capitalize(), verdict["verdict"], told)]
+    parts = [_headline(verdict["verdict"].capitalize(), verdict["verdict"], tested)]
     if verdict["failedTests"]:
         parts.append(f'<div class="box"><p>Failed: {_text(", ".join(verdict["failedTests"]))}</p></div>')
     if verdict["testsThatCouldNotRun"]:
@@ -120,7 +118,7 @@ def _of_upgrade(verdict: Mapping[str, Any]) -> str:
     for strategy in verdict["strategies"]:
         name, word = strategy["name"].capitalize(), strategy["verdict"]
         parts.append(f"<h2>{_text(name)}: {_coloured(word, word)}</h2>")
-        missing = [*([strategy["failure"]] if strategy["failure"] else [])]
+        missing = [strategy["failure"]] if strategy["failure"] else []
         missing += [
             f"Missing evidence, {each['name']}: {each['text']}" for each in strategy["missingEvidence"]
         ]
@@ -134,23 +132,23 @@ def _of_upgrade(verdict: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
-def _headline(word: str, result: str, told: str) -> str:
-    return f'<h1 class="{_colour(result)}">{_text(word)}</h1><p>{_text(told)}</p>'
+def _headline(word: str, result: str, sentence: str) -> str:
+    return f'<h1 class="{_colour(result)}">{_text(word)}</h1><p>{_text(sentence)}</p>'
 
 
 def _failure(stage: Mapping[str, Any]) -> str:
     """Return the first failure of a stage: what was expected and observed, why, what to do, the command."""
     first, *more = stage["failed"]
     expected, *lines = first["reason"].splitlines() or [""]
-    told: dict[str, str] = {"Expected": expected}
+    parts: dict[str, str] = {"Expected": expected}
     for line in lines:
         name, colon, text = line.strip().partition(": ")
         if colon and name in _LABELS:
-            told[_LABELS[name]] = text
+            parts[_LABELS[name]] = text
         else:
-            told["Expected"] += f" {line.strip()}"
-    told["What to do"] = _TO_DO["Likely cause" in told]
-    rows = [(name, _text(text)) for name, text in told.items()]
+            parts["Expected"] += f" {line.strip()}"
+    parts["What to do"] = _TO_DO["Likely cause" in parts]
+    rows = [(name, _text(text)) for name, text in parts.items()]
     rows.append(("Command", f"<code>{_text(first['reproduce'])}</code>"))
     others = f"<p>{len(more)} more tests of this stage failed.</p>" if more else ""
     listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows)

@@ -4,6 +4,7 @@ docs/schemas/conformance.schema.json describes it. Source of the form: Gateway A
 "Conformance report".
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ from reports.environment import Tested
 from reports.redaction import redact, redact_tree
 from reports.summary import StageRecord, Verdict
 
-FILE = "conformance.yaml"
+#: The files in a results folder: the result of a run of the stages, and the verdict on an upgrade.
+FILE, VERDICT_FILE = "conformance.yaml", "verdict.json"
 API_VERSION = "istio-conformance/v1alpha1"
 #: The distribution whose Istio the project builds itself.
 LAB = "lab"
@@ -100,12 +102,14 @@ def environment(tested: Tested, run: RunFacts) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, report: Mapping[str, Any]) -> Path:
-    """Write the report into a folder, without secrets, and return the file. Raises OSError on failure."""
-    target = folder / FILE
-    text = yaml.safe_dump(redact_tree(dict(report)), sort_keys=False, allow_unicode=True, width=110)
-    target.write_text(redact(text), encoding="utf-8")
-    return target
+def write(file: Path, result: Mapping[str, Any]) -> None:
+    """Write a result without secrets, as JSON or YAML by the file's name. Raises OSError on failure."""
+    clean = redact_tree(dict(result))
+    if file.suffix == ".json":
+        text = json.dumps(clean, indent=2, ensure_ascii=False) + "\n"
+    else:
+        text = yaml.safe_dump(clean, sort_keys=False, allow_unicode=True, width=110)
+    file.write_text(redact(text), encoding="utf-8")
 
 
 def _result(stages: Sequence[StageRecord]) -> str:

@@ -28,7 +28,7 @@ FAILED = TestOutcome(
 
 
 def page(folder: Path, *stages: StageRecord) -> str:
-    conformance.write(folder, conformance.document(stages, LAB, FACTS))
+    conformance.write(folder / conformance.FILE, conformance.document(stages, LAB, FACTS))
     return answer.section(folder)
 
 
@@ -63,7 +63,7 @@ def test_stages_show_what_was_seen_and_why_one_was_skipped(tmp_path: Path) -> No
 
 def test_unsafe_upgrade_opens_with_the_word_and_its_budgets(tmp_path: Path) -> None:
     document: Any = verdict([judged(sent(records("north-south get new")))])
-    (tmp_path / answer.VERDICT_FILE).write_text(json.dumps(document))
+    (tmp_path / conformance.VERDICT_FILE).write_text(json.dumps(document))
     found = answer.section(tmp_path)
     assert '<h1 class="bad">Unsafe</h1>' in found
     assert '<td>failed</td><td><span class="bad">missed</span></td><td>1</td><td>0 requests</td>' in found
