@@ -32,7 +32,7 @@ def update(repository: Repository, entries: Sequence[Entry], run_url: str, autho
         repository.comment(number, f"All {len(entries)} cells are green: [the run]({run_url}).")
         repository.change_issue(number, title=found["title"], body=body(entries, run_url), state="closed")
         return f"closed issue {number}"
-    changes = _changes(_told(found), _facts(entries))
+    changes = _changes(_last_facts(found), _facts(entries))
     repository.change_issue(number, title=title(entries), body=body(entries, run_url))
     if changes:
         repository.comment(number, "\n".join([*changes, f"\n[The run]({run_url})"]))
@@ -93,13 +93,14 @@ def _facts(entries: Sequence[Entry]) -> list[list[str]]:
     return [[re.sub(r"[^\w ./()-]", "", text) for text in each] for each in facts]
 
 
-def _told(issue: dict[str, Any]) -> list[list[str]]:
+def _last_facts(issue: dict[str, Any]) -> list[list[str]]:
+    """Return what the issue's marker records of the last night; empty if it records nothing valid."""
     matched = _MARKER.match(issue["body"])
     try:
-        told = json.loads(matched.group(1)) if matched else []
+        facts = json.loads(matched.group(1)) if matched else []
     except ValueError:
         return []
-    return [each for each in told if isinstance(each, list) and len(each) == 3]
+    return [each for each in facts if isinstance(each, list) and len(each) == 3]
 
 
 def _changes(before: list[list[str]], now: list[list[str]]) -> list[str]:

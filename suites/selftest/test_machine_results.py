@@ -1,9 +1,6 @@
 """Results for programs keep to their schemas, and say what the run came to."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
@@ -20,7 +17,8 @@ from reports import conformance, github
 from reports.conformance import RunFacts
 from reports.redaction import MARK, remember
 from reports.summary import StageRecord, TestOutcome
-from suites.selftest.test_report import CONFTEST, ROOT
+from suites.selftest.nested import ROOT, run_pytest
+from suites.selftest.test_report import CONFTEST
 from suites.selftest.test_upgrade_judgement import UPGRADE, judged, records, sent
 
 FACTS = RunFacts(
@@ -206,33 +204,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "conftest.py").write_text(dedent(CONFTEST))
     (folder / "test_stages.py").write_text(dedent(STAGES))
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n  stage(name)\n  upgrade\n")
-    plugins = [word for name in PLUGINS for word in ("-p", f"fixtures.plugins.{name}")]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "no:pytest-kind",
-            *plugins,
-            "--alluredir=results",
-            "--distribution=lab",
-            ".",
-        ],
-        cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "GITHUB_ACTIONS": "true",
-            "PLANTED_TOKEN": "pl_anted_val_ue_43",
-            github.SUMMARY: str(folder / "summary.md"),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    (folder / "output").write_text(done.stdout + done.stderr)
-    return folder
+    variables = {
+        "GITHUB_ACTIONS": "true",
+        "PLANTED_TOKEN": "pl_anted_val_ue_43",
+        github.SUMMARY: str(folder / "summary.md"),
+    }
+    return run_pytest(folder, PLUGINS, "--distribution=lab", ".", **variables)
 
 
 def test_run_writes_its_result(run: Path) -> None:

@@ -1,7 +1,6 @@
 """A run that leaks a secret at every exit leaves none in its results or on the terminal."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,37 +11,15 @@ import pytest
 from reports import overview
 from reports.redaction import MARK
 from suites.selftest import planted
+from suites.selftest.nested import ROOT, run_pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 _GO_ON = "--continue-on-collection-errors"
 PLUGINS = ("redaction", "report", "causes")
 
 
 def ran(folder: Path, *options: str, plugins: tuple[str, ...] = PLUGINS) -> Path:
     planted.write_suite(folder)
-    chosen = [word for plugin in plugins for word in ("-p", f"fixtures.plugins.{plugin}")]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "no:pytest-kind",
-            *chosen,
-            "--alluredir",
-            "results",
-            _GO_ON,
-            *options,
-        ],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), planted.VARIABLE: planted.SECRETS["known"]},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        timeout=60,
-    )
-    (folder / "output").write_text(done.stdout + done.stderr)
-    return folder
+    return run_pytest(folder, plugins, _GO_ON, *options, **{planted.VARIABLE: planted.SECRETS["known"]})
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,7 @@
 """The report plugin in an inner run: evidence for each failed phase, observations, the summary."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -12,9 +9,9 @@ from typing import Any
 import pytest
 
 from suites.selftest.drawings import drawing
+from suites.selftest.nested import run_pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PLUGINS = ("-p", "no:pytest-kind", "-p", "fixtures.plugins.report")
+PLUGINS = ("report",)
 CONFTEST = """
     import pytest
     from fixtures.distributions.base import AddOns, Edition
@@ -124,17 +121,7 @@ def ran(folder: Path, conftest: str, stages: str, *options: str) -> Path:
     (folder / "conftest.py").write_text(dedent(conftest))
     (folder / "test_stages.py").write_text(dedent(stages))
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = stage\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *PLUGINS, *options, "--alluredir", "results", "."],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        timeout=60,
-    )
-    (folder / "output").write_text(done.stdout + done.stderr)
-    return folder
+    return run_pytest(folder, PLUGINS, *options, ".", COLUMNS="120")
 
 
 def result(run: Path, test: str) -> dict[str, Any]:
