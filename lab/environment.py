@@ -47,20 +47,25 @@ def for_registries() -> dict[str, str]:
 
 
 def end_children() -> None:
-    """Send SIGTERM to every running child process."""
+    """Kill every running child process; what `ending_with_us` wrapped ends with all that it started."""
     for listed in Path("/proc/self/task").glob("*/children"):
         for pid in listed.read_text(encoding="ascii").split():
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGTERM)
+                os.kill(int(pid), signal.SIGKILL)
 
 
 def ending_with_us(command: Sequence[str]) -> list[str]:
-    """Wrap the command so that it gets SIGTERM when this process dies, even by a kill -9.
+    """Wrap the command so that it is killed when this process dies, even by a kill -9.
 
-    Returns the command unchanged on a machine without util-linux's setpriv.
+    For root it gets a PID namespace of its own, so that all that it started is killed with it: mmdebstrap
+    answers SIGTERM by waiting until its own children have finished, and a killed `go build` leaves its
+    compilers. Returns the command unchanged on a machine without util-linux's setpriv and unshare.
     """
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else list(command)
+    setpriv, unshare = shutil.which("setpriv"), shutil.which("unshare")
+    if setpriv is None or unshare is None:
+        return list(command)
+    own_namespace = [unshare, "--pid", "--mount-proc", "--kill-child", "--"] if os.geteuid() == 0 else []
+    return [setpriv, "--pdeathsig", "KILL", "--", *own_namespace, *command]
 
 
 _of_this_thread = threading.local()
@@ -88,7 +93,7 @@ def run(
         try:
             status = wait(running)
         except BaseException:
-            running.terminate()
+            running.kill()
             running.wait()
             raise
         out.seek(0)

@@ -67,20 +67,33 @@ def test_registry_clients_get_proxy_and_settings(
     assert (given["HTTPS_PROXY"], given["GOPROXY"]) == (PROXY, "https://modules.invalid")
 
 
-BUILD = """
+#: A build of which both the program and a child of it ignore SIGTERM. Its output closes when both have ended.
+STUBBORN = "trap '' TERM; sleep 60 & echo started; wait"
+BUILD = f"""
 import subprocess
 from lab.environment import ending_with_us
 
-with subprocess.Popen(ending_with_us(["sh", "-c", "echo $$; exec sleep 60"])):
+with subprocess.Popen(ending_with_us(["sh", "-c", {STUBBORN!r}])):
     pass
 """
 
 
-def test_build_ends_when_its_caller_is_killed() -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a PID namespace")
+def test_build_and_its_children_end_when_its_caller_is_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", BUILD], stdout=subprocess.PIPE, cwd=PROJECT) as caller:
         assert caller.stdout is not None
-        build = os.pidfd_open(int(caller.stdout.readline()))
+        assert caller.stdout.readline() == b"started\n"
         caller.kill()
-        ended, _, _ = select.select([build], [], [], 10)
-        os.close(build)
-    assert ended, "it outlives its caller"
+        ended, _, _ = select.select([caller.stdout], [], [], 10)
+    assert ended, "a part of it outlives its caller"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a PID namespace")
+def test_end_of_children_ends_what_they_started() -> None:
+    command = environment.ending_with_us(["sh", "-c", STUBBORN])
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"started\n"
+        environment.end_children()
+        ended, _, _ = select.select([running.stdout], [], [], 10)
+    assert ended, "a part of it goes on"
