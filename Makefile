@@ -74,6 +74,7 @@ bench: $(READY) ## measure warm runs and noticing lag; `istio-conformance bench 
 
 clean: $(READY) ## remove leftover clusters, networks and engines, and the generated folders
 	@$(COMMAND) lab clean
+	@$(COMMAND) clean
 	rm -f reports/html/index.html reports/html/upgrade.html $(PHASES)
 	@rmdir reports/html 2>/dev/null || true
 	rm -rf reports/results reports/results-upgrade .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -60,6 +60,12 @@ def _images(arguments: list[str]) -> int:
     return images.main(arguments)
 
 
+def _clean(arguments: list[str]) -> int:
+    from suites.command import clean
+
+    return clean.main(arguments)
+
+
 def _report(arguments: list[str]) -> int:
     from suites.command import report
 
@@ -84,6 +90,7 @@ _forward("ledger", "Compare the observed behaviour of Istio versions: diff, note
 _forward("doctor", "Check whether this machine meets the lab's requirements; changes nothing.", _doctor)
 _forward("lab", "Build, inspect, export, import or remove the offline lab.", _lab)
 _forward("images", "List every file and image that a run of the published Istio needs.", _images)
+_forward("clean", "Remove the clusters and networks that runs of the published Istio left.", _clean)
 _forward("report", "Build the HTML page of a run's results.", _report)
 _forward("prove", "Break each assertion of the stages on the lab, and expect it to fail.", _prove)
 _forward("bench", "Measure the figures in the README.", _bench)
