@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.firewall import POOLS
 from lab.folders import mounts_below
 from lab.paths import state_root
 
@@ -91,11 +92,12 @@ def running(where: Place) -> list[int]:
     return [pid for name, mark in marks for pid in _pids() if _is(pid, name, mark)]
 
 
-def start(where: Place, *, bounded: bool, bridge: str | None) -> None:
+def start(where: Place, *, bounded: bool, bridge: str | None, options: Sequence[str] = ()) -> None:
     """Start containerd and dockerd detached, and return when both have reported that they are ready.
 
-    `bridge` is the interface of the engine's default network, or None for an engine without one. Needs root.
-    Raises LabError with the log's last lines if a daemon ends or does not report within 60 s.
+    `bridge` is the interface of the engine's default network, or None for an engine without one; `options`
+    are further options for dockerd. Needs root. Raises LabError with the log's last lines if a daemon ends
+    or does not report within 60 s.
     """
     for folder in ("run", "bin", "log", "data", "containerd", "exec", "containerd-run", "config"):
         (where.root / folder).mkdir(parents=True, exist_ok=True)
@@ -136,6 +138,7 @@ def start(where: Place, *, bounded: bool, bridge: str | None) -> None:
             "--log-opt=max-size=20m",
             "--shutdown-timeout=5",
             *runtime,
+            *options,
         ],
         where.log,
     )
@@ -190,8 +193,10 @@ def _spawn(command: Sequence[str], log: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener, log.open("wb") as out:
         listener.bind(str(notify))
         environment = {"PATH": _path(), "NOTIFY_SOCKET": str(notify), "HOME": "/root", "LC_ALL": "C.UTF-8"}
-        # The unreachable proxy makes the engine fail a pull at once, without a DNS or registry request.
+        # The unreachable proxy makes the engine fail a pull at once, without a DNS or registry request. A
+        # registry on one of the lab's own networks is this machine.
         environment |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+        environment |= {"NO_PROXY": ",".join(map(str, POOLS))}
         process = subprocess.Popen(
             [program, *command[1:]],
             stdin=subprocess.DEVNULL,

@@ -12,7 +12,7 @@ import socket
 import struct
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,8 +151,10 @@ def ensure(report: Report) -> Engine:
     return found
 
 
-def start_own(report: Report) -> Engine:
+def start_own(report: Report, options: Sequence[str] = ()) -> Engine:
     """Start the lab's own engine, which outlives the caller. Installs Debian's docker.io if necessary.
+
+    `options` are further options for dockerd.
 
     Returns an engine that already runs and works. Restarts one that hangs or was killed; it keeps its images.
     Concurrent callers wait for each other. Raises LabError, which says what to do.
@@ -179,7 +181,7 @@ def start_own(report: Report) -> Engine:
         report(
             f"starting the lab's own Docker engine {version}{' with the bounded runtime' if bounded else ''}"
         )
-        daemon.start(where, bounded=bounded, bridge=firewall.engines_bridge())
+        daemon.start(where, bounded=bounded, bridge=firewall.engines_bridge(), options=options)
         engine, refusal = _answering(f"unix://{where.socket}")
         refusal = _refusal(engine) if engine else refusal
         if engine is None or refusal:

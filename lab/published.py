@@ -1,7 +1,7 @@
 """The lab's programs and images under the names and in the layouts in which their projects publish them.
 
 For proving the distribution `upstream` without a network: a folder that an HTTP server can serve as every
-release server, an OCI registry in memory, and a node image of the shape that kind publishes. docs/upstream.md
+release server, an OCI registry, and a node image of the shape that kind publishes. docs/upstream.md
 lists how they differ from the real ones.
 """
 
@@ -39,15 +39,15 @@ _FILES = PROJECT / "lab" / "published"
 _NODE = "istio-conformance-lab/published-node"
 
 
-def images(plan: Plan, istio_version: str, folder: Path) -> tuple[Path, list[str]]:
-    """Write one archive with the images that a node pulls, and return it with the registry's arguments.
+def images(plan: Plan, istio_version: str, folder: Path) -> list[str]:
+    """Write one archive with the images that a node pulls, and return the registry's arguments for it.
 
-    An argument is NAME=REPOSITORY:TAG, where NAME is an image in the archive.
+    An argument is ARCHIVE//NAME=REPOSITORY:TAG, where NAME is an image in the archive.
     """
     built = {name: entry.path for name, entry in plan.programs.items()}
     lookup = _Lookup(plan.sources, built)
     unpacked = rootfs.unpack(plan.rootfs.path / "rootfs.tar", folder / "rootfs")
-    archive, pairs = folder / "images.tar", []
+    archive, arguments = folder / "images.tar", []
     (cluster,) = (source for source in plan.sources if "kubernetes" in source.versions)
     with closing(Archive(archive)) as target:
         for source in plan.sources:
@@ -56,9 +56,9 @@ def images(plan: Plan, istio_version: str, folder: Path) -> tuple[Path, list[str
                 layers = compose(image, lookup.programs(source), lookup.files(source), unpacked, folder)
                 target.add(image.name, layers, configuration(image))
                 _remove(layers)
-                pairs.append(f"{image.name}={_repository(NAMES.get(image.name, image.name))}")
+                arguments.append(_argument(archive, image.name, NAMES.get(image.name, image.name)))
     shutil.rmtree(unpacked)
-    return archive, pairs
+    return arguments
 
 
 def releases(plan: Plan, istio_version: str, kind_version: str, folder: Path) -> Path:
@@ -98,11 +98,23 @@ def registry(folder: Path) -> Path:
     return program
 
 
-def node_image(plan: Plan, engine: Engine) -> str:
-    """Make a node image of kind's published shape from the lab's and return its name.
+def node_image(plan: Plan, engine: Engine, folder: Path) -> str:
+    """Make an archive with a node image of kind's published shape, and return the registry's argument for it.
 
-    Only the images that kubeadm expects stay in it; its kube-proxy and CoreDNS are kubeadm's workloads.
+    Only the images that kubeadm expects stay in it; its kube-proxy and CoreDNS are kubeadm's workloads. The
+    registry gets it as docker.io/kindest/node, with the lab's Kubernetes version as its tag.
     """
+    kubernetes = next(each.versions["kubernetes"] for each in plan.sources if "kubernetes" in each.versions)
+    name, archive = _reshaped(plan, engine), folder / "node.tar"
+    try:
+        engine.docker("save", f"--output={archive}", name)
+    finally:
+        engine.docker("image", "rm", name, check=False)
+    return _argument(archive, name, f"docker.io/kindest/node:v{kubernetes}")
+
+
+def _reshaped(plan: Plan, engine: Engine) -> str:
+    """Make the node image in the engine and return its name."""
     name = f"{_NODE}:{plan.node.key[:16]}-{owner()}"
     labels = (f"--label={LABEL}=published", f"--label={OWNER_LABEL}={owner()}")
     created = engine.docker(
@@ -148,9 +160,9 @@ def _is_pulled(name: str, istio_version: str) -> bool:
     return name in NAMES or (name.startswith("docker.io/istio/") and name.endswith(f":{istio_version}"))
 
 
-def _repository(published: str) -> str:
+def _argument(archive: Path, name: str, published: str) -> str:
     host, _, repository = published.partition("/")
-    return f"{PREFIXES[host]}{repository}"
+    return f"{archive}//{name}={PREFIXES[host]}{repository}"
 
 
 def _istio(istioctl: Path, version: str) -> bytes:

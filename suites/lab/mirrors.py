@@ -1,85 +1,112 @@
-"""A release server and a registry on a network of the lab, with the lab's parts under published names."""
+"""A machine of an ordinary user without the outside: an engine at the usual socket, and mirrors to pull from.
+
+`python -m suites.lab.mirrors FOLDER` runs in a network namespace that has only loopback, as root. It starts
+the engine and both mirrors at the gateway of a network that the lab made and guards, runs each command of
+FOLDER/steps.json as a user without rights, and writes what came out to FOLDER/results.json.
+"""
 
 import contextlib
 import functools
 import http.server
 import ipaddress
+import json
+import os
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fixtures.distributions.upstream.published import PUBLISHED
-from lab import build, engine, network, published
-from lab.paths import PROJECT
+from lab import engine, network, published
 
-#: The ranges of pods and services in manifests/kind/upstream.yaml.
+#: The ranges of pods and services in manifests/kind/upstream.yaml, and those of the lab's networks.
 PODS, SERVICES = "10.244.0.0/16", "10.96.0.0/16"
+#: Where every client looks for an engine, and the group that may use it there. No account has these numbers.
+SOCKET, GROUP, USER = Path("/var/run/docker.sock"), 54322, 54321
+#: The run's cluster. The lab's network has its name too, so that `lab clean` finds the node after a kill.
+NAME = "mirrored"
+#: In a step's command, stands for the options that name the mirrors.
+MIRRORS = "@mirrors"
 _HOSTS = ("github.com", "api.github.com", "dl.k8s.io")
 
 
 @dataclass(frozen=True, slots=True)
-class Mirrors:
-    """The release server and the registry by HOST:PORT, the network that reaches both, and a node image."""
+class Site:
+    """What the mirrors serve, and how the user's commands run; paths are absolute."""
 
     releases: str
     registry: str
-    network: str
-    node_image: str
-    kubernetes: str
-    istio: str
-    engine: engine.Engine
-
-    def options(self, overlay: Path) -> list[str]:
-        """Return the options of a run that gets everything from these mirrors."""
-        releases = [f"--release-mirror={host}=http://{self.releases}" for host in _HOSTS]
-        registries = [
-            f"--registry-mirror={host}=http://{self.registry}{'/' + prefix.rstrip('/') if prefix else ''}"
-            for host, prefix in published.PREFIXES.items()
-        ]
-        telemetry = [
-            f"--mesh-manifests={PROJECT}/manifests/lab/{name}.yaml"
-            for name in ("application-protocols", "request-metrics")
-        ]
-        return [
-            "--distribution=upstream",
-            f"--istio-version={self.istio.rpartition('.')[0]}",
-            f"--kubernetes-version={self.kubernetes}",
-            f"--node-image={self.node_image}",
-            f"--docker-network={self.network}",
-            f"--manifests={overlay}",
-            *releases,
-            *registries,
-            *telemetry,
-        ]
+    arguments: list[str]
+    environment: dict[str, str]
+    checkout: str
+    steps: dict[str, list[str]]
 
 
-@contextlib.contextmanager
-def serve(run: str, istio: str) -> Iterator[Mirrors]:
-    """Make the network of a run, with the lab's firewall rules, and serve both mirrors at its gateway.
+def main(folder: Path) -> None:
+    """Run the steps of a folder in order, and write their exit codes and outputs."""
+    site = Site(**json.loads((folder / "steps.json").read_text(encoding="utf-8")))
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    results = {}
+    with _engine() as running, _network(running) as net:
+        gateway = str(ipaddress.ip_network(net.subnet)[1])
+        with _files(Path(site.releases), gateway) as files, _registry(site, gateway, folder) as registry:
+            options = [*_options(files, registry), f"--docker-network={net.name}"]
+            for name, command in site.steps.items():
+                results[name] = _step(site, command, options)
+                (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
 
-    Builds and loads the lab first if it is not there. Removes network, node and node image at the end.
-    """
-    plan = build.build(istio={istio})
-    running = engine.ensure(print)
-    kubernetes = next(each.versions["kubernetes"] for each in plan.sources if "kubernetes" in each.versions)
-    with (
-        tempfile.TemporaryDirectory(prefix="ilab-published-") as made,
-        _network(running, run) as net,
-        _node_image(plan, running) as node_image,
-    ):
-        folder, gateway = Path(made), str(ipaddress.ip_network(net.subnet)[1])
-        tree = published.releases(plan, istio, PUBLISHED["kind"]["version"], folder / "releases")
-        with _files(tree, gateway) as releases, _registry(folder, plan, istio, gateway) as registry:
-            yield Mirrors(releases, registry, net.name, node_image, kubernetes, istio, running)
+
+def _options(files: str, registry: str) -> list[str]:
+    """Return the options of a run that pulls and downloads everything from the mirrors."""
+    releases = [f"--release-mirror={host}=http://{files}" for host in _HOSTS]
+    registries = [
+        f"--registry-mirror={host}=http://{registry}{'/' + prefix.rstrip('/') if prefix else ''}"
+        for host, prefix in published.PREFIXES.items()
+    ]
+    return [*releases, *registries]
+
+
+def _step(site: Site, command: Sequence[str], options: Sequence[str]) -> dict[str, object]:
+    """Run one command as the user and return its exit code and its output."""
+    words = [word for each in command for word in (options if each == MIRRORS else [each])]
+    who = [
+        f"--reuid={USER}",
+        f"--regid={USER}",
+        f"--groups={GROUP}",
+        "--inh-caps=-all",
+        "--bounding-set=-all",
+    ]
+    ran = subprocess.run(
+        ["setpriv", *who, "--no-new-privs", *words],
+        cwd=site.checkout, env=site.environment, text=True, check=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    return {"status": ran.returncode, "output": ran.stdout}
 
 
 @contextlib.contextmanager
-def _network(running: engine.Engine, run: str) -> Iterator[network.Network]:
-    made = network.create_network(running, run)
+def _engine() -> Iterator[engine.Engine]:
+    """Start an engine at the usual socket, which pulls without TLS from the lab's own networks."""
+    from lab.firewall import POOLS
+
+    plain = [f"--insecure-registry={each}" for each in POOLS]
+    # Not below a longer path: those of the engine's sockets may have at most 107 characters.
+    with tempfile.TemporaryDirectory(prefix="ilab-") as state:
+        os.environ["ISTIO_LAB_STATE"] = f"{state}/state"
+        os.environ.pop("DOCKER_HOST", None)
+        try:
+            yield engine.start_own(print, [f"--host=unix://{SOCKET}", f"--group={GROUP}", *plain])
+        finally:
+            engine.stop_own(print)
+            SOCKET.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _network(running: engine.Engine) -> Iterator[network.Network]:
+    made = network.create_network(running, NAME)
     try:
         # The rules must be there before the first node is.
         network.guard(running, made, PODS, SERVICES)
@@ -89,16 +116,9 @@ def _network(running: engine.Engine, run: str) -> Iterator[network.Network]:
 
 
 @contextlib.contextmanager
-def _node_image(plan: build.Plan, running: engine.Engine) -> Iterator[str]:
-    name = published.node_image(plan, running)
-    try:
-        yield name
-    finally:
-        running.docker("image", "rm", name, check=False)
-
-
-@contextlib.contextmanager
 def _files(folder: Path, address: str) -> Iterator[str]:
+    """Serve a folder by HTTP and yield HOST:PORT."""
+
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Write nothing."""
@@ -113,11 +133,13 @@ def _files(folder: Path, address: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _registry(folder: Path, plan: build.Plan, istio: str, address: str) -> Iterator[str]:
-    archive, pairs = published.images(plan, istio, folder)
+def _registry(site: Site, address: str, folder: Path) -> Iterator[str]:
+    """Serve the images by a registry and yield HOST:PORT."""
     with socket.create_server((address, 0)) as chosen:
         place = f"{address}:{chosen.getsockname()[1]}"
-    command = [str(published.registry(folder)), place, str(archive), *pairs]
+    blobs = folder / "blobs"
+    blobs.mkdir()
+    command = [site.registry, place, str(blobs), *site.arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout
@@ -125,3 +147,17 @@ def _registry(folder: Path, plan: build.Plan, istio: str, address: str) -> Itera
             yield place
         finally:
             running.terminate()
+
+
+def run(folder: Path, site: Site) -> Mapping[str, dict[str, str | int]]:
+    """Run the steps of a site in a network namespace of their own; return status and output of each."""
+    (folder / "steps.json").write_text(json.dumps(asdict(site)), encoding="utf-8")
+    subprocess.run(
+        ["unshare", "--net", "--", sys.executable, "-m", "suites.lab.mirrors", str(folder)], check=True
+    )
+    found: dict[str, dict[str, str | int]] = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    return found
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,63 +1,111 @@
-"""The distribution `upstream` climbs the article from mirrors that hold the lab's own parts."""
+"""The distribution `upstream` on the machine of an ordinary user, from mirrors that hold the lab's parts."""
 
 import os
+import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from fixtures.distributions.upstream.published import PUBLISHED
+from lab import build, engine, published
 from lab.paths import PROJECT
 from lab.sources import versions_of
 from suites.lab import mirrors
-from suites.lab.mirrors import Mirrors
+from suites.lab.mirrors import MIRRORS, NAME, Site
 
 pytestmark = [pytest.mark.lab, pytest.mark.full]
 
-#: The run's cluster; the lab's network has its name too, so that `lab clean` finds the node after a kill.
-NAME = "istio-conformance-mirrored"
+ISTIO = versions_of("istio")[-1]
+#: Debian's Python. The one of these tests may be in root's home, where no other user gets in.
+PYTHON = Path("/usr/bin/python3")
+#: The user's commands, in order. The lab's values and EnvoyFilters stand in for what its Envoy lacks.
+COMMAND = [str(PYTHON), "-m", "suites.command"]
+STAND_INS = [
+    "--manifests=overlay",
+    *(f"--mesh-manifests=manifests/lab/{name}.yaml" for name in ("application-protocols", "request-metrics")),
+]
+VERSIONS = [f"--istio-version={ISTIO.rpartition('.')[0]}"]
+
+Results = Mapping[str, dict[str, str | int]]
 
 
 @pytest.fixture(scope="module")
-def mirrored() -> Iterator[Mirrors]:
-    """A release server and a registry with everything that a run needs, and a node image of kind's shape."""
-    with mirrors.serve(NAME, versions_of("istio")[-1]) as served:
-        yield served
+def site() -> Iterator[tuple[Path, Site]]:
+    """A folder with everything that the mirrors serve, and with the user's checkout and home."""
+    if os.geteuid() != 0 or mirrors.SOCKET.exists():
+        pytest.skip(f"needs root, and a machine without an engine at {mirrors.SOCKET}")
+    plan = build.build(istio={ISTIO})
+    running = engine.ensure(print)
+    kubernetes = next(each.versions["kubernetes"] for each in plan.sources if "kubernetes" in each.versions)
+    with tempfile.TemporaryDirectory(prefix="ilab-") as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        tree = published.releases(plan, ISTIO, PUBLISHED["kind"]["version"], folder / "releases")
+        images = [
+            *published.images(plan, ISTIO, folder),
+            published.node_image(plan, running, folder),
+        ]
+        checkout = users_checkout(folder)
+        steps = {
+            "images": [*COMMAND, "images", *VERSIONS, f"--kubernetes-version={kubernetes}", MIRRORS],
+            "run": [
+                *COMMAND, "run", f"--cluster-name={NAME}", *VERSIONS, f"--kubernetes-version={kubernetes}",
+                *STAND_INS, MIRRORS,
+            ],
+        }  # fmt: skip
+        program = str(published.registry(folder))
+        yield folder, Site(str(tree), program, images, environment(folder), str(checkout), steps)
 
 
-@pytest.fixture
-def overlay(tmp_path: Path) -> Path:
-    """A folder for --manifests with the lab's install values, because its Envoy lacks Istio's own filters."""
-    values = tmp_path / "overlay" / "upstream" / "istio-values.yaml"
+def users_checkout(folder: Path) -> Path:
+    """Copy this checkout's files and packages to where the user reads them, and make the user's home."""
+    checkout, home = folder / "checkout", folder / "home"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        if (PROJECT / name).is_file():
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, checkout / name)
+    values = checkout / "overlay" / "upstream" / "istio-values.yaml"
     values.parent.mkdir(parents=True)
-    values.write_text((PROJECT / "manifests" / "lab" / "istio-values.yaml").read_text(encoding="utf-8"))
-    return tmp_path / "overlay"
+    shutil.copy2(PROJECT / "manifests" / "lab" / "istio-values.yaml", values)
+    shutil.copytree(sysconfig.get_path("purelib"), folder / "packages", symlinks=True)
+    home.mkdir()
+    subprocess.run(["chown", "--recursive", str(mirrors.USER), str(checkout), str(home)], check=True)
+    return checkout
 
 
-@pytest.fixture
-def environment(mirrored: Mirrors, tmp_path: Path) -> dict[str, str]:
-    """The environment of a run that knows the lab's engine and has an empty cache of its own."""
-    engine = mirrored.engine.environment()
+def environment(folder: Path) -> dict[str, str]:
+    """The environment of the user: no variable names an engine, a proxy or a cache."""
     return {
-        **os.environ,
-        **{name: engine[name] for name in ("DOCKER_HOST", "DOCKER_CONFIG", "PATH")},
-        "ISTIO_CONFORMANCE_CACHE": str(tmp_path / "cache"),
-        "NO_PROXY": "*",
+        "HOME": f"{folder}/home",
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": f"{folder}/packages",
+        "LANG": "C.UTF-8",
     }
 
 
-def test_upstream_climbs_the_article_from_mirrors(
-    mirrored: Mirrors, overlay: Path, environment: dict[str, str], tmp_path: Path
-) -> None:
-    """With a release mirror, registry mirrors and a node of kind's shape, every stage passes."""
-    command = [sys.executable, "-m", "pytest", "suites/article", "-p", "no:cacheprovider", "-rs"]
-    ran = subprocess.run(
-        [*command, f"--cluster-name={NAME}", *mirrored.options(overlay)],
-        cwd=PROJECT, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    output = ran.stdout + ran.stderr
-    (tmp_path / "output.txt").write_text(output)
-    assert ran.returncode == 0, output[-6000:]
-    pilot = f"istio/pilot:{mirrored.istio}"
-    assert f"image docker.io/{pilot} from {mirrored.registry}/{pilot}" in output
+@pytest.fixture(scope="module")
+def results(site: tuple[Path, Site]) -> Results:
+    """What each of the user's commands returned, by name."""
+    return mirrors.run(*site)
+
+
+def test_images_name_their_mirror(results: Results) -> None:
+    """`images` lists a file and an image with the mirror that each comes from."""
+    listed = results["images"]
+    assert listed["status"] == 0, listed["output"]
+    assert f"docker.io/istio/pilot:{ISTIO} from " in str(listed["output"])
+
+
+def test_every_stage_passes_for_an_ordinary_user(results: Results) -> None:
+    """Without root and without the outside, `auto` is `upstream`, and the whole article passes."""
+    ran = results["run"]
+    assert ran["status"] == 0, str(ran["output"])[-8000:]
+    assert "distribution upstream, because a Docker engine answers" in str(ran["output"])
