@@ -3,7 +3,12 @@
 import allure
 import pytest
 
-from fixtures.checks.dashboards import check_panels_show_data, check_served, check_understood
+from fixtures.checks.dashboards import (
+    check_healthy,
+    check_panels_show_data,
+    check_served,
+    check_understood,
+)
 from fixtures.checks.graph import check_drawn_in_mesh, check_in_mesh, check_only_edges
 from fixtures.checks.tracing import check_traces, describe
 from fixtures.clients.grafana import Grafana
@@ -99,11 +104,28 @@ def test_panels_of_the_dashboards_show_data(
     observed(f"{len(shown)} panels show data")
 
 
+@allure.title("Grafana is healthy")
+def test_grafana_is_healthy(grafana: Grafana, cluster_waits: ClusterWaits) -> None:
+    """The add-ons are deployed: Grafana has its database, by its own health API."""
+    cluster_waits.counted(lambda: check_healthy(grafana.health()), "Grafana is healthy")
+
+
+@allure.title("Every dashboard panel shows data through Grafana, with listed exceptions")
+def test_panels_show_data_through_grafana(
+    dashboards_in_grafana: Dashboards, cluster_waits: ClusterWaits, observed: Observed
+) -> None:
+    """Requests were sent: every panel's query answers through Grafana's own API, as in a browser."""
+    shown = cluster_waits.counted(
+        lambda: check_panels_show_data(dashboards_in_grafana.answers()), "the panels show data in Grafana"
+    )
+    observed(f"{len(shown)} panels show data through Grafana")
+
+
 @allure.title("Grafana serves Istio's dashboards")
 def test_grafana_serves_the_dashboards_of_istio(
     grafana: Grafana, dashboards: Dashboards, cluster_waits: ClusterWaits
 ) -> None:
-    """The add-ons are deployed: Grafana has every dashboard that Istio ships."""
+    """The add-ons are deployed: Grafana loads every dashboard that Istio ships."""
     cluster_waits.counted(
         lambda: check_served(grafana.dashboards(), dashboards.titles()), "Grafana has Istio's dashboards"
     )

@@ -12,6 +12,7 @@ from fixtures.checks.dashboards import (
     Answer,
     Excuse,
     Query,
+    check_healthy,
     check_panels_show_data,
     check_served,
     check_understood,
@@ -117,16 +118,28 @@ def test_rejection_is_recorded_with_its_query(tmp_path: Path) -> None:
 
 
 def test_served_dashboards_pass_among_others() -> None:
-    check_served(["Node", "Mesh"], ["Mesh"])
+    check_served({"Node": {}, "Mesh": {"panels": [{"title": "HTTP"}]}}, ["Mesh"])
 
 
 @pytest.mark.parametrize(
-    ("titles", "expected", "told"),
-    [(["Node"], ["Mesh"], r"not \['Mesh'\]"), (["Node"], [], "no dashboard is expected")],
-    ids=["missing", "none expected"],
+    ("served", "expected", "told"),
+    [
+        ({"Node": {}}, ["Mesh"], r"not \['Mesh'\]"),
+        ({"Node": {}}, [], "no dashboard is expected"),
+        ({"Mesh": {"panels": []}}, ["Mesh"], r"loads \['Mesh'\] without a panel"),
+    ],
+    ids=["missing", "none expected", "empty"],
 )
 def test_dashboards_that_grafana_does_not_serve_fail(
-    titles: list[str], expected: list[str], told: str
+    served: dict[str, Any], expected: list[str], told: str
 ) -> None:
     with pytest.raises(AssertionError, match=told):
-        check_served(titles, expected)
+        check_served(served, expected)
+
+
+@pytest.mark.parametrize("health", [{"database": "failing"}, {}], ids=["failing", "no answer"])
+def test_grafana_without_a_working_database_fails(health: dict[str, Any]) -> None:
+    """Anything but Grafana's own `ok` is unhealthy."""
+    check_healthy({"database": "ok", "version": "12.0.0"})
+    with pytest.raises(AssertionError, match="Grafana's health is"):
+        check_healthy(health)

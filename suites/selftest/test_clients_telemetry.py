@@ -92,12 +92,37 @@ def test_admin_interface_is_queried_inside_the_proxys_container(api: FakeApiServ
     assert asked == f"--kubeconfig kc exec {container} -- pilot-agent request GET listeners?format=json"
 
 
-def test_grafana_dashboards_are_returned_by_title(api: FakeApiServer) -> None:
-    place = "/api/v1/namespaces/istio-system/services/http:grafana:3000/proxy"
-    api.on(f"GET {place}/api/search", json.dumps([{"uid": "a1", "title": "Istio Mesh Dashboard"}]))
-    grafana = grafanas.through_service(Kube(api.kubeconfig, timeout=5), "istio-system", "grafana", 3000)
-    assert grafana.dashboards() == ["Istio Mesh Dashboard"]
-    assert api.asked[-1][2] == {"type": "dash-db"}
+GRAFANA = "/api/v1/namespaces/istio-system/services/http:grafana:3000/proxy"
+
+
+@pytest.fixture
+def grafana(api: FakeApiServer) -> grafanas.Grafana:
+    """A client for the Grafana behind a Service."""
+    return grafanas.through_service(Kube(api.kubeconfig, timeout=5), "istio-system", "grafana", 3000)
+
+
+def test_grafana_loads_each_dashboard_that_it_lists(api: FakeApiServer, grafana: grafanas.Grafana) -> None:
+    """A dashboard in the list is read by its uid, so one that does not load is an error."""
+    dashboard = {"title": "Istio Mesh Dashboard", "panels": [{"title": "HTTP"}]}
+    api.on(f"GET {GRAFANA}/api/search", json.dumps([{"uid": "a1", "title": "Istio Mesh Dashboard"}]))
+    api.on(f"GET {GRAFANA}/api/dashboards/uid/a1", {"meta": {}, "dashboard": dashboard})
+    assert grafana.dashboards() == {"Istio Mesh Dashboard": dashboard}
+
+
+def test_query_goes_through_grafanas_data_source(api: FakeApiServer, grafana: grafanas.Grafana) -> None:
+    """A panel's query reaches Prometheus through the data source's uid."""
+    sources = [{"uid": "l", "type": "loki"}, {"uid": "p", "type": "prometheus"}]
+    api.on(f"GET {GRAFANA}/api/datasources", json.dumps(sources))
+    answer = {"status": "success", "data": {"result": [{"metric": {}, "value": [1, "1"]}]}}
+    api.on(f"GET {GRAFANA}/api/datasources/proxy/uid/p/api/v1/query", answer)
+    assert grafana.prometheus().query("up") == answer["data"]["result"]  # type: ignore[index]
+
+
+def test_grafana_without_prometheus_is_an_error(api: FakeApiServer, grafana: grafanas.Grafana) -> None:
+    """No data source of that type: the error lists those that there are."""
+    api.on(f"GET {GRAFANA}/api/datasources", json.dumps([{"uid": "l", "type": "loki"}]))
+    with pytest.raises(LookupError, match=r"no Prometheus among its data sources.*loki"):
+        grafana.prometheus()
 
 
 def test_pilot_agent_output_before_the_json_is_skipped(api: FakeApiServer, tmp_path: Path) -> None:
