@@ -39,7 +39,7 @@ _FILES = PROJECT / "lab" / "published"
 _NODE = "istio-conformance-lab/published-node"
 
 
-def images(plan: Plan, istio_version: str, folder: Path) -> list[str]:
+def images(plan: Plan, folder: Path) -> list[str]:
     """Write one archive with the images that a node pulls, and return the registry's arguments for it.
 
     An argument is ARCHIVE//NAME=REPOSITORY:TAG, where NAME is an image in the archive.
@@ -51,7 +51,7 @@ def images(plan: Plan, istio_version: str, folder: Path) -> list[str]:
     (cluster,) = (source for source in plan.sources if "kubernetes" in source.versions)
     with closing(Archive(archive)) as target:
         for source in plan.sources:
-            wanted = [each for each in source.images if _is_pulled(each.name, istio_version)]
+            wanted = [each for each in source.images if _is_pulled(each.name)]
             for image in [*wanted, *([_kube_proxy(source.versions)] if source is cluster else [])]:
                 layers = compose(image, lookup.programs(source), lookup.files(source), unpacked, folder)
                 target.add(image.name, layers, configuration(image))
@@ -61,7 +61,7 @@ def images(plan: Plan, istio_version: str, folder: Path) -> list[str]:
     return arguments
 
 
-def releases(plan: Plan, istio_version: str, kind_version: str, folder: Path) -> Path:
+def releases(plan: Plan, kind_version: str, folder: Path) -> Path:
     """Write the release files with their checksums below a folder, by path on their servers."""
     tools = plan.tools()
     kubernetes = next(each.versions["kubernetes"] for each in plan.sources if "kubernetes" in each.versions)
@@ -74,13 +74,13 @@ def releases(plan: Plan, istio_version: str, kind_version: str, folder: Path) ->
     }
     for name, (program, suffix) in places.items():
         _publish(folder / name, program.read_bytes(), suffix, named=suffix == ".sha256sum")
-    archive = (
-        folder / f"istio/istio/releases/download/{istio_version}/istio-{istio_version}-linux-amd64.tar.gz"
-    )
-    _publish(archive, _istio(tools[f"istioctl-{istio_version}"], istio_version), ".sha256", named=True)
+    for version in plan.istio_versions:
+        archive = folder / f"istio/istio/releases/download/{version}/istio-{version}-linux-amd64.tar.gz"
+        _publish(archive, _istio(tools[f"istioctl-{version}"], version), ".sha256", named=True)
     listed = folder / "repos" / "istio" / "istio" / "releases"
     listed.parent.mkdir(parents=True)
-    listed.write_text(json.dumps([{"tag_name": istio_version}, {"tag_name": "1.2.3-not-a-version"}]))
+    tags = [*plan.istio_versions, "1.2.3-not-a-version"]
+    listed.write_text(json.dumps([{"tag_name": each} for each in tags]))
     return folder
 
 
@@ -156,8 +156,8 @@ def _kube_proxy(versions: Mapping[str, str]) -> Image:
     )
 
 
-def _is_pulled(name: str, istio_version: str) -> bool:
-    return name in NAMES or (name.startswith("docker.io/istio/") and name.endswith(f":{istio_version}"))
+def _is_pulled(name: str) -> bool:
+    return name in NAMES or name.startswith("docker.io/istio/")
 
 
 def _argument(archive: Path, name: str, published: str) -> str:

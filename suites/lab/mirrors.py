@@ -28,8 +28,8 @@ PODS, SERVICES = "10.244.0.0/16", "10.96.0.0/16"
 SOCKET, GROUP, USER = Path("/var/run/docker.sock"), 54322, 54321
 #: The run's cluster. The lab's network has its name too, so that `lab clean` finds the node after a kill.
 NAME = "mirrored"
-#: In a step's command, stands for the options that name the mirrors.
-MIRRORS = "@mirrors"
+#: In a step's command, stand for the options that name the mirrors, and for the one that names the network.
+MIRRORS, NETWORK = "@mirrors", "@network"
 _HOSTS = ("github.com", "api.github.com", "dl.k8s.io")
 
 
@@ -53,7 +53,7 @@ def main(folder: Path) -> None:
     with _engine() as running, _network(running) as net:
         gateway = str(ipaddress.ip_network(net.subnet)[1])
         with _files(Path(site.releases), gateway) as files, _registry(site, gateway, folder) as registry:
-            options = [*_options(files, registry), f"--docker-network={net.name}"]
+            options = {MIRRORS: _options(files, registry), NETWORK: [f"--docker-network={net.name}"]}
             for name, command in site.steps.items():
                 results[name] = _step(site, command, options)
                 (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
@@ -69,9 +69,9 @@ def _options(files: str, registry: str) -> list[str]:
     return [*releases, *registries]
 
 
-def _step(site: Site, command: Sequence[str], options: Sequence[str]) -> dict[str, object]:
+def _step(site: Site, command: Sequence[str], options: Mapping[str, list[str]]) -> dict[str, object]:
     """Run one command as the user and return its exit code and its output."""
-    words = [word for each in command for word in (options if each == MIRRORS else [each])]
+    words = [word for each in command for word in options.get(each, [each])]
     who = [
         f"--reuid={USER}",
         f"--regid={USER}",

@@ -15,20 +15,30 @@ from lab import build, engine, published
 from lab.paths import PROJECT
 from lab.sources import versions_of
 from suites.lab import mirrors
-from suites.lab.mirrors import MIRRORS, NAME, Site
+from suites.lab.mirrors import MIRRORS, NAME, NETWORK, Site
 
 pytestmark = [pytest.mark.lab, pytest.mark.full]
 
-ISTIO = versions_of("istio")[-1]
+OLD, ISTIO = versions_of("istio")[-2:]
 #: Debian's Python. The one of these tests may be in root's home, where no other user gets in.
-PYTHON = Path("/usr/bin/python3")
-#: The user's commands, in order. The lab's values and EnvoyFilters stand in for what its Envoy lacks.
-COMMAND = [str(PYTHON), "-m", "suites.command"]
-STAND_INS = [
-    "--manifests=overlay",
-    *(f"--mesh-manifests=manifests/lab/{name}.yaml" for name in ("application-protocols", "request-metrics")),
-]
-VERSIONS = [f"--istio-version={ISTIO.rpartition('.')[0]}"]
+COMMAND = ["/usr/bin/python3", "-m", "suites.command"]
+#: The lab's values and EnvoyFilters stand in for what its Envoy lacks.
+VALUES = "--manifests=overlay"
+STAND_INS = ("application-protocols", "request-metrics"), ("application-protocols", "marked-requests")
+#: Ends a run by a KILL as soon as its node has started, removes what it left, and lists what is still there.
+KILLED = """
+docker events --filter event=start --filter container=killed-control-plane --format started >started &
+watch=$!
+setsid "$@" --cluster-name=killed >killed.log 2>&1 &
+run=$!
+while [ ! -s started ]; do kill -0 "$run"; done
+kill -KILL -- "-$run"
+kill "$watch"
+docker ps --all --quiet | wc --lines
+/usr/bin/python3 -m suites.command clean
+docker ps --all --quiet
+docker network ls --quiet --filter label=io.istio-conformance.run
+"""
 
 Results = Mapping[str, dict[str, str | int]]
 
@@ -38,27 +48,42 @@ def site() -> Iterator[tuple[Path, Site]]:
     """A folder with everything that the mirrors serve, and with the user's checkout and home."""
     if os.geteuid() != 0 or mirrors.SOCKET.exists():
         pytest.skip(f"needs root, and a machine without an engine at {mirrors.SOCKET}")
-    plan = build.build(istio={ISTIO})
-    running = engine.ensure(print)
+    plan = build.build()
     kubernetes = next(each.versions["kubernetes"] for each in plan.sources if "kubernetes" in each.versions)
     with tempfile.TemporaryDirectory(prefix="ilab-") as made:
         folder = Path(made)
         folder.chmod(0o755)
-        tree = published.releases(plan, ISTIO, PUBLISHED["kind"]["version"], folder / "releases")
-        images = [
-            *published.images(plan, ISTIO, folder),
-            published.node_image(plan, running, folder),
-        ]
-        checkout = users_checkout(folder)
-        steps = {
-            "images": [*COMMAND, "images", *VERSIONS, f"--kubernetes-version={kubernetes}", MIRRORS],
-            "run": [
-                *COMMAND, "run", f"--cluster-name={NAME}", *VERSIONS, f"--kubernetes-version={kubernetes}",
-                *STAND_INS, MIRRORS,
-            ],
-        }  # fmt: skip
-        program = str(published.registry(folder))
-        yield folder, Site(str(tree), program, images, environment(folder), str(checkout), steps)
+        yield (
+            folder,
+            Site(
+                releases=str(published.releases(plan, PUBLISHED["kind"]["version"], folder / "releases")),
+                registry=str(published.registry(folder)),
+                arguments=[
+                    *published.images(plan, folder),
+                    published.node_image(plan, engine.ensure(print), folder),
+                ],
+                environment=environment(folder),
+                checkout=str(users_checkout(folder)),
+                steps=steps(kubernetes),
+            ),
+        )
+
+
+def steps(kubernetes: str) -> dict[str, list[str]]:
+    """Return the user's commands by name, in the order in which they run."""
+    node = f"--kubernetes-version={kubernetes}"
+    article, upgrade = ([f"--mesh-manifests=manifests/lab/{each}.yaml" for each in row] for row in STAND_INS)
+    newest = f"--istio-version={ISTIO.rpartition('.')[0]}"
+    run = [*COMMAND, "run", newest, node, VALUES, *article]
+    return {
+        "images": [*COMMAND, "images", newest, node, MIRRORS],
+        "run": [*run, f"--cluster-name={NAME}", MIRRORS, NETWORK],
+        "killed": ["/bin/sh", "-euc", KILLED, "killed", *run, MIRRORS],
+        "upgrade": [
+            *COMMAND, "upgrade", f"--from={OLD}", f"--to={ISTIO}", "--strategy=in-place", node,
+            VALUES, *upgrade, f"--cluster-name={NAME}", MIRRORS, NETWORK,
+        ],
+    }  # fmt: skip
 
 
 def users_checkout(folder: Path) -> Path:
@@ -109,3 +134,18 @@ def test_every_stage_passes_for_an_ordinary_user(results: Results) -> None:
     ran = results["run"]
     assert ran["status"] == 0, str(ran["output"])[-8000:]
     assert "distribution upstream, because a Docker engine answers" in str(ran["output"])
+
+
+def test_killed_run_leaves_nothing_after_a_clean(results: Results) -> None:
+    """A run that gets a KILL when its node has started: `clean` removes node, network and folder."""
+    killed = results["killed"]
+    assert killed["status"] == 0, killed["output"]
+    lines = str(killed["output"]).splitlines()
+    assert lines == ["1", "[clean] removed killed, its node and its network"]
+
+
+def test_upgrade_of_published_versions_is_judged(results: Results) -> None:
+    """An upgrade from mirrors runs to its verdict, and no request fails."""
+    ran = results["upgrade"]
+    assert ran["status"] in (0, 11), str(ran["output"])[-8000:]
+    assert f"Istio {OLD} to {ISTIO}" in str(ran["output"])
