@@ -55,7 +55,7 @@ def main(folder: Path) -> None:
         with _files(Path(site.releases), gateway) as files, _registry(site, gateway, folder) as registry:
             options = {MIRRORS: _options(files, registry), NETWORK: [f"--docker-network={net.name}"]}
             for name, command in site.steps.items():
-                results[name] = _step(site, command, options)
+                results[name] = _step(site, command, options, folder / f"{name}.log")
                 (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
 
 
@@ -69,8 +69,10 @@ def _options(files: str, registry: str) -> list[str]:
     return [*releases, *registries]
 
 
-def _step(site: Site, command: Sequence[str], options: Mapping[str, list[str]]) -> dict[str, object]:
-    """Run one command as the user and return its exit code and its output."""
+def _step(
+    site: Site, command: Sequence[str], options: Mapping[str, list[str]], log: Path
+) -> dict[str, object]:
+    """Run one command as the user, with its output in a file, and return its exit code and its output."""
     words = [word for each in command for word in options.get(each, [each])]
     who = [
         f"--reuid={USER}",
@@ -79,12 +81,12 @@ def _step(site: Site, command: Sequence[str], options: Mapping[str, list[str]]) 
         "--inh-caps=-all",
         "--bounding-set=-all",
     ]
-    ran = subprocess.run(
-        ["setpriv", *who, "--no-new-privs", *words],
-        cwd=site.checkout, env=site.environment, text=True, check=False,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    return {"status": ran.returncode, "output": ran.stdout}
+    with log.open("w", encoding="utf-8") as out:
+        ran = subprocess.run(
+            ["setpriv", *who, "--no-new-privs", *words], cwd=site.checkout, env=site.environment,
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+    return {"status": ran.returncode, "output": log.read_text(encoding="utf-8")}
 
 
 @contextlib.contextmanager

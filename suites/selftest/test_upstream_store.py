@@ -140,6 +140,18 @@ def test_archive_gives_its_program_and_the_samples_and_no_path_outside(
     assert not list(store().root.rglob("outside"))
 
 
+def test_archive_with_a_sample_that_leads_outside_is_refused(
+    store: Callable[..., Store], files: Files
+) -> None:
+    """A name below samples/addons may still climb out of the folder: nothing is written there."""
+    istio = published.istio("1.31.0", AMD64)
+    path = istio.url.removeprefix("https://github.com")
+    packed = archive({"istio-1.31.0/samples/addons/" + "../" * 9 + "tmp/outside": b"no"})
+    files |= {path: packed, f"{path}.sha256": hashlib.sha256(packed).hexdigest().encode()}
+    with pytest.raises(Unavailable, match="leads out of the archive"):
+        store().program(istio)
+
+
 def test_archive_that_is_none_is_refused(store: Callable[..., Store], files: Files) -> None:
     istio = published.istio("1.31.0", AMD64)
     path = istio.url.removeprefix("https://github.com")
