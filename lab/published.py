@@ -84,18 +84,21 @@ def releases(plan: Plan, kind_version: str, folder: Path) -> Path:
     return folder
 
 
-def registry(folder: Path) -> Path:
-    """Build the registry program into a folder (20 s) and return its path; LabError with Go's output."""
-    program = folder / "registry"
+def program(name: str, folder: Path) -> Path:
+    """Build `registry` or `coredns` of lab/sources into a folder and return its path.
+
+    LabError with Go's output if that fails. From empty caches each takes up to two minutes, and then seconds.
+    """
+    built = folder / name
     settings = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     done = subprocess.run(
-        ["go", "build", "-trimpath", "-o", str(program), "."],
-        cwd=SOURCES / "registry", env=environment.for_registries() | settings, capture_output=True, text=True,
+        ["go", "build", "-trimpath", "-o", str(built), "."],
+        cwd=SOURCES / name, env=environment.for_registries() | settings, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     if done.returncode:
-        raise LabError(f"`go build` of the registry failed:\n{done.stderr.strip()[-1500:]}")
-    return program
+        raise LabError(f"`go build` of {name} failed:\n{done.stderr.strip()[-1500:]}")
+    return built
 
 
 def node_image(plan: Plan, engine: Engine, folder: Path) -> str:
@@ -105,7 +108,7 @@ def node_image(plan: Plan, engine: Engine, folder: Path) -> str:
     registry gets it as docker.io/kindest/node, with the lab's Kubernetes version as its tag.
     """
     kubernetes = next(each.versions["kubernetes"] for each in plan.sources if "kubernetes" in each.versions)
-    name, archive = _reshaped(plan, engine), folder / "node.tar"
+    name, archive = _reshaped(plan, engine, _coredns(plan, folder)), folder / "node.tar"
     try:
         engine.docker("save", f"--output={archive}", name)
     finally:
@@ -113,8 +116,22 @@ def node_image(plan: Plan, engine: Engine, folder: Path) -> str:
     return _argument(archive, name, f"docker.io/kindest/node:v{kubernetes}")
 
 
-def _reshaped(plan: Plan, engine: Engine) -> str:
-    """Make the node image in the engine and return its name."""
+def _coredns(plan: Plan, folder: Path) -> Path:
+    """Write an archive with the image of a CoreDNS that has the plugins of kubeadm's Corefile."""
+    lookup = _Lookup(plan.sources, {name: entry.path for name, entry in plan.programs.items()})
+    (cluster,) = (source for source in plan.sources if "kubernetes" in source.versions)
+    image = next(each for each in cluster.images if "/coredns:" in each.name)
+    programs = {**lookup.programs(cluster), "coredns": program("coredns", folder)}
+    archive = folder / "coredns.tar"
+    with closing(Archive(archive)) as target:
+        layers = compose(image, programs, lookup.files(cluster), folder, folder)
+        target.add(image.name, layers, configuration(image))
+        _remove(layers)
+    return archive
+
+
+def _reshaped(plan: Plan, engine: Engine, coredns: Path) -> str:
+    """Make the node image in the engine, with this archive's CoreDNS, and return its name."""
     name = f"{_NODE}:{plan.node.key[:16]}-{owner()}"
     labels = (f"--label={LABEL}=published", f"--label={OWNER_LABEL}={owner()}")
     created = engine.docker(
@@ -130,6 +147,7 @@ def _reshaped(plan: Plan, engine: Engine) -> str:
     try:
         engine.docker("cp", str(_FILES / "reshape.sh"), f"{container}:/reshape.sh")
         engine.docker("cp", f"{_FILES}/manifests", f"{container}:/kind/manifests")
+        engine.docker("cp", str(coredns), f"{container}:/coredns.tar")
         ran = engine.docker("start", "--attach", container, check=False)
         if ran.returncode:
             raise LabError(f"reshaping the node image failed:\n{ran.stderr[-2000:]}{ran.stdout[-1000:]}")

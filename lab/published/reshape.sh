@@ -14,8 +14,10 @@ ctr --address /run/reshape/containerd.sock -n k8s.io images ls -q | while read -
     *) ctr --address /run/reshape/containerd.sock -n k8s.io images rm "$name" >/dev/null ;;
   esac
 done
+# The lab's own CoreDNS lacks plugins that the Corefile of kubeadm names.
+ctr --address /run/reshape/containerd.sock -n k8s.io images import --no-unpack /coredns.tar
 ctr --address /run/reshape/containerd.sock -n k8s.io images ls -q
 kill -TERM "$server"
 wait "$server" || true
 rm -rf /run/reshape
-rm -f /etc/systemd/system/kube-proxy.* /etc/systemd/system/multi-user.target.wants/kube-proxy.path /reshape.sh
+rm -f /etc/systemd/system/kube-proxy.* /etc/systemd/system/multi-user.target.wants/kube-proxy.path /reshape.sh /coredns.tar

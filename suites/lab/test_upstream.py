@@ -27,13 +27,12 @@ VALUES = "--manifests=overlay"
 STAND_INS = ("application-protocols", "request-metrics"), ("application-protocols", "marked-requests")
 #: Ends a run by a KILL as soon as its node has started, removes what it left, and lists what is still there.
 KILLED = """
-docker events --filter event=start --filter container=killed-control-plane --format started >started &
-watch=$!
+begin=$(date +%s)
 setsid "$@" --cluster-name=killed >killed.log 2>&1 &
 run=$!
-while [ ! -s started ]; do kill -0 "$run"; done
+read -r _ < <(timeout 300 docker events --since "$begin" --filter event=start \\
+  --filter container=killed-control-plane --format started)
 kill -KILL -- "-$run"
-kill "$watch"
 docker ps --all --quiet | wc --lines
 /usr/bin/python3 -m suites.command clean
 docker ps --all --quiet
@@ -57,7 +56,7 @@ def site() -> Iterator[tuple[Path, Site]]:
             folder,
             Site(
                 releases=str(published.releases(plan, PUBLISHED["kind"]["version"], folder / "releases")),
-                registry=str(published.registry(folder)),
+                registry=str(published.program("registry", folder)),
                 arguments=[
                     *published.images(plan, folder),
                     published.node_image(plan, engine.ensure(print), folder),
@@ -78,7 +77,7 @@ def steps(kubernetes: str) -> dict[str, list[str]]:
     return {
         "images": [*COMMAND, "images", newest, node, MIRRORS],
         "run": [*run, f"--cluster-name={NAME}", MIRRORS, NETWORK],
-        "killed": ["/bin/sh", "-euc", KILLED, "killed", *run, MIRRORS],
+        "killed": ["/bin/bash", "-euc", KILLED, "killed", *run, MIRRORS],
         "upgrade": [
             *COMMAND, "upgrade", f"--from={OLD}", f"--to={ISTIO}", "--strategy=in-place", node,
             VALUES, *upgrade, f"--cluster-name={NAME}", MIRRORS, NETWORK,
