@@ -15,7 +15,7 @@ from fixtures.clusters.cluster_waits import ClusterWaits
 from fixtures.mesh.ingress import Ingress
 from fixtures.settings import Names
 from fixtures.stages import Observed
-from fixtures.workloads.access_logs import MarkedRequest
+from fixtures.workloads.access_logs import MarkedRequest, NewestLogged
 from fixtures.workloads.app import App
 from fixtures.workloads.probe_pod import ProbePod
 
@@ -71,11 +71,11 @@ def test_gateway_uses_mutual_tls_under_strict(
 ) -> None:
     """STRICT is applied: the sidecar receives the gateway's SPIFFE id, unless a policy disables TLS."""
     principal = app.gateway_principal if app.uses_mutual_tls else None
-
-    def identified() -> None:
-        check_peer(mark_request().at_sidecar(), principal)
-
-    cluster_waits.configured(identified, "the sidecar has logged the gateway's identity under STRICT")
+    newest = NewestLogged(mark_request)
+    cluster_waits.configured(
+        lambda: check_peer(newest.at_sidecar(), principal),
+        "the sidecar has logged the gateway's identity under STRICT",
+    )
 
 
 @allure.title("Under STRICT plain text gets a reset or an empty reply")
