@@ -164,7 +164,12 @@ def _kube_proxy(versions: Mapping[str, str]) -> Image:
         name=f"registry.k8s.io/kube-proxy:v{versions['kubernetes']}",
         programs={"kube-proxy": "/usr/local/bin/kube-proxy"},
         files={},
-        debian=("/usr/sbin/xtables-nft-multi", "/usr/sbin/xtables-legacy-multi"),
+        debian=(
+            "/usr/sbin/xtables-nft-multi",
+            "/usr/sbin/xtables-legacy-multi",
+            # Of the plugin libxt_statistic, which balances the endpoints of a Service.
+            "/lib/x86_64-linux-gnu/libm.so.6",
+        ),
         folders=(),
         links={},
         entrypoint=(),
