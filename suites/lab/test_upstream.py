@@ -32,6 +32,7 @@ setsid "$@" --cluster-name=killed >killed.log 2>&1 &
 run=$!
 read -r _ < <(timeout 300 docker events --since "$begin" --filter event=start \\
   --filter container=killed-control-plane --format started)
+disown "$run"
 kill -KILL -- "-$run"
 docker ps --all --quiet | wc --lines
 /usr/bin/python3 -m suites.command clean
