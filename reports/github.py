@@ -8,6 +8,7 @@ error message".
 
 from collections.abc import Mapping, Sequence
 
+from reports.durations import in_words
 from reports.redaction import redact
 from reports.summary import StageRecord, TestOutcome, one_line
 
@@ -15,7 +16,7 @@ from reports.summary import StageRecord, TestOutcome, one_line
 SUMMARY = "GITHUB_STEP_SUMMARY"
 #: Characters of a text in a cell of a table.
 _WIDTH = 200
-_STAGES = ("stage", "result", "seconds", "seen, or why not")
+_STAGES = ("stage", "result", "time", "seen, or why not")
 _BUDGETS = ("budget", "result", "value", "limit", "note")
 
 
@@ -36,7 +37,7 @@ def annotation(failed: TestOutcome) -> str:
 
 def _row(stage: StageRecord) -> tuple[str, ...]:
     why = stage.reason or "; ".join(stage.seen) or f"{stage.tests} tests"
-    return (stage.title, stage.verdict, f"{stage.seconds:.1f}", why)
+    return (stage.title, stage.verdict, in_words(stage.seconds), why)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -162,7 +162,7 @@ def test_summary_has_the_verdict_and_a_row_for_each_stage() -> None:
     record.reason = "404 | <b>not</b>\nlikely cause: `x`"
     text = github.summary("verdict: failed (exit 1): Istio 1.31.0", [record], {})
     assert text.startswith("### failed (exit 1): Istio 1.31.0\n")
-    assert "| Gateway | product | 1.2 | 404 \\| &lt;b&gt;not&lt;/b&gt; likely cause: \\`x\\` |" in text
+    assert "| Gateway | product | 1.2 s | 404 \\| &lt;b&gt;not&lt;/b&gt; likely cause: \\`x\\` |" in text
 
 
 def test_summary_of_an_upgrade_has_its_budgets() -> None:
