@@ -6,6 +6,9 @@ from typing import Protocol
 
 from reports.redaction import redact
 
+#: The distribution whose Istio the project builds itself.
+LAB = "lab"
+
 
 class Tested(Protocol):
     """The facts of a distribution that the report shows."""
@@ -60,10 +63,15 @@ def title(folder: Path) -> str:
     values = dict(line.split("=", 1) for line in target.read_text().splitlines() if "=" in line)
     if not {"istio", "kubernetes", "distribution"} <= values.keys():
         return ""
-    kubernetes, distribution = values["kubernetes"], values["distribution"]
+    kubernetes, build = values["kubernetes"], build_of(values["distribution"])
     if upgrade := values.get("upgrade"):
-        return f"Upgrade of Istio from {upgrade}, Kubernetes {kubernetes}, {distribution}"
-    return f"Istio {values['istio']} on Kubernetes {kubernetes}, distribution {distribution}"
+        return f"Upgrade of Istio from {upgrade}, {build}, on Kubernetes {kubernetes}"
+    return f"Istio {values['istio']}, {build}, on Kubernetes {kubernetes}"
+
+
+def build_of(distribution: str) -> str:
+    """Return what was tested: "lab build", no statement on a published Istio, or the distribution."""
+    return "lab build" if distribution == LAB else f"distribution {distribution}"
 
 
 def _escaped(name: str) -> str:

@@ -62,10 +62,16 @@ def _build(results: Path, page: Path, allure: Allure) -> Path:
     ordered = overview.prepared(results, allure.folder / "results")
     _generate(allure, ["generate", str(ordered), "-c", str(config), "-o", str(made)])
     html = without_analytics((made / "index.html").read_text())
-    answered = answer.section(ordered)
-    head = overview.head(overview.given(ordered), answered=bool(answered))
-    _write(page, with_head(html, answered + head))
+    _write(page, with_head(html, _head(ordered)))
     return page
+
+
+def _head(results: Path) -> str:
+    """Return what precedes Allure's part: verdict, pictures, stages or budgets, and the rest folded."""
+    answered, every = answer.of(results), overview.given(results)
+    verdict, details = (answered.verdict, answered.details) if answered else ("", "")
+    folded = overview.folds(every, answered=bool(answered))
+    return verdict + overview.pictures(every) + details + folded
 
 
 def _check_target(page: Path) -> None:

@@ -8,7 +8,13 @@ from reports.durations import in_words
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.04, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 00 s"), (125.4, "2 min 05 s"), (3720, "1 h 02 min 00 s")],
+    [
+        (0.04, "0.0 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min 00 s"),
+        (125.4, "2 min 05 s"),
+        (3720, "1 h 02 min 00 s"),
+    ],
 )
 def test_duration_has_one_format(seconds: float, words: str) -> None:
     assert in_words(seconds) == words

@@ -24,6 +24,7 @@ from suites.selftest.test_upgrade_judgement import UPGRADE, judged, records, sen
 FACTS = RunFacts(
     date="2026-11-27T20:00:00Z",
     exit_code=0,
+    seconds=75.4,
     reproduce="istio-conformance run --distribution=lab",
     commit="0" * 40,
     version="0.1.0",
@@ -161,7 +162,7 @@ def test_summary_has_the_verdict_and_a_row_for_each_stage() -> None:
     record = stage(FAILED)
     record.reason = "404 | <b>not</b>\nlikely cause: `x`"
     text = github.summary("verdict: failed (exit 1): Istio 1.31.0", [record], {})
-    assert text.startswith("### failed (exit 1): Istio 1.31.0\n")
+    assert text.startswith("### failed (exit 1)\n\nIstio 1.31.0\n")
     assert "| Gateway | product | 1.2 s | 404 \\| &lt;b&gt;not&lt;/b&gt; likely cause: \\`x\\` |" in text
 
 
@@ -169,6 +170,13 @@ def test_summary_of_an_upgrade_has_its_budgets() -> None:
     row = ("failed", "MISSED", "1", "0 requests", "1 in before")
     assert "| failed | MISSED | 1 | 0 requests | 1 in before |" in github.summary(
         "v: x", [], {"canary": [row]}
+    )
+
+
+def test_summary_has_every_reason_of_a_long_verdict() -> None:
+    reasons = "; ".join(f"reason {number}" for number in range(100))
+    assert f"### unsafe (exit 10)\n\n{reasons}\n" in github.summary(
+        f"verdict: unsafe (exit 10): {reasons}", [], {}
     )
 
 

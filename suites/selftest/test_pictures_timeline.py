@@ -57,7 +57,9 @@ def test_texts_never_overlap_for_short_phases(seconds: Sequence[float]) -> None:
 def test_each_phase_has_its_number_title_and_duration() -> None:
     shown = drawing(timeline(bands(300, 5, 565), [*sent(10)]))
     assert shown.text.count("Control plane to 1.29.1") == 1, "too narrow for its title: only in the table"
-    assert {"1 Before the upgrade", "2", "5.0 s", "5 min 00 s", "9 min 25 s"} <= {each.text for each in shown.words}
+    assert {"1 Before the upgrade", "2", "5.0 s", "5 min 00 s", "9 min 25 s"} <= {
+        each.text for each in shown.words
+    }
 
 
 def test_each_failure_is_a_mark_with_time_request_and_outcome() -> None:
