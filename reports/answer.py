@@ -59,6 +59,7 @@ STYLE = """<style>
 @media(max-width:600px){.answer{width:calc(100% - 16px);padding:12px}.answer td{padding-right:8px}
  .answer tr{display:flex;flex-wrap:wrap;border-top:1px solid #8884;padding:3px 0}
  .answer td,.answer th{border:0;padding-top:0}.answer td:last-child,.answer th:last-child{flex-basis:100%}
+ .answer .limit::before{content:"limit "}
  .answer dl{grid-template-columns:1fr;gap:0}.answer dd{margin-bottom:8px}}
 /* Allure's ring counts tests, so it is green beside an unsafe upgrade. The verdict is above. */
 article:has(>[aria-label^="Success rate"]){display:none}
@@ -143,10 +144,16 @@ def _reasons(strategy: Mapping[str, Any]) -> str:
     budgets = {each["name"]: each for each in strategy["budgets"]}
     lines = [strategy["failure"]] if strategy["failure"] else []
     lines += [f"Missed: {_beside_limit(each)}" for each in budgets.values() if each["result"] == "missed"]
-    for gap in strategy["missingEvidence"]:
-        known = budgets.get(gap["name"])
-        lines.append(f"Not shown: {_beside_limit(known)}" if known else f"Missing evidence: {gap['text']}")
-    lines += [f"Exempt, so not shown: {each['name']}" for each in strategy["exempt"]]
+    gaps = {
+        name: [each["text"] for each in strategy["missingEvidence"] if each["name"] == name]
+        for name in dict.fromkeys(each["name"] for each in strategy["missingEvidence"])
+    }
+    for name, texts in gaps.items():
+        more = f"; {len(texts) - 1} more of this kind" if len(texts) > 1 else ""
+        known = budgets.get(name)
+        lines.append(f"Not shown: {_beside_limit(known)}" if known else f"Missing evidence: {texts[0]}{more}")
+    exempt = dict.fromkeys(each["name"] for each in strategy["exempt"])
+    lines += [f"Exempt, so not shown: {each}" for each in exempt]
     if word == "unsafe":
         lines.append(f"What to do: read “{name}: requests that failed” and “{name}: timeline” below.")
     listed = "".join(f"<li>{_text(each)}</li>" for each in lines)
@@ -156,7 +163,7 @@ def _reasons(strategy: Mapping[str, Any]) -> str:
 def _beside_limit(budget: Mapping[str, Any]) -> str:
     value = "not measured" if budget["value"] is None else _number(budget["value"])
     source = f" ({budget['source']})" if budget["source"] else ""
-    return f"{budget['name']} {value}{source}, limit {_number(budget['limit'])} {budget['unit']}"
+    return f"{budget['name']} {value}{source}, limit {_limit(budget)}"
 
 
 def _budgets(verdict: Mapping[str, Any]) -> Iterator[str]:
@@ -207,7 +214,7 @@ def _parts(reason: str) -> dict[str, str]:
         else:
             parts[opening] += f" {line.strip()}"
     if waited:
-        parts["Observed"] = f"{parts.get('Observed', 'nothing')} ({waited['ended']})"
+        parts["Waited"] = waited["ended"]
     return parts
 
 
@@ -215,7 +222,7 @@ def _stage_row(stage: Mapping[str, Any]) -> Iterator[str]:
     why = stage["reason"] or "; ".join(stage["seen"])
     if stage["failed"]:
         parts = _parts(stage["failed"][0]["reason"])
-        why = parts.get("Observed") or parts["Error"]
+        why = parts.get("Observed") or next(iter(parts.values()))
     elif not why and stage["skipped"]:
         why = stage["skipped"][0]["reason"]
     yield _text(stage["title"])
@@ -228,13 +235,18 @@ def _budget_row(budget: Mapping[str, Any]) -> Iterator[str]:
     yield _text(budget["name"])
     yield _coloured(budget["result"], budget["result"])
     yield "-" if budget["value"] is None else _number(budget["value"])
-    yield f"{_number(budget['limit'])} {_text(budget['unit'])}"
+    yield f'<span class="limit">{_text(_limit(budget))}</span>'
     shown = (
         f"{source}: {_number(each['value'])}, at least {_number(each['atLeast'])}, "
         f"at most {_number(each['atMost'])}, detected from {_number(each['detectableFrom'])}"
         for source, each in budget["shown"].items()
     )
     yield _text("; ".join([budget["what"], *shown]))
+
+
+def _limit(budget: Mapping[str, Any]) -> str:
+    unit = "" if budget["unit"] == "ratio" else f" {budget['unit']}"
+    return f"{_number(budget['limit'])}{unit}"
 
 
 def _number(value: float) -> str:

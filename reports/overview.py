@@ -36,6 +36,8 @@ _STYLE = """<style>
 .overview svg,.overview img{display:block;max-width:100%;height:auto;margin-bottom:12px}
 .overview ol{list-style:decimal;margin:0 0 12px;padding-left:32px}
 .overview pre{white-space:pre-wrap;margin:0 0 12px}
+@media(max-width:600px){.overview{width:calc(100% - 16px);padding:4px 12px}
+ .overview details{overflow-x:auto}.overview svg,.overview img{width:720px;max-width:none}}
 </style>"""
 
 

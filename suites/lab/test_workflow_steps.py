@@ -5,13 +5,16 @@ tests of a cell come to is acted. The full tests run a cell and an upgrade in qu
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from lab.sources import versions_of
+from reports import conformance
 from suites.lab.workflow_steps import Job, Runner, checkout
 from suites.nightly import matrix, results
 from suites.selftest import fake_github
@@ -94,6 +97,7 @@ def test_red_night_goes_from_the_cells_to_one_issue(runner: Runner, github: Gith
     assert (recorded(runner, "run-lab").kind, recorded(runner, "upgrade-lab").kind) == (
         "mesh", "not enough evidence",
     )  # fmt: skip
+    assert "--distribution=lab" in recorded(runner, "run-lab").command
     assert (runner.artifacts / "report-run-lab" / "cell" / "junit.xml").exists()
     assert "failed" in failed.summary
     assert {each.name for each in (runner.artifacts / "report-run-lab").iterdir()} >= {"cell", "results"}
@@ -133,6 +137,9 @@ def test_cell_runs_the_article_on_the_lab(runner: Runner) -> None:
     assert (found.kind, found.exit_code, found.artifact) == ("green", 0, done.artifact)
     folder = runner.artifacts / done.artifact
     assert found.tests == len(list((folder / "results").glob("*-result.json")))
+    assert found.command.startswith("istio-conformance run --distribution=lab --istio-version=")
+    report = yaml.safe_load((folder / "results" / conformance.FILE).read_text(encoding="utf-8"))
+    assert re.fullmatch(r"[0-9a-f]{40}(-modified)?", report["suite"]["commit"])
     assert (folder / "html" / "index.html").stat().st_size > 100_000
 
 

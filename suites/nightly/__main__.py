@@ -59,7 +59,7 @@ def _cells(_: argparse.Namespace) -> int:
 
 
 def _record(chosen: argparse.Namespace) -> int:
-    commands = {each.name: results.command(each) for each in matrix.read()}
+    commands = _commands()
     name = os.environ["CELL"]
     environ = {"COMMAND": commands.get(name, ""), **os.environ}
     folder = UPGRADE_RESULTS if os.environ.get("KIND") == "upgrade" else RESULTS
@@ -70,8 +70,7 @@ def _record(chosen: argparse.Namespace) -> int:
 
 
 def _gather(chosen: argparse.Namespace) -> int:
-    expected = {each.name: results.command(each) for each in matrix.read()}
-    found = gather.collect(expected, chosen.folder)
+    found = gather.collect(_commands(), chosen.folder)
     branch = os.environ.get("GITHUB_REF_NAME", "main")
     before = gather.load(_last_night(branch))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
@@ -82,6 +81,12 @@ def _gather(chosen: argparse.Namespace) -> int:
     sys.stdout.write("".join(f"[nightly] {each.result.cell}: {each.result.kind}\n" for each in red))
     sys.stdout.write(f"[nightly] {len(entries) - len(red)} of {len(entries)} cells are green\n")
     return 1 if red else 0
+
+
+def _commands() -> dict[str, str]:
+    """Return the command of each cell, with the distribution that the job sets, or the nightly's own."""
+    distribution = os.environ.get("DISTRIBUTION", "upstream")
+    return {each.name: results.command(each, distribution) for each in matrix.read()}
 
 
 def _last_night(branch: str) -> str:

@@ -61,9 +61,9 @@ def of_run(cell: str, status: str, results: Path, environ: Mapping[str, str]) ->
     )
 
 
-def command(cell: Any) -> str:
-    """Return the command that repeats a cell of the matrix."""
-    words = ["istio-conformance", cell.kind, "--distribution=upstream"]
+def command(cell: Any, distribution: str) -> str:
+    """Return the command that repeats a cell of the matrix on a distribution."""
+    words = ["istio-conformance", cell.kind, f"--distribution={distribution}"]
     if cell.kind == "upgrade":
         words += [
             f"--from={cell.old}",
@@ -73,7 +73,8 @@ def command(cell: Any) -> str:
         ]
     else:
         words.append(f"--istio-version={cell.istio}")
-    words.append(f"--kubernetes-version={cell.kubernetes}")
+    if cell.kubernetes:
+        words.append(f"--kubernetes-version={cell.kubernetes}")
     return shlex.join(words)
 
 

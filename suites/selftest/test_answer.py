@@ -43,7 +43,8 @@ def test_failure_is_explained_without_a_click(tmp_path: Path) -> None:
     assert '<h1 class="bad">Failed</h1>' in found
     for word, text in {
         "Expected": "the gateway &lt;answers&gt; 404</dd>",
-        "Observed": "404 expected, got a reset (timed out after 30.0 s (276 attempts))</dd>",
+        "Observed": "404 expected, got a reset</dd>",
+        "Waited": "timed out after 30.0 s (276 attempts)</dd>",
         "Likely cause": "selector matches no gateway pod: &#x27;ingresgateway&#x27;",
         "What to do": "Remove the likely cause",
         "Command": "<code>istio-conformance run --stage=x</code>",
@@ -73,7 +74,7 @@ def test_stages_say_why_one_was_not_reached_and_what_a_failed_one_saw(tmp_path: 
         "metrics", "Metrics", verdict="not reached", reason="not reached because of test_404"
     )
     found = page(tmp_path, stage(FAILED), beyond).details
-    assert "<td>404 expected, got a reset (timed out" in found
+    assert "<td>404 expected, got a reset</td>" in found
     assert "<td>not reached because of test_404</td>" in found
 
 
@@ -89,11 +90,9 @@ def test_unsafe_upgrade_opens_with_the_word_and_its_budgets(tmp_path: Path) -> N
     found = answered(tmp_path)
     assert '<h1 class="bad">Unsafe</h1>' in found.verdict
     assert "<li>Missed: failed 1, limit 0 requests</li>" in found.verdict
-    assert "<li>Not shown: latency-p50 not measured, limit 1.25 ratio</li>" in found.verdict
+    assert "<li>Not shown: latency-p50 not measured, limit 1.25</li>" in found.verdict
     assert "<li>Missing evidence: " in found.verdict
-    assert '<td>failed</td><td><span class="bad">missed</span></td><td>1</td><td>0 requests</td>' in (
-        found.details
-    )
+    assert '<td>failed</td><td><span class="bad">missed</span></td><td>1</td>' in (found.details)
 
 
 def test_upgrade_says_what_is_not_covered(tmp_path: Path) -> None:
