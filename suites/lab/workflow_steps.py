@@ -154,7 +154,7 @@ def _value(path: str, scope: Mapping[str, Any]) -> str:
     found: Any = scope
     for part in path.split("."):
         found = found.get(part, {}) if isinstance(found, Mapping) else {}
-    return found if isinstance(found, str) else ""
+    return str(found) if isinstance(found, str | int) else ""
 
 
 def _assignments(file: Path) -> Iterator[tuple[str, str]]:

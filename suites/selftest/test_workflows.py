@@ -14,7 +14,11 @@ from suites.nightly import matrix
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 #: The only permissions beyond reading the checkout, by workflow and job.
-GRANTED = {("nightly", "gather"): {"actions": "read"}, ("nightly", "issue"): {"issues": "write"}}
+GRANTED = {
+    ("nightly", "cell"): {"actions": "read"},
+    ("nightly", "gather"): {"actions": "read"},
+    ("nightly", "issue"): {"issues": "write"},
+}
 #: An action that runs even if an earlier step failed.
 ALWAYS = "always()"
 
@@ -91,7 +95,7 @@ def test_tokens_reach_only_the_steps_that_call_the_api(workflow: Path) -> None:
     text = workflow.read_text()
     assert "secrets." not in text
     holders = [step.get("name") for step in steps(workflow) if "GITHUB_TOKEN" in step.get("env", {})]
-    assert holders == (["Gather", "Issue"] if workflow.stem == "nightly" else [])
+    assert holders == (["History", "Gather", "Issue"] if workflow.stem == "nightly" else [])
     assert text.count("github.token") == len(holders)
 
 
