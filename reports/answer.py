@@ -59,6 +59,7 @@ STYLE = """<style>
 @media(max-width:600px){.answer{width:calc(100% - 16px);padding:12px}.answer td{padding-right:8px}
  .answer tr{display:flex;flex-wrap:wrap;border-top:1px solid #8884;padding:3px 0}
  .answer td,.answer th{border:0;padding-top:0}.answer td:last-child,.answer th:last-child{flex-basis:100%}
+ .answer td:first-child{font-weight:bold}
  .answer .limit::before{content:"limit "}
  .answer dl{grid-template-columns:1fr;gap:0}.answer dd{margin-bottom:8px}}
 /* Allure's ring counts tests, so it is green beside an unsafe upgrade. The verdict is above. */
@@ -108,6 +109,7 @@ def _of_run(report: Mapping[str, Any]) -> Answer:
     verdict = [
         _headline(_WORDS[result], result, f"{tested}. {totals}, in {in_words(report['seconds'])}."),
         *(_failure(stage) for stage in stages if stage["failed"]),
+        _skipped(stages),
     ]
     rows = [_stage_row(each) for each in stages]
     details = _table(("stage", "result", "time", "seen, or why not"), rows)
@@ -201,6 +203,17 @@ def _failure(stage: Mapping[str, Any]) -> str:
     )
 
 
+def _skipped(stages: Sequence[Mapping[str, Any]]) -> str:
+    """Return why tests were skipped, each reason of a stage once."""
+    reasons = dict.fromkeys(
+        f"{stage['title']}: {each['reason'].removeprefix('Skipped: ')}"
+        for stage in stages
+        for each in stage["skipped"]
+    )
+    listed = "".join(f"<li>{_text(each)}</li>" for each in reasons)
+    return f"<p>Skipped:</p><ul>{listed}</ul>" if listed else ""
+
+
 def _parts(reason: str) -> dict[str, str]:
     """Return the parts of a failure's reason by their labels on the page."""
     start, *lines = reason.splitlines() or [""]
@@ -219,16 +232,16 @@ def _parts(reason: str) -> dict[str, str]:
 
 
 def _stage_row(stage: Mapping[str, Any]) -> Iterator[str]:
-    why = stage["reason"] or "; ".join(stage["seen"])
+    why = [stage["reason"]] if stage["reason"] else stage["seen"]
     if stage["failed"]:
         parts = _parts(stage["failed"][0]["reason"])
-        why = parts.get("Observed") or next(iter(parts.values()))
+        why = [parts.get("Observed") or next(iter(parts.values()))]
     elif not why and stage["skipped"]:
-        why = stage["skipped"][0]["reason"]
+        why = [stage["skipped"][0]["reason"]]
     yield _text(stage["title"])
     yield _coloured(stage["result"], stage["result"])
     yield in_words(stage["seconds"])
-    yield _text(why)
+    yield "<br>".join(map(_text, why))
 
 
 def _budget_row(budget: Mapping[str, Any]) -> Iterator[str]:

@@ -67,6 +67,7 @@ def test_stages_show_what_was_seen_and_why_one_was_skipped(tmp_path: Path) -> No
     assert "<td>2 min 05 s</td><td>404, empty body</td>" in found.details
     assert "there is no Grafana" in found.details
     assert "Passed, with skipped tests" in found.verdict
+    assert "<p>Skipped:</p><ul><li>Graph: there is no Grafana</li></ul>" in found.verdict
 
 
 def test_stages_say_why_one_was_not_reached_and_what_a_failed_one_saw(tmp_path: Path) -> None:
