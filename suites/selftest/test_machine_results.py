@@ -58,6 +58,9 @@ STAGES = """
     @pytest.mark.parametrize("place", ["a,b"])
     def test_page(place):
         assert "password=hunter2-hunter2" == "nginx", "the page is 100% wrong\\nsecond line"
+
+    @pytest.mark.stage("metrics")
+    def test_beyond(): ...
 """
 
 
@@ -226,7 +229,21 @@ def test_run_writes_its_result(run: Path) -> None:
     found = yaml.safe_load(file.read_text())
     assert problems("conformance", found) == []
     assert (found["result"], found["exitCode"]) == ("failure", 1)
-    assert found["statistics"] == {"passed": 1, "failed": 1, "skipped": 1, "notReached": 0}
+    assert found["statistics"] == {"passed": 1, "failed": 1, "skipped": 1, "notReached": 1}
+
+
+def test_stage_that_was_not_reached_has_its_reason_and_its_place_on_the_page(run: Path) -> None:
+    stages = yaml.safe_load((run / "results" / conformance.FILE).read_text())["stages"]
+    reasons = {each["name"]: each["reason"] for each in stages}
+    assert reasons == {
+        "cluster": "",
+        "gateway": "",
+        "metrics": "not reached because of Gateway: test_page[a,b]",
+    }
+    results = [json.loads(each.read_text()) for each in (run / "results").glob("*-result.json")]
+    (beyond,) = (each for each in results if each["name"] == "test_beyond")
+    labels = {each["name"]: each["value"] for each in beyond["labels"]}
+    assert (labels["suite"], labels["stage"]) == ("12 Metrics", "metrics")
 
 
 def test_run_shows_the_summary_and_the_failing_line(run: Path) -> None:
