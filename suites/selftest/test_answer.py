@@ -1,11 +1,14 @@
 """The page's first screen: a failure is explained there, and an unsafe upgrade does not look green."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fixtures.plugins.failures import kind_and_reason
+from fixtures.waits import ConditionNotMet
 from reports import answer, conformance
 from reports.errors import ReportError
 from reports.summary import StageRecord, TestOutcome
@@ -51,6 +54,15 @@ def test_failure_is_explained_without_a_click(tmp_path: Path) -> None:
     }.items():
         assert f"<dt>{word}</dt><dd>{text}" in found
     assert "<details" not in found
+
+
+@pytest.mark.parametrize("ended", ["timed out", "gave up", "blocked", "failed"])
+def test_what_was_expected_is_apart_from_how_the_wait_ended(tmp_path: Path, ended: str) -> None:
+    wait = ConditionNotMet("the mesh: it is ready", elapsed=125, tries=1, last="no: 503", ended=ended)
+    found = page(tmp_path, stage(replace(FAILED, reason=kind_and_reason(wait)[1]))).verdict
+    assert "<dt>Expected</dt><dd>the mesh: it is ready</dd>" in found
+    assert "<dt>Observed</dt><dd>no: 503</dd>" in found
+    assert f"<dt>Waited</dt><dd>{ended} after 2 min 05 s (1 attempt)</dd>" in found
 
 
 def test_failure_without_a_cause_leads_to_the_evidence(tmp_path: Path) -> None:
