@@ -88,6 +88,11 @@ def of(results: Path) -> Answer | None:
     return None
 
 
+def paragraph(text: str) -> str:
+    """Return the HTML of a text in a section of its own, or "" for none."""
+    return f'<section class="answer"><p>{_text(text)}</p></section>' if text else ""
+
+
 def _parsed(file: Path, loads: Callable[[str], Any], shown: Callable[[Mapping[str, Any]], Answer]) -> Answer:
     try:
         return shown(loads(file.read_text(encoding="utf-8")))

@@ -7,8 +7,11 @@ folder they are given. Source of the format (JSON Lines, one run a line): Allure
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from reports import environment
 from reports.errors import ReportError
@@ -17,6 +20,7 @@ from reports.redaction import redact_tree
 #: Runs that a file keeps.
 LIMIT = 30
 SUFFIX = ".jsonl"
+_FAILED = {"failed", "broken"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,18 @@ class History:
 
     file: Path
     copy: Path
+
+    def sentence(self) -> str:
+        """Return how the earlier runs ended; call it before Allure adds this one."""
+        points = [json.loads(line) for line in self.copy.read_text(encoding="utf-8").splitlines()]
+        if not points:
+            return "This is the first run on the trend of this environment."
+        failed = [
+            each for each in points if _FAILED & {one.get("status") for one in each["testResults"].values()}
+        ]
+        dates = ", ".join(dict.fromkeys(_date(each) for each in failed))
+        ended = f"{len(failed)} with failed tests, on {dates}" if failed else "none with a failed test"
+        return f"{len(points)} earlier runs of this environment, {ended}. Trends: “Graphs” in the menu below."
 
     def save(self) -> None:
         """Replace the file by Allure's copy, at once. Raises OSError on failure."""
@@ -35,6 +51,10 @@ class History:
             unfinished.replace(self.file)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+def _date(point: Mapping[str, Any]) -> str:
+    return datetime.fromtimestamp(point["timestamp"] / 1000, UTC).date().isoformat()
 
 
 def opened(folder: Path, results: Path, work: Path) -> History | None:
@@ -59,6 +79,13 @@ def cleaned(text: str) -> str | None:
         points = [json.loads(line) for line in text.splitlines() if line.strip()]
     except ValueError:
         return None
-    if not all(isinstance(each, dict) and isinstance(each.get("testResults"), dict) for each in points):
+    if not all(_is_run(each) for each in points):
         return None
     return "".join(f"{json.dumps(redact_tree(each))}\n" for each in points[-LIMIT:])
+
+
+def _is_run(point: object) -> bool:
+    if not isinstance(point, dict) or not isinstance(point.get("timestamp"), int):
+        return False
+    results = point.get("testResults")
+    return isinstance(results, dict) and all(isinstance(each, dict) for each in results.values())

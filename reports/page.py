@@ -63,23 +63,24 @@ def _build(results: Path, page: Path, allure: Allure, histories: Path | None) ->
     earlier = history.opened(histories, results, allure.folder) if histories else None
     if earlier:
         settings |= {"historyPath": str(earlier.copy), "historyLimit": history.LIMIT}
+    trend = earlier.sentence() if earlier else ""
     config, made = allure.folder / "allurerc.json", allure.folder / "html"
     config.write_text(json.dumps(settings))
     ordered = overview.prepared(results, allure.folder / "results")
     _generate(allure, ["generate", str(ordered), "-c", str(config), "-o", str(made)])
     html = without_analytics((made / "index.html").read_text())
-    _write(page, with_head(html, _head(ordered)))
+    _write(page, with_head(html, _head(ordered, trend)))
     if earlier:
         earlier.save()
     return page
 
 
-def _head(results: Path) -> str:
-    """Return what precedes Allure's part: verdict, pictures, stages or budgets, and the rest folded."""
+def _head(results: Path, trend: str) -> str:
+    """Return what precedes Allure's part: verdict, pictures, stages or budgets, trend, and folds."""
     answered, every = answer.of(results), overview.given(results)
     verdict, details = (answered.verdict, answered.details) if answered else ("", "")
     folded = overview.folds(every, answered=bool(answered))
-    return verdict + overview.pictures(every) + details + folded
+    return verdict + overview.pictures(every) + details + answer.paragraph(trend) + folded
 
 
 def _check_target(page: Path) -> None:

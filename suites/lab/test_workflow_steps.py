@@ -136,7 +136,7 @@ def test_green_cell_that_lost_tests_is_incomplete(runner: Runner) -> None:
 
 def test_cell_continues_the_trends_that_it_kept_last(runner: Runner, github: Github) -> None:
     """The histories of the cell's last artifact are there for its run, and go into its next artifact."""
-    point = json.dumps({"uuid": "1", "testResults": {}})
+    point = json.dumps({"uuid": "1", "timestamp": 0, "testResults": {}})
     last = {"lab_istio-1.jsonl": point, "upstream_istio-1.jsonl": "[1", "notes.txt": "x", "../x.jsonl": point}
     github.uploaded(last, name="history-run-lab")
     github.uploaded({"lab_istio-2.jsonl": point}, name="history-upgrade-lab")

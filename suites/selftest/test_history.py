@@ -1,6 +1,8 @@
 """Histories: one for each environment, without secrets, extended only by a complete page."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from reports.errors import ReportError
 from reports.redaction import MARK, remember
 
 VALUES = {"distribution": "lab", "istio": "1.31.0", "kubernetes": "1.36.3"}
-POINT = {"uuid": "1", "testResults": {}}
+POINT = {"uuid": "1", "timestamp": 0, "testResults": {}}
 NAME = "lab_istio-1.31.0_kubernetes-1.36.3.jsonl"
 
 
@@ -38,6 +40,13 @@ def allure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> page.Allure:
 
     monkeypatch.setattr(page, "_generate", generate)
     return page.Allure(Path("cli.js"), {}, folder)
+
+
+def _again(allure: page.Allure) -> Path:
+    """A folder for another page, because Allure's must be empty."""
+    folder = allure.folder.with_name("again")
+    shutil.copytree(allure.folder / "html", folder / "html")
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -68,6 +77,19 @@ def test_history_grows_by_one_run_with_each_page(results: Path, allure: page.All
     assert (histories / NAME).read_text().count("\n") == history.LIMIT + 1
 
 
+def test_page_says_how_the_earlier_runs_ended(results: Path, allure: page.Allure) -> None:
+    histories, made = results.parent / "histories", results.parent / "index.html"
+    page.build(results, made, allure, histories)
+    assert "This is the first run on the trend" in made.read_text()
+    broken = {
+        "testResults": {"a": {"status": "passed"}, "b": {"status": "broken"}},
+        "timestamp": 1_796_077_565_166,
+    }
+    (histories / NAME).write_text(f"{json.dumps(POINT)}\n{json.dumps(broken)}\n")
+    page.build(results, made, replace(allure, folder=_again(allure)), histories)
+    assert "2 earlier runs of this environment, 1 with failed tests, on 2026-11-30." in made.read_text()
+
+
 def test_run_that_names_no_environment_is_on_no_trend(results: Path, allure: page.Allure) -> None:
     (results / "environment.properties").unlink()
     page.build(results, results.parent / "index.html", allure, results.parent / "histories")
@@ -82,7 +104,17 @@ def test_page_that_fails_leaves_the_history_as_it_was(results: Path, allure: pag
     assert not histories.exists()
 
 
-@pytest.mark.parametrize("text", ["[1", "[]", '{"uuid": "1"}', "my notes"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[1",
+        "[]",
+        '{"timestamp": 0}',
+        '{"testResults": {}}',
+        '{"timestamp": 0, "testResults": {"a": 1}}',
+        "my notes",
+    ],
+)
 def test_file_that_is_no_history_is_named_and_kept(results: Path, allure: page.Allure, text: str) -> None:
     histories = results.parent / "histories"
     histories.mkdir()
