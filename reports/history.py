@@ -40,7 +40,8 @@ class History:
         ]
         dates = ", ".join(dict.fromkeys(_date(each) for each in failed))
         ended = f"{len(failed)} with failed tests, on {dates}" if failed else "none with a failed test"
-        return f"{len(points)} earlier runs of this environment, {ended}. Trends: “Graphs” in the menu below."
+        runs = "1 earlier run" if len(points) == 1 else f"{len(points)} earlier runs"
+        return f"{runs} of this environment, {ended}. Trends: “Graphs” in the menu below."
 
     def save(self) -> None:
         """Replace the file by Allure's copy, at once. Raises OSError on failure."""
