@@ -6,6 +6,7 @@ The page puts its pictures between the two parts.
 import html
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ _KINDS = {
     "suite": "The suite itself has an error.",
 }
 _TO_DO = {
-    True: "Remove the likely cause, then repeat the stage with the command below.",
+    True: "Remove the likely cause, then repeat it with the command below.",
     False: "Read the evidence of the failed test below: events, pods, logs and the proxies' configuration.",
 }
 STYLE = """<style>
@@ -73,8 +74,6 @@ class Answer:
 
     verdict: str
     details: str
-    #: Whether the run passed or the upgrade is safe.
-    good: bool
 
 
 def of(results: Path) -> Answer | None:
@@ -113,12 +112,12 @@ def _of_run(report: Mapping[str, Any]) -> Answer:
     totals = ", ".join(f"{counts[key]} {word}" for key, word in _COUNTS.items() if counts[key])
     verdict = [
         _headline(_WORDS[result], result, f"{tested}. {totals}, in {in_words(report['seconds'])}."),
-        *(_failure(stage) for stage in stages if stage["failed"]),
+        *(_failure(stage["title"], stage["failed"]) for stage in stages if stage["failed"]),
         _skipped(stages),
     ]
     rows = [_stage_row(each) for each in stages]
     details = _table(("stage", "result", "time", "seen, or why not"), rows)
-    return _answer(verdict, [details], good=_colour(result) == _GOOD)
+    return _answer(verdict, [details])
 
 
 def _of_upgrade(verdict: Mapping[str, Any]) -> Answer:
@@ -129,20 +128,18 @@ def _of_upgrade(verdict: Mapping[str, Any]) -> Answer:
         f"in {in_words(verdict['seconds'])}."
     )
     first = [_headline(word.capitalize(), word, tested)]
-    if verdict["failedTests"]:
-        first.append(f'<div class="box"><p>Failed: {_text(", ".join(verdict["failedTests"]))}</p></div>')
-    if verdict["testsThatCouldNotRun"]:
-        first.append(f"<p>Could not run: {_text(', '.join(verdict['testsThatCouldNotRun']))}</p>")
+    if verdict["failures"]:
+        first.append(_failure("Upgrade", verdict["failures"]))
     first += [_reasons(each) for each in verdict["strategies"]]
     if verdict["behaviourChanges"]:
         first.append(f"<p>Behaviour changes: {_text(verdict['behaviourChanges'])}</p>")
     first.append(f"<p>Repeat it: <code>{_text(verdict['reproduce'])}</code></p>")
-    return _answer(first, list(_budgets(verdict)), good=_colour(word) == _GOOD)
+    return _answer(first, list(_budgets(verdict)))
 
 
-def _answer(verdict: Sequence[str], details: Sequence[str], *, good: bool) -> Answer:
+def _answer(verdict: Sequence[str], details: Sequence[str]) -> Answer:
     one, two = (f'<section class="answer">{"".join(parts)}</section>' for parts in (verdict, details))
-    return Answer(STYLE + one, two, good)
+    return Answer(STYLE + one, two)
 
 
 def _reasons(strategy: Mapping[str, Any]) -> str:
@@ -151,20 +148,23 @@ def _reasons(strategy: Mapping[str, Any]) -> str:
     budgets = {each["name"]: each for each in strategy["budgets"]}
     lines = [strategy["failure"]] if strategy["failure"] else []
     lines += [f"Missed: {_beside_limit(each)}" for each in budgets.values() if each["result"] == "missed"]
-    gaps = {
-        name: [each["text"] for each in strategy["missingEvidence"] if each["name"] == name]
-        for name in dict.fromkeys(each["name"] for each in strategy["missingEvidence"])
-    }
-    for name, texts in gaps.items():
-        more = f"; {len(texts) - 1} more of this kind" if len(texts) > 1 else ""
-        known = budgets.get(name)
-        lines.append(f"Not shown: {_beside_limit(known)}" if known else f"Missing evidence: {texts[0]}{more}")
+    lines += _missing(strategy["missingEvidence"], budgets)
     exempt = dict.fromkeys(each["name"] for each in strategy["exempt"])
     lines += [f"Exempt, so not shown: {each}" for each in exempt]
     if word == "unsafe":
         lines.append(f"What to do: read “{name}: requests that failed” and “{name}: timeline” below.")
     listed = "".join(f"<li>{_text(each)}</li>" for each in lines)
     return f"<h2>{_text(name)}: {_coloured(word, word)}</h2><ul>{listed}</ul>"
+
+
+def _missing(gaps: Sequence[Mapping[str, str]], budgets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield each kind of missing evidence once: a budget beside its limit, or the first text of the kind."""
+    for name, count in Counter(each["name"] for each in gaps).items():
+        if name in budgets:
+            yield f"Not shown: {_beside_limit(budgets[name])}"
+        else:
+            first = next(each["text"] for each in gaps if each["name"] == name)
+            yield f"Missing evidence: {first}" + (f"; {count - 1} more of this kind" if count > 1 else "")
 
 
 def _beside_limit(budget: Mapping[str, Any]) -> str:
@@ -192,18 +192,18 @@ def _headline(word: str, result: str, sentence: str) -> str:
     return f'<h1 class="{_colour(result)}">{_text(word)}</h1><p>{_text(sentence)}</p>'
 
 
-def _failure(stage: Mapping[str, Any]) -> str:
-    """Return the first failure of a stage: what was expected and observed, why, what to do, the command."""
-    first, *more = stage["failed"]
+def _failure(title: str, failed: Sequence[Mapping[str, str]]) -> str:
+    """Return the first failure: what was expected and observed, why, what to do, the command."""
+    first, *more = failed
     parts = _parts(first["reason"])
     parts["What to do"] = _TO_DO["Likely cause" in parts]
     rows = [(name, _text(text)) for name, text in parts.items()]
     rows.append(("Command", f"<code>{_text(first['reproduce'])}</code>"))
-    others = f"<p>{len(more)} more tests of this stage failed.</p>" if more else ""
+    names = _text(", ".join(each["name"] for each in more))
+    others = f"<p>{len(more)} more failed: {names}</p>" if more else ""
     listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows)
-    title = f"{stage['title']}: {first['name']}"
     return (
-        f'<div class="box"><h2>{_text(title)}</h2><p>{_KINDS[first["kind"]]}</p>'
+        f'<div class="box"><h2>{_text(title)}: {_text(first["name"])}</h2><p>{_KINDS[first["kind"]]}</p>'
         f"<dl>{listed}</dl>{others}</div>"
     )
 

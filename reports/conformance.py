@@ -6,7 +6,7 @@ docs/schemas/conformance.schema.json describes it. Source of the form: Gateway A
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import yaml
 
 from reports.environment import LAB, Tested
 from reports.redaction import redact, redact_tree
-from reports.summary import StageRecord, Verdict
+from reports.summary import StageRecord, TestOutcome, Verdict
 
 #: The files in a results folder: the result of a run of the stages, and the verdict on an upgrade.
 FILE, VERDICT_FILE = "conformance.yaml", "verdict.json"
@@ -130,6 +130,15 @@ def _counts(results: Sequence[str]) -> dict[str, int]:
     return {{"not reached": "notReached"}.get(each, each): counted[each] for each in _COUNTED}
 
 
+def failures(outcomes: Iterable[TestOutcome]) -> list[dict[str, str]]:
+    """Return each failed test with its reason and the command that repeats it."""
+    return [
+        {"name": each.name, "kind": each.kind, "reason": each.reason, "reproduce": each.reproduce}
+        for each in outcomes
+        if each.result == "failed"
+    ]
+
+
 def _stage(stage: StageRecord) -> dict[str, Any]:
     result = _RESULTS[stage.verdict]
     outcomes = stage.outcomes.values()
@@ -141,16 +150,7 @@ def _stage(stage: StageRecord) -> dict[str, Any]:
         "statistics": _counts(_results(stage)),
         "reason": stage.reason if result == "not reached" else "",
         "seen": list(stage.seen),
-        "failed": [
-            {
-                "name": each.name,
-                "kind": each.kind,
-                "reason": each.reason,
-                "reproduce": each.reproduce,
-            }
-            for each in outcomes
-            if each.result == "failed"
-        ],
+        "failed": failures(outcomes),
         "skipped": [
             {"name": each.name, "reason": each.reason} for each in outcomes if each.result == "skipped"
         ],

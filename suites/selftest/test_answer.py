@@ -12,7 +12,7 @@ from fixtures.waits import ConditionNotMet
 from reports import answer, conformance
 from reports.errors import ReportError
 from reports.summary import StageRecord, TestOutcome
-from suites.selftest.test_machine_results import FACTS, LAB, SKIPPED, stage, verdict
+from suites.selftest.test_machine_results import FACTS, LAB, SKIPPED, problems, stage, verdict
 from suites.selftest.test_upgrade_judgement import judged, records, sent
 
 REASON = (
@@ -106,6 +106,15 @@ def test_unsafe_upgrade_opens_with_the_word_and_its_budgets(tmp_path: Path) -> N
     assert "<li>Not shown: latency-p50 not measured, limit 1.25</li>" in found.verdict
     assert "<li>Missing evidence: " in found.verdict
     assert '<td>failed</td><td><span class="bad">missed</span></td><td>1</td>' in (found.details)
+
+
+def test_failed_promise_of_an_upgrade_is_explained(tmp_path: Path) -> None:
+    document: Any = verdict([judged(sent(records()))], broken=["test_404"], outcomes=[FAILED])
+    assert problems("verdict", document) == []
+    (tmp_path / conformance.VERDICT_FILE).write_text(json.dumps(document))
+    found = answered(tmp_path).verdict
+    assert "<h2>Upgrade: test_404</h2><p>The mesh did not behave as expected.</p>" in found
+    assert "<dt>Likely cause</dt><dd>selector matches no gateway pod" in found
 
 
 def test_upgrade_says_what_is_not_covered(tmp_path: Path) -> None:
