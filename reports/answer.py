@@ -256,10 +256,10 @@ def _budget_row(budget: Mapping[str, Any]) -> Iterator[str]:
     yield f'<span class="limit">{_text(_limit(budget))}</span>'
     shown = (
         f"{source}: {_number(each['value'])}, at least {_number(each['atLeast'])}, "
-        f"at most {_number(each['atMost'])}, detected from {_number(each['detectableFrom'])}"
+        f"at most {_number(each['atMost'])}, a lasting one detected from {_number(each['detectableFrom'])}"
         for source, each in budget["shown"].items()
     )
-    yield _text("; ".join([budget["what"], *shown]))
+    yield "<br>".join(map(_text, [budget["what"], *shown]))
 
 
 def _limit(budget: Mapping[str, Any]) -> str:

@@ -135,7 +135,7 @@ def test_ratio_is_shown_with_the_bounds_of_its_source(tmp_path: Path) -> None:
         "shown": {"b, against the rehearsal": bounds},
     }
     (tmp_path / conformance.VERDICT_FILE).write_text(json.dumps(document))
-    shown = "b, against the rehearsal: 2.04, at least 1.8, at most 2.31, detected from 1.42"
+    shown = "b, against the rehearsal: 2.04, at least 1.8, at most 2.31, a lasting one detected from 1.42"
     assert shown in answered(tmp_path).details
 
 
