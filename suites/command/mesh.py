@@ -114,7 +114,11 @@ def _check(chosen: argparse.Namespace, arguments: Sequence[str]) -> int:
     kubectl_program = _kubectl(chosen)
     environment = dict(os.environ)
     text = minified(
-        kubectl_program, chosen.kubeconfig, chosen.context, environment=environment, timeout=chosen.request_timeout
+        kubectl_program,
+        chosen.kubeconfig,
+        chosen.context,
+        environment=environment,
+        timeout=chosen.request_timeout,
     )
     with scratch.folder("mesh") as folder:
         own = folder / KUBECONFIG

@@ -1,0 +1,65 @@
+"""The faults of mesh_faults.yaml, and the planting of one on a cluster."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fixtures.clients.kubectl import Kubectl
+from fixtures.inspection.finding import Finding
+from suites.prove.breaking import Break, InPodNetwork, Step, broken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshFault:
+    """One fault: the objects and steps that make it, and the check and the object that must name it.
+
+    `object` is the kind and the name of the object, which may end in a wildcard.
+    """
+
+    name: str
+    finds: str
+    object: str
+    objects: Sequence[Mapping[str, Any]] = ()
+    steps: Sequence[Step] = field(default=())
+    undo: Sequence[Step] = field(default=())
+
+    def is_found(self, findings: Sequence[Finding]) -> bool:
+        """Whether one of these findings is of the fault's check and object."""
+        return any(
+            each.check.id == self.finds and fnmatch(str(each.subject), self.object) for each in findings
+        )
+
+
+def faults() -> list[MeshFault]:
+    """Every fault, in the order of the file."""
+    read = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    return [MeshFault(**each) for each in read["faults"]]
+
+
+@contextmanager
+def planted(
+    fault: MeshFault, kubectl: Kubectl, folder: Path, on_node: InPodNetwork | None = None
+) -> Iterator[None]:
+    """Make the fault, and remove it at the end. CommandFailed if a command fails.
+
+    `on_node` runs a command in the network of the node, for steps that are not kubectl's.
+    """
+    file = folder / "objects.json"
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(fault.objects)}))
+    trial = Break(cause=fault.finds, words=fault.object, steps=fault.steps, undo=fault.undo)
+    try:
+        if fault.objects:
+            kubectl.read("apply", "--filename", str(file))
+        with broken(trial, kubectl, folder, on_node):
+            yield
+    finally:
+        if fault.objects:
+            kubectl.read("delete", "--ignore-not-found", "--now", "--filename", str(file))
