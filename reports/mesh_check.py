@@ -1,4 +1,4 @@
-"""The result of `mesh check` for a person and for a CI system: a table, and JUnit's XML. Both from its JSON."""
+"""The result of `mesh check` as a table for a person, and as JUnit's XML for a CI system, from its JSON."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence

@@ -214,8 +214,8 @@ def _explained(error: ApiError, context: str) -> Exception:
     where = f"context {context}" if context else "the current context"
     if error.status == _UNAUTHORIZED:
         return Environment(
-            f"the API server refuses the credentials of {where}; they may have expired: log in again, and try "
-            f"`kubectl auth whoami` ({error})"
+            f"the API server refuses the credentials of {where}; they may have expired: log in again, and "
+            f"try `kubectl auth whoami` ({error})"
         )
     if not error.status:
         return Environment(

@@ -104,8 +104,14 @@ def injector(revision: str = "default", **labels: str) -> Any:
     }
 
 
-def row(proxy: str, version: str = "1.31.0", **resources: Any) -> Any:
-    return {"cluster_id": "Kubernetes", "proxy": proxy, "istio_version": version, "resources": resources}
+def row(proxy: str, version: str = "1.31.0", resources: Any = None) -> Any:
+    """What istiod says of one proxy."""
+    return {
+        "cluster_id": "Kubernetes",
+        "proxy": proxy,
+        "istio_version": version,
+        "resources": resources or {},
+    }
 
 
 def crds() -> list[Any]:
@@ -192,6 +198,26 @@ def seen(mesh: Mesh, check: str) -> list[Seen]:
     """What one check sees."""
     (found,) = (each for each in CHECKS if each.id == check)
     return [*found.look(mesh)]
+
+
+def spec_of(mesh: Mesh, kind: str) -> Any:
+    return objects(mesh, kind)[0]["spec"]
+
+
+def add(mesh: Mesh, kind: str, name: str, space: str = "test-namespace", /, **spec: Any) -> None:
+    objects(mesh, kind).append({**resource(name, space, spec=spec), "kind": kind})
+
+
+def label(mesh: Mesh, **labels: str) -> None:
+    objects(mesh, "Namespace")[0]["metadata"]["labels"] = labels
+
+
+def policy(mesh: Mesh, kind: str, name: str, **spec: Any) -> None:
+    add(mesh, kind, name, **spec)
+
+
+def plain_pod(mesh: Mesh, **labels: str) -> None:
+    objects(mesh, "Pod").append(plain("late", "test-namespace", **labels))
 
 
 def _crd(name: str, fields: Mapping[str, str]) -> Any:

@@ -1,0 +1,274 @@
+"""`mesh check`: what it refuses, what it cannot check, its exit codes, and the forms of its result."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from fixtures.inspection.catalogue import CHECKS
+from fixtures.inspection.objects import KINDS
+from suites.command import mesh
+from suites.selftest.fake_api_server import FakeApiServer, Stream, fake_api_server, refusal
+from suites.selftest.inspected import deployment, healthy, objects
+from suites.selftest.mesh_server import REVIEW, kubectl_for, path_of, serve
+from suites.selftest.nested import ROOT
+from suites.selftest.views import resource
+
+SCHEMA = json.loads((ROOT / "docs" / "schemas" / "check.schema.json").read_text())
+REFUSED, FAILED, ENVIRONMENT, INCOMPLETE = 4, 1, 12, 13
+
+
+@dataclass
+class Command:
+    """The command on a fake cluster, with what it printed."""
+
+    server: FakeApiServer
+    kubectl: Path
+    capsys: pytest.CaptureFixture[str]
+    stdout: str = ""
+    stderr: str = ""
+
+    def __call__(self, *options: str, kubeconfig: Path | None = None) -> int:
+        place = f"--kubeconfig={kubeconfig or self.server.kubeconfig}"
+        code = mesh.main(["check", place, f"--kubectl={self.kubectl}", "--request-timeout=2", *options])
+        self.stdout, self.stderr = self.capsys.readouterr()
+        return code
+
+    def result(self) -> Any:
+        return json.loads(self.stdout)
+
+
+@pytest.fixture
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    with fake_api_server(tmp_path) as server:
+        yield Command(server, kubectl_for(server, tmp_path), capsys)
+
+
+def test_healthy_mesh_passes_as_far_as_it_is_checked(command: Command) -> None:
+    """Without the right to forward a port the result is partial, and says which right is missing."""
+    serve(command.server, healthy())
+    assert command("-o", "json") == 0
+    result = command.result()
+    assert result["findings"] == []
+    rights = {each["missingRight"] for each in result["notChecked"]}
+    assert rights == {"create pods/portforward in namespace istio-system"}
+
+
+def test_only_reads_and_a_review_are_sent(command: Command) -> None:
+    """Everything is a GET, except the question whether a port-forward is allowed."""
+    serve(command.server, healthy())
+    command("--no-port-forward")
+    assert {verb for verb, *_ in command.server.asked} == {"GET"}
+    command()
+    posts = {f"{verb} {path}" for verb, path, *_ in command.server.asked if verb != "GET"}
+    assert posts == {REVIEW}
+
+
+def test_error_is_exit_code_1_and_a_note_is_not(command: Command) -> None:
+    """Only an error fails the check."""
+    cluster = healthy()
+    objects(cluster, "Service")[1]["spec"]["ports"][0]["name"] = "web"
+    serve(command.server, cluster)
+    assert command("-o", "json") == 0
+    assert [each["severity"] for each in command.result()["findings"]] == ["note"]
+    objects(cluster, "Gateway")[0]["spec"]["selector"] = {"istio": "other"}
+    command.server.answers.clear()
+    serve(command.server, cluster)
+    assert command() == FAILED
+    assert "verdict: failed (exit 1): 1 error, 0 warnings, 1 note" in command.stdout
+
+
+def test_forbidden_kind_is_not_checked_and_not_absent(command: Command) -> None:
+    """A kind that may not be listed makes its checks "not checked", and names the right; 13 if asked for."""
+    serve(command.server, healthy(), refused=["Gateway"])
+    assert command("--no-port-forward", "-o", "json") == 0
+    skipped = {each["check"]: each["missingRight"] for each in command.result()["notChecked"]}
+    assert skipped["route-without-gateway"] == "list gateways.networking.istio.io"
+    assert "service-without-endpoints" not in skipped
+    assert command("--no-port-forward", "--require-complete") == INCOMPLETE
+
+
+def test_busy_server_is_not_a_missing_right(command: Command) -> None:
+    """A kind for which the API server has no time is not checked, for that reason."""
+    serve(command.server, healthy())
+    command.server.answers[f"GET {path_of('Sidecar')}"].clear()
+    command.server.on(f"GET {path_of('Sidecar')}", refusal(429, "TooManyRequests", "initializing"))
+    assert command("--no-port-forward", "-o", "json") == 0
+    (skipped,) = (each for each in command.result()["notChecked"] if each["check"] == "sidecar-hides-mesh")
+    assert (skipped["missingRight"], "429" in skipped["reason"]) == ("", True)
+
+
+def test_absent_kind_is_no_missing_right(command: Command) -> None:
+    """A CRD that the cluster does not have is a finding of its own, and its kind is empty."""
+    serve(command.server, healthy())
+    command.server.kinds["extensions.istio.io/v1alpha1"] = []
+    assert command("--no-port-forward", "-o", "json") == 0
+    assert "policy-matches-nothing" not in {each["check"] for each in command.result()["notChecked"]}
+
+
+def test_failed_port_forward_is_told(command: Command) -> None:
+    """An istiod that cannot be asked is named, and its proxies are not called unconnected."""
+    cluster = healthy()
+    serve(command.server, cluster)
+    command.server.answers[REVIEW].clear()
+    command.server.on(REVIEW, {"status": {"allowed": True}})
+    assert command("-o", "json") == 0
+    skipped = {each["check"]: each["reason"] for each in command.result()["notChecked"]}
+    assert "no port-forward here" in skipped["istiod istiod-1"]
+    assert "proxy-not-connected" in skipped
+
+
+def test_no_kubeconfig_is_refused(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a kubeconfig nothing is read, and the message says where it was looked for."""
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    assert mesh.main(["check", f"--kubectl={command.kubectl}"]) == REFUSED
+    assert "there is no kubeconfig: none of" in command.capsys.readouterr().err
+    assert command(kubeconfig=tmp_path / "missing") == REFUSED
+    assert "there is no kubeconfig" in command.stderr
+
+
+def test_wrong_context_is_refused(command: Command) -> None:
+    """A context that the kubeconfig does not have is named."""
+    assert command("--context", "prod") == REFUSED
+    assert "has no usable context prod" in command.stderr
+    assert command.server.asked == []
+
+
+@pytest.mark.parametrize("options", [["--next=1.99"], ["--request-timeout=0"], ["--unknown"], ["-o", "xml"]])
+def test_impossible_option_is_refused(command: Command, options: list[str]) -> None:
+    """An option that cannot be met ends the command before anything is read."""
+    assert command(*options) == REFUSED
+    assert command.server.asked == []
+
+
+def test_missing_kubectl_is_the_environments_failure(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without kubectl in PATH the message says how to name one."""
+    monkeypatch.setenv("PATH", "")
+    assert mesh.main(["check", f"--kubeconfig={command.server.kubeconfig}"]) == ENVIRONMENT
+    assert "kubectl is not in PATH" in command.capsys.readouterr().err
+
+
+def _expired(server: FakeApiServer) -> None:
+    server.on("GET /version", refusal(401, "Unauthorized", "Unauthorized"))
+
+
+def _no_rights(server: FakeApiServer) -> None:
+    serve(server, healthy(), refused=list(KINDS))
+
+
+def _no_control_plane(server: FakeApiServer) -> None:
+    cluster = healthy()
+    objects(cluster, "Deployment").clear()
+    serve(server, cluster)
+
+
+def _goes_away(server: FakeApiServer) -> None:
+    serve(server, healthy())
+    server.answers[f"GET {path_of('Sidecar')}"].clear()
+    server.on(f"GET {path_of('Sidecar')}", Stream([], broken=True))
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (_expired, "refuses the credentials of the current context; they may have expired"),
+        (_no_rights, "Missing rights: "),
+        (_no_control_plane, "no control plane found"),
+        (_goes_away, "does not answer"),
+    ],
+)
+def test_cluster_that_cannot_be_checked_is_the_environments_failure(
+    command: Command, state: Callable[[FakeApiServer], None], told: str
+) -> None:
+    """Nothing is called checked: the message says what is wrong, and the exit code is 12."""
+    state(command.server)
+    assert command() == ENVIRONMENT
+    assert told in command.stderr
+    assert "verdict: not checked (exit 12)" in command.stderr
+
+
+def test_missing_rights_are_all_named(command: Command) -> None:
+    """Without rights, one run names every right that is missing."""
+    _no_rights(command.server)
+    assert command() == ENVIRONMENT
+    assert all(kind.right() in command.stderr for kind in KINDS.values())
+
+
+def test_unreachable_server_is_the_environments_failure(command: Command) -> None:
+    """An API server that does not answer is named with what to check."""
+    text = command.server.kubeconfig.read_text()
+    port = text.partition("127.0.0.1:")[2].split()[0]
+    command.server.kubeconfig.write_text(text.replace(port, "9"))
+    assert command() == ENVIRONMENT
+    assert "does not answer: check the address, VPN and proxy" in command.stderr
+
+
+def test_two_meshes_must_be_told_apart(command: Command) -> None:
+    """Of two meshes one has to be named, and a name without a mesh is refused."""
+    cluster = healthy()
+    other = deployment("default")
+    other["metadata"]["namespace"] = "istio-two"
+    objects(cluster, "Deployment").append(other)
+    serve(command.server, cluster)
+    assert command() == REFUSED
+    assert "two meshes or more, with control planes in istio-system, istio-two" in command.stderr
+    assert command("--istio-namespace=istio-three") == REFUSED
+    assert command("--istio-namespace=istio-system") == 0
+
+
+def test_result_keeps_to_its_schema(command: Command) -> None:
+    """JSON with findings and without keeps to docs/schemas/check.schema.json."""
+    cluster = healthy()
+    objects(cluster, "Gateway")[0]["spec"]["selector"] = {"istio": "other"}
+    serve(command.server, cluster)
+    command("-o", "json", "--next=1.31")
+    Draft202012Validator(SCHEMA).validate(command.result())
+    assert command.result()["counts"]["error"] > 0
+
+
+def test_junit_has_one_case_for_each_check(command: Command) -> None:
+    """Errors are failures, what was not checked is skipped, and the totals agree."""
+    cluster = healthy()
+    objects(cluster, "Gateway")[0]["spec"]["selector"] = {"istio": "other"}
+    serve(command.server, cluster)
+    assert command("-o", "junit", "--no-port-forward") == FAILED
+    suite = ElementTree.fromstring(command.stdout.partition("\n")[2])[0]
+    cases = {each.get("name"): each for each in suite}
+    assert list(cases) == [each.id for each in CHECKS]
+    failed = [name for name, each in cases.items() if each.find("failure") is not None]
+    skipped = [name for name, each in cases.items() if each.find("skipped") is not None]
+    assert "gateway-selects-no-pod" in failed
+    assert (suite.get("failures"), suite.get("skipped")) == (str(len(failed)), str(len(skipped)))
+
+
+def test_table_explains_each_finding(command: Command) -> None:
+    """The table has severity, check and object, and below it why, what to do, and the anchor."""
+    cluster = healthy()
+    objects(cluster, "Gateway")[0]["spec"]["selector"] = {"istio": "other"}
+    serve(command.server, cluster)
+    command()
+    assert "error     gateway-selects-no-pod  Gateway test-namespace/test-gateway" in command.stdout
+    assert "why: No proxy opens its listener" in command.stdout
+    assert "docs/checks.md#gateway-selects-no-pod" in command.stdout
+    assert "missing right: create pods/portforward in namespace istio-system" in command.stdout
+
+
+@pytest.mark.parametrize("form", ["table", "json", "junit"])
+def test_secret_in_an_object_does_not_leave(command: Command, form: str) -> None:
+    """A finding that quotes an object passes the gate of secrets."""
+    cluster = healthy()
+    selector = {"matchLabels": {"password": "hunter2-hunter2"}}
+    policy = {**resource("fault"), "spec": {"selector": selector, "rules": [{}]}}
+    objects(cluster, "AuthorizationPolicy").append(policy)
+    serve(command.server, cluster)
+    command("-o", form)
+    assert "policy-matches-nothing" in command.stdout
+    assert "hunter2" not in command.stdout
