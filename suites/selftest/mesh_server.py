@@ -15,9 +15,14 @@ REVIEW = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 #: The scripted kubectl: it prints the kubeconfig, and refuses every context but one.
 _KUBECTL = """
 import sys
+import time
 words = sys.argv[1:]
 if "port-forward" in words:
-    sys.exit("error: no port-forward here")
+    # The debug interface is the fake API server's; nothing serves a certificate.
+    if words[-1] != ":15014" or not {forwarding!r}:
+        sys.exit("error: no port-forward here")
+    print("Forwarding from 127.0.0.1:" + {forwarding!r} + " -> 15014", flush=True)
+    time.sleep(60)
 if "--context" in words and words[words.index("--context") + 1] != "fake":
     sys.exit("error: cannot locate context")
 if "current-context" in words:
@@ -50,10 +55,11 @@ def serve(fake: FakeApiServer, mesh: Mesh, refused: Sequence[str] = ()) -> None:
     fake.on(f"GET {path_of(CONFIG_MAP, mesh.namespace)}", settings)
 
 
-def kubectl_for(fake: FakeApiServer, folder: Path) -> Path:
-    """A program in place of kubectl."""
+def kubectl_for(fake: FakeApiServer, folder: Path, *, forwards: bool = False) -> Path:
+    """A program in place of kubectl, which forwards to istiod's debug interface only if it is asked to."""
+    port = fake.kubeconfig.read_text().partition("127.0.0.1:")[2].split()[0] if forwards else ""
     script, program = folder / "kubectl.py", folder / "kubectl"
-    script.write_text(_KUBECTL.format(kubeconfig=str(fake.kubeconfig)))
+    script.write_text(_KUBECTL.format(kubeconfig=str(fake.kubeconfig), forwarding=port))
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(script))} "$@"\n')
     program.chmod(0o700)
     return program

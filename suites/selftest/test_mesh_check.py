@@ -14,7 +14,7 @@ from fixtures.inspection.catalogue import CHECKS
 from fixtures.inspection.objects import KINDS
 from suites.command import mesh
 from suites.selftest.fake_api_server import FakeApiServer, Stream, fake_api_server, refusal
-from suites.selftest.inspected import deployment, healthy, objects
+from suites.selftest.inspected import deployment, healthy, objects, row
 from suites.selftest.mesh_server import REVIEW, kubectl_for, path_of, serve
 from suites.selftest.nested import ROOT
 from suites.selftest.views import resource
@@ -121,6 +121,22 @@ def test_failed_port_forward_is_told(command: Command) -> None:
     skipped = {each["check"]: each["reason"] for each in command.result()["notChecked"]}
     assert "no port-forward here" in skipped["istiod istiod-1"]
     assert "proxy-not-connected" in skipped
+
+
+def test_istiods_proxies_are_asked_for_through_a_port_forward(command: Command, tmp_path: Path) -> None:
+    """With a port-forward istiod's own report is read, and only what it did not show is not checked."""
+    serve(command.server, healthy())
+    command.server.answers[REVIEW].clear()
+    command.server.on(REVIEW, {"status": {"allowed": True}})
+    error = {"x.Listener": {"sent": "1", "acked": "0", "lastError": "no such filter"}}
+    rows: Any = [row("gateway.istio-system"), row("app.test-namespace", "1.30.4", error)]
+    command.server.on("GET /debug/syncz", rows)
+    command.kubectl = kubectl_for(command.server, tmp_path, forwards=True)
+    assert command("-o", "json") == FAILED
+    result = command.result()
+    assert [each["check"] for each in result["findings"]] == ["update-rejected", "proxy-outdated"]
+    skipped = {each["check"] for each in result["notChecked"]}
+    assert skipped == {"webhook-ca-not-serving", "istiod-certificate-ends"}
 
 
 def test_no_kubeconfig_is_refused(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
