@@ -1,6 +1,7 @@
 """The result of `mesh check` as a table for a person, and as JUnit's XML for a CI system, from its JSON."""
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
@@ -8,15 +9,20 @@ from xml.etree import ElementTree
 Json = Mapping[str, Any]
 
 _WIDTH = 110
+#: The findings of one check that a table has.
+SHOWN = 10
 _ERROR = "error"
 
 
-def table(result: Json) -> str:
-    """Return the findings as a table, then why each kind matters and what to do, and what was not checked."""
+def table(result: Json, shown: int = SHOWN) -> str:
+    """Return the findings as a table, then why each kind matters and what to do, and what was not checked.
+
+    Of each check, the table has at most `shown` findings.
+    """
     lines = [_head(result), ""]
     findings: Sequence[Json] = result["findings"]
     if findings:
-        lines += [*_rows(findings), "", *_explained(findings)]
+        lines += [*_rows(findings, shown), "", *_explained(findings)]
     if result["notChecked"]:
         lines += ["not checked:", *_not_checked(result["notChecked"]), ""]
     return "\n".join([*lines, verdict(result), ""])
@@ -79,14 +85,22 @@ def _head(result: Json) -> str:
     )
 
 
-def _rows(findings: Sequence[Json]) -> Iterator[str]:
-    rows = [("SEVERITY", "CHECK", "OBJECT")]
-    rows += [(each["severity"], each["check"], _object(each)) for each in findings]
-    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
-    yield f"{rows[0][0]:{first}}  {rows[0][1]:{second}}  {rows[0][2]}"
-    for row, finding in zip(rows[1:], findings, strict=True):
-        yield f"{row[0]:{first}}  {row[1]:{second}}  {row[2]}"
-        yield from _wrapped(finding["observed"], " " * (first + 2))
+def _rows(findings: Sequence[Json], shown: int) -> Iterator[str]:
+    titles = ("SEVERITY", "CHECK", "OBJECT")
+    first = len(titles[0])
+    second = max(len(titles[1]), *(len(each["check"]) for each in findings))
+    yield f"{titles[0]:{first}}  {titles[1]:{second}}  {titles[2]}"
+    counted: Counter[tuple[str, str]] = Counter()
+    totals = Counter((each["severity"], each["check"]) for each in findings)
+    for finding in findings:
+        kind = (finding["severity"], finding["check"])
+        counted[kind] += 1
+        if counted[kind] <= shown:
+            yield f"{kind[0]:{first}}  {kind[1]:{second}}  {_object(finding)}"
+            yield from _wrapped(finding["observed"], " " * (first + 2))
+        elif counted[kind] == totals[kind]:
+            more = totals[kind] - shown
+            yield f"{kind[0]:{first}}  {kind[1]:{second}}  and {more} more: --all or -o json lists them"
 
 
 def _explained(findings: Sequence[Json]) -> Iterator[str]:

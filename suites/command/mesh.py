@@ -101,6 +101,9 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     check.add_argument(
         "--require-complete", action="store_true", help="exit with 13 if something was not checked"
     )
+    check.add_argument(
+        "--all", action="store_true", help="show every finding in the table, not 10 of a check"
+    )
     check.add_argument("--kubectl", type=Path, metavar="FILE", help="the kubectl to use (the one in PATH)")
     check.add_argument(
         "--request-timeout", type=float, default=30.0, metavar="SECONDS", help="of each request (%(default)g)"
@@ -148,14 +151,14 @@ def _check(chosen: argparse.Namespace, arguments: Sequence[str]) -> int:
         seconds=time.monotonic() - began,
         reproduce=shlex.join(["istio-conformance", "mesh", *arguments]),
     )
-    _print(document(inspection, facts, code), chosen.output)
+    _print(document(inspection, facts, code), chosen.output, every=chosen.all)
     return code
 
 
-def _print(result: dict[str, object], form: str) -> None:
+def _print(result: dict[str, object], form: str, *, every: bool) -> None:
     clean = redact_tree(result)
     forms: dict[str, Callable[[dict[str, object]], str]] = {
-        "table": mesh_check.table,
+        "table": lambda each: mesh_check.table(each, sys.maxsize if every else mesh_check.SHOWN),
         "json": lambda each: json.dumps(each, indent=2, ensure_ascii=False) + "\n",
         "junit": mesh_check.junit,
     }

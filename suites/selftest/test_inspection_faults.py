@@ -1,14 +1,29 @@
 """Each check of a mesh sees its fault in the objects, names the object, and nothing in a healthy mesh."""
 
+import time
+from dataclasses import replace
+
 import pytest
 
 from fixtures.inspection.catalogue import CHECKS
 from fixtures.inspection.finding import Severity
 from fixtures.inspection.inspect import inspect
 from fixtures.inspection.objects import CONFIG_MAP
+from suites.bench.large_mesh import LargeMesh
 from suites.selftest import faulty_planes, faulty_routes
 from suites.selftest.faulty_routes import second_route
-from suites.selftest.inspected import add, healthy, injector, label, objects, plain_pod, seen, spec_of
+from suites.selftest.inspected import (
+    ISTIOD_POD,
+    add,
+    answers,
+    healthy,
+    injector,
+    label,
+    objects,
+    plain_pod,
+    seen,
+    spec_of,
+)
 from suites.selftest.views import resource
 
 FAULTS = {**faulty_planes.FAULTS, **faulty_routes.FAULTS}
@@ -34,6 +49,18 @@ def test_fault_is_seen_with_its_object(check: str) -> None:
     fault, subject = FAULTS[check]
     fault(mesh)
     assert subject in [str(each.subject) for each in seen(mesh, check)]
+
+
+def test_hundreds_of_proxies_take_seconds() -> None:
+    """The checks of 250 differing proxies take less than 10 s of the processor."""
+    large = LargeMesh(250)
+    mesh = large.mesh
+    mesh.answers = {ISTIOD_POD: replace(answers(mesh), rows=large.rows)}
+    began = time.process_time()
+    inspection = inspect(mesh, lambda _: None)
+    assert time.process_time() - began < 10
+    assert len(mesh.proxies) > 250
+    assert inspection.not_checked == ()
 
 
 def test_istiod_with_some_pods_is_a_warning() -> None:

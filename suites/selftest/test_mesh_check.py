@@ -277,6 +277,20 @@ def test_table_explains_each_finding(command: Command) -> None:
     assert "missing right: create pods/portforward in namespace istio-system" in command.stdout
 
 
+def test_table_has_ten_findings_of_a_check(command: Command) -> None:
+    """Of many findings of one check the table has ten and their number, and with --all every one."""
+    cluster = healthy()
+    for number in range(13):
+        rule = {**resource(f"rule-{number}"), "spec": {"host": "missing"}}
+        objects(cluster, "DestinationRule").append(rule)
+    serve(command.server, cluster)
+    command()
+    assert command.stdout.count("DestinationRule test-namespace/rule-") == 10
+    assert "destination-rule-without-host  and 3 more: --all or -o json lists them" in command.stdout
+    command("--all")
+    assert command.stdout.count("DestinationRule test-namespace/rule-") == 13
+
+
 @pytest.mark.parametrize("form", ["table", "json", "junit"])
 def test_secret_in_an_object_does_not_leave(command: Command, form: str) -> None:
     """A finding that quotes an object passes the gate of secrets."""
