@@ -41,5 +41,5 @@ def test_proxy_that_leaves_an_update_unanswered_is_stale(
 ) -> None:
     """Only an update that stays unanswered makes a proxy stale, and the kind of the update is named."""
     reports.extend(given)
-    (found,) = istiods._settled(0, 1.0)  # noqa: SLF001 - the port-forward around it needs a cluster
+    (found,) = istiods._settled(0, 1.0)
     assert found["stale"] == stale
