@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import trustme
 import yaml
 
 from fixtures.clients.kubectl import Kubectl
@@ -53,7 +55,8 @@ def planted(
     `on_node` runs a command in the network of the node, for steps that are not kubectl's.
     """
     file = folder / "objects.json"
-    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(fault.objects)}))
+    file.touch(mode=0o600)
+    file.write_text(_filled(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(fault.objects)})))
     trial = Break(cause=fault.finds, words=fault.object, steps=fault.steps, undo=fault.undo)
     try:
         if fault.objects:
@@ -63,3 +66,17 @@ def planted(
     finally:
         if fault.objects:
             kubectl.read("delete", "--ignore-not-found", "--now", "--filename", str(file))
+
+
+def _filled(text: str) -> str:
+    """Return JSON with a new certificate, which ends in a day, and its key in their places."""
+    if "PRIVATE_KEY" not in text:
+        return text
+    made = trustme.CA().issue_cert("fault.example", not_after=datetime.now(UTC) + timedelta(days=1))
+    parts = {
+        "CERTIFICATE": b"".join(each.bytes() for each in made.cert_chain_pems),
+        "PRIVATE_KEY": made.private_key_pem.bytes(),
+    }
+    for name, pem in parts.items():
+        text = text.replace(json.dumps(name), json.dumps(pem.decode("ascii")))
+    return text

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from fixtures.clients.tls import Handshake
-from fixtures.inspection.mesh import Mesh
+from fixtures.inspection.mesh import Mesh, Server
 from fixtures.inspection.objects import CONFIG_MAP, CRD
 from suites.selftest.inspected import (
     ISTIOD_POD,
@@ -26,6 +26,7 @@ from suites.selftest.inspected import (
 Fault = Callable[[Mesh], Any]
 APP = "Pod test-namespace/app"
 ENDED, _ = certificate(-1)
+SERVER = Server("test-namespace", "test-gateway", 443, "shop.example")
 OLD_ISTIOD = "Deployment istio-system/istiod-old"
 
 
@@ -154,6 +155,14 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "istiod-certificate-ends": (
         lambda mesh: answered(mesh, certificate=certificate(1, lifetime=10)[1]),
         f"Pod istio-system/{ISTIOD_POD}",
+    ),
+    "gateway-certificate-ends": (
+        lambda mesh: setattr(mesh, "served", {SERVER: certificate(3)[1]}),
+        "Gateway test-namespace/test-gateway",
+    ),
+    "gateway-without-certificate": (
+        lambda mesh: setattr(mesh, "served", {SERVER: b""}),
+        "Gateway test-namespace/test-gateway",
     ),
     "injection-label-unknown": (
         lambda mesh: label(mesh, **{"istio-injection": "true"}),
