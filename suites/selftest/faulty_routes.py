@@ -53,6 +53,18 @@ def unselected_app(mesh: Mesh) -> None:
     objects(mesh, "EndpointSlice")[1]["endpoints"] = []
 
 
+def port_left_out(mesh: Mesh) -> None:
+    del spec_of(mesh, "VirtualService")["http"][0]["route"][0]["destination"]["port"]
+    objects(mesh, "Service")[1]["spec"]["ports"].append({"port": 81, "name": "http-admin"})
+
+
+def two_sidecars(mesh: Mesh) -> None:
+    for name in ("a", "b"):
+        policy(mesh, "Sidecar", name, workloadSelector={"labels": {"app": "test"}})
+
+
+UNVERIFIED = {"portLevelSettings": [{"tls": {"mode": "SIMPLE", "insecureSkipVerify": True}}]}
+
 FAULTS: dict[str, tuple[Fault, str]] = {
     "gateway-selects-no-pod": (
         lambda mesh: spec_of(mesh, "Gateway").update(selector={"istio": "other"}),
@@ -81,6 +93,11 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         "VirtualService test-namespace/test-virtualservice",
     ),
     "route-host-conflict": (second_route, "VirtualService test-namespace/second"),
+    "route-unreachable": (
+        lambda mesh: spec_of(mesh, "VirtualService")["http"].append({"match": [{"uri": {"exact": "/a"}}]}),
+        "VirtualService test-namespace/test-virtualservice",
+    ),
+    "route-without-port": (port_left_out, "VirtualService test-namespace/test-virtualservice"),
     "subset-without-endpoints": (
         lambda mesh: spec_of(mesh, "VirtualService")["http"][0]["route"][0]["destination"].update(
             subset="v2"
@@ -111,12 +128,17 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         "Telemetry test-namespace/a",
     ),
     "policy-ignored": (two_policies, "PeerAuthentication test-namespace/b"),
+    "sidecars-overlap": (two_sidecars, "Sidecar test-namespace/b"),
     "policy-denies-all": (
         lambda mesh: policy(mesh, "AuthorizationPolicy", "a", selector={"matchLabels": {"app": "test"}}),
         "AuthorizationPolicy test-namespace/a",
     ),
     "mtls-disabled-under-strict": (strict_and_plain, "DestinationRule test-namespace/rule"),
     "mtls-to-plain-pod": (mutual_to_plain, "DestinationRule test-namespace/rule"),
+    "tls-not-verified": (
+        lambda mesh: add(mesh, "DestinationRule", "rule", host="test-svc", trafficPolicy=UNVERIFIED),
+        "DestinationRule test-namespace/rule",
+    ),
     "sidecar-hides-mesh": (
         lambda mesh: policy(mesh, "Sidecar", "a", egress=[{"hosts": ["./*"]}]),
         "Sidecar test-namespace/a",

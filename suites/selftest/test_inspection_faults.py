@@ -102,6 +102,17 @@ def test_rule_of_a_service_entry_has_its_host() -> None:
     assert seen(mesh, "destination-rule-without-host") == []
 
 
+def test_host_of_two_routes_for_sidecars_conflicts_whatever_they_match() -> None:
+    """Sidecars take one VirtualService for a host; a short name is a host of its own namespace."""
+    mesh = healthy()
+    for name, space in (("a", "test-namespace"), ("b", "test-namespace"), ("c", "istio-system")):
+        rules = [{"match": [{"uri": {"prefix": f"/{name}"}}]}]
+        objects(mesh, "VirtualService").append(
+            {**resource(name, space, spec={"hosts": ["test-svc"], "http": rules}), "kind": "VirtualService"}
+        )
+    assert [each.subject.name for each in seen(mesh, "route-host-conflict")] == ["b"]
+
+
 def test_two_specific_routes_of_one_host_do_not_conflict() -> None:
     """Routes that share a host and none of which takes every path are merged as their authors mean it."""
     mesh = healthy()
