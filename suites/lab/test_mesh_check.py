@@ -1,7 +1,7 @@
 """`mesh check` with the documented rights: nothing on a clean mesh, each planted fault by name, no change."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Kube, Resource
 from fixtures.clients.kubectl import Kubectl
 from fixtures.clients.nodes import Node
 from fixtures.clusters.base import Cluster
+from fixtures.distributions.base import Edition
 from fixtures.inspection.finding import Finding, Severity
 from fixtures.inspection.inspect import Inspection
 from fixtures.inspection.recorded_versions import minors
 from fixtures.inspection.survey import Request, survey
+from fixtures.settings import MANIFESTS
 from fixtures.waits import eventually
 from lab.paths import PROJECT
 from suites.command import mesh
@@ -28,12 +31,23 @@ RIGHTS = PROJECT / "docs" / "rbac" / "check.yaml"
 USER = "istio-conformance-check"
 #: Seconds within which the check must name a fault, and within which the mesh recovers from it.
 SHOWN = 90
-FAULTS = faults()
+FAULTS, VALID = faults(), faults("valid")
 #: The newest recorded minor version, which is the one of the lab's mesh: it drops nothing of a clean one.
 NEXT = minors()[-1]
 #: What changes by itself: leases, events, and the election that istiod keeps in an annotation.
 UNSTABLE = ("events", "events.events.k8s.io", "leases.coordination.k8s.io")
 ELECTION = "control-plane.alpha.kubernetes.io/leader"
+
+TAGGED = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: tagged, labels: {istio.io/rev: prod}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: tagged}
+spec: {containers: [{name: web, image: "registry.lab/nginx:1.22.1"}]}
+"""
 
 Check = Callable[[], Inspection]
 
@@ -107,6 +121,64 @@ def test_fault_is_found_by_name_and_gone_after_the_repair(
         assert not left, left
 
     eventually(is_gone, "nothing is left of the fault", SHOWN, interval=0.5)
+
+
+@pytest.mark.parametrize("setting", VALID, ids=lambda each: each.name)
+def test_valid_setting_is_no_error_and_no_warning(
+    setting: MeshFault, clean: set[str], check: Check, cluster: Cluster, tmp_path: Path
+) -> None:
+    """A setting that works as it is meant adds at most notes, once the proxies have it."""
+    with planted(setting, cluster.kubectl, tmp_path):
+
+        def is_quiet() -> None:
+            told = [each for each in check().findings if each.severity is not Severity.NOTE]
+            assert not told, _told(told)
+
+        eventually(is_quiet, f"{setting.name} is no error", SHOWN, successes=2, interval=1)
+
+
+@pytest.fixture
+def canary(istioctl: Istioctl, distribution: Edition, kube: Kube, clean: set[str]) -> Iterator[Istioctl]:
+    """A second control plane, revision canary behind the tag prod, and a pod that it injects."""
+    files = (distribution.install_values, MANIFESTS / "upgrade" / "canary.yaml")
+    names = [word for file in files for word in ("--filename", str(file))]
+    istioctl.run("install", "--skip-confirmation", *names, "--set", "revision=canary", timeout=180)
+    istioctl.set_tag("prod", "canary")
+    for each in yaml.safe_load_all(TAGGED):
+        kube.apply(each)
+    yield istioctl
+    istioctl.uninstall_revision("canary")
+    istioctl.run("tag", "remove", "prod", "--skip-confirmation")
+    kube.delete("v1/Namespace", "tagged")
+
+
+def test_two_revisions_and_a_tag_have_no_error(canary: Istioctl, check: Check) -> None:
+    """A mesh with two control planes and a tag is checked whole, without an error or a warning."""
+
+    def is_quiet() -> None:
+        inspection = check()
+        told = [each for each in inspection.findings if each.severity is not Severity.NOTE]
+        assert not told, _told(told)
+        assert [each.revision for each in inspection.mesh.control_planes] == ["canary", "default"]
+        assert len(inspection.mesh.proxies) == 3, "the tagged pod has no proxy yet"
+        assert not inspection.not_checked
+
+    eventually(is_quiet, "two revisions have no error", SHOWN, interval=1)
+
+
+def test_removed_revision_is_found_by_its_tag_and_its_proxy(canary: Istioctl, check: Check) -> None:
+    """After a revision is uninstalled, the tag that points at it and the pod that it injected are named."""
+    canary.uninstall_revision("canary")
+
+    def is_found() -> None:
+        told = {f"{each.check.id} {each.subject}" for each in check().findings}
+        expected = {
+            "tag-without-revision MutatingWebhookConfiguration istio-revision-tag-prod",
+            "proxy-not-connected Pod tagged/web",
+        }
+        assert expected <= told, told
+
+    eventually(is_found, "the tag and the proxy are named", SHOWN, interval=1)
 
 
 def test_check_changes_no_object(restricted: Path, clean: set[str], cluster: Cluster) -> None:
