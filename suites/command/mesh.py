@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     except SystemExit as ended:
         # argparse's own code for a usage error means an interrupted run here.
         return USAGE_ERROR if ended.code else 0
+    # SIGTERM ends the command as Ctrl-C does: its copy of the kubeconfig and its port-forwards go with it.
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _check(chosen, arguments)
     except (Refused, NotUsable, MeshNotChosen) as error:
@@ -62,6 +65,8 @@ def main(arguments: Sequence[str]) -> int:
         return _failed(_explained(error, chosen.context), ExitCode.ENVIRONMENT)
     except KeyboardInterrupt:
         return _failed(RuntimeError("interrupted"), INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -131,7 +136,7 @@ def _check(chosen: argparse.Namespace, arguments: Sequence[str]) -> int:
         kubectl = Kubectl(
             program=kubectl_program, kubeconfig=own, environment=environment, timeout=chosen.request_timeout
         )
-        kubernetes = json.loads(kube.read("/version"))["gitVersion"]
+        kubernetes = _version(kube)
         request = Request(
             namespace=chosen.istio_namespace,
             port_forward=not chosen.no_port_forward,
@@ -190,6 +195,14 @@ def _kubectl(chosen: argparse.Namespace) -> Path:
     if not program.is_file():
         raise Refused(f"there is no kubectl {program}")
     return program
+
+
+def _version(kube: Kube) -> str:
+    """Return the version of Kubernetes; Environment if a login page or the like answers."""
+    try:
+        return str(json.loads(kube.read("/version"))["gitVersion"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise Environment(f"{kube.address} is not a Kubernetes API server: it has no version") from error
 
 
 def _istioctl(environment: dict[str, str], timeout: float) -> Version | None:

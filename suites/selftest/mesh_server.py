@@ -1,13 +1,18 @@
 """An API server with a mesh, and a kubectl that knows only its kubeconfig, for the selftests of a check."""
 
+import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from fixtures.inspection.mesh import Mesh
 from fixtures.inspection.objects import CONFIG_MAP, CRD, KINDS
+from suites.command import mesh
 from suites.selftest.fake_api_server import FakeApiServer, refusal
 
 _CRDS = "apiextensions.k8s.io/v1"
@@ -32,6 +37,26 @@ else:
 """
 
 
+@dataclass
+class Command:
+    """The command on a fake cluster, with what it printed."""
+
+    server: FakeApiServer
+    kubectl: Path
+    capsys: pytest.CaptureFixture[str]
+    stdout: str = ""
+    stderr: str = ""
+
+    def __call__(self, *options: str, kubeconfig: Path | None = None) -> int:
+        place = f"--kubeconfig={kubeconfig or self.server.kubeconfig}"
+        code = mesh.main(["check", place, f"--kubectl={self.kubectl}", "--request-timeout=2", *options])
+        self.stdout, self.stderr = self.capsys.readouterr()
+        return code
+
+    def result(self) -> Any:
+        return json.loads(self.stdout)
+
+
 def path_of(kind: str, namespace: str = "") -> str:
     """The path of a kind's list, by the names that the fake server discovers."""
     group = f"{KINDS[kind].api_versions()[0]}" if kind in KINDS else "v1"
@@ -39,7 +64,7 @@ def path_of(kind: str, namespace: str = "") -> str:
     return f"{root}{f'/namespaces/{namespace}' if namespace else ''}/{kind.lower()}s"
 
 
-def serve(fake: FakeApiServer, mesh: Mesh, refused: Sequence[str] = ()) -> None:
+def serve(fake: FakeApiServer, cluster: Mesh, refused: Sequence[str] = ()) -> None:
     """Serve the mesh's objects; the kinds in `refused` are forbidden."""
     fake.kinds = {"v1": [CONFIG_MAP], _CRDS: [CRD], "authorization.k8s.io/v1": ["SelfSubjectAccessReview"]}
     fake.on("GET /version", {"gitVersion": "v1.36.3"})
@@ -47,12 +72,12 @@ def serve(fake: FakeApiServer, mesh: Mesh, refused: Sequence[str] = ()) -> None:
     for kind, each in KINDS.items():
         api_version = each.api_versions()[0]
         fake.kinds[api_version] = [*fake.kinds.get(api_version, ()), kind]
-        answer: Any = {"items": _without_kind(mesh.objects.kinds[kind])}
+        answer: Any = {"items": _without_kind(cluster.objects.kinds[kind])}
         fake.on(f"GET {path_of(kind)}", refusal(403, "Forbidden", "no") if kind in refused else answer)
-    for crd in mesh.objects.all(CRD):
+    for crd in cluster.objects.all(CRD):
         fake.on(f"GET /apis/{_CRDS}/customresourcedefinitions/{crd['metadata']['name']}", dict(crd))
-    settings = {"items": _without_kind(mesh.objects.kinds[CONFIG_MAP])}
-    fake.on(f"GET {path_of(CONFIG_MAP, mesh.namespace)}", settings)
+    settings = {"items": _without_kind(cluster.objects.kinds[CONFIG_MAP])}
+    fake.on(f"GET {path_of(CONFIG_MAP, cluster.namespace)}", settings)
 
 
 def kubectl_for(fake: FakeApiServer, folder: Path, *, forwards: bool = False) -> Path:

@@ -1,8 +1,7 @@
-"""`mesh check`: what it refuses, what it cannot check, its exit codes, and the forms of its result."""
+"""`mesh check`: what it cannot check, its exit codes, and the forms of its result."""
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,36 +10,14 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from fixtures.inspection.catalogue import CHECKS
-from fixtures.inspection.objects import KINDS
-from suites.command import mesh
-from suites.selftest.fake_api_server import FakeApiServer, Stream, fake_api_server, refusal
-from suites.selftest.inspected import deployment, healthy, objects, row
-from suites.selftest.mesh_server import REVIEW, kubectl_for, path_of, serve
+from suites.selftest.fake_api_server import fake_api_server, refusal
+from suites.selftest.inspected import healthy, objects, row
+from suites.selftest.mesh_server import REVIEW, Command, kubectl_for, path_of, serve
 from suites.selftest.nested import ROOT
 from suites.selftest.views import resource
 
 SCHEMA = json.loads((ROOT / "docs" / "schemas" / "check.schema.json").read_text())
 REFUSED, FAILED, ENVIRONMENT, INCOMPLETE = 4, 1, 12, 13
-
-
-@dataclass
-class Command:
-    """The command on a fake cluster, with what it printed."""
-
-    server: FakeApiServer
-    kubectl: Path
-    capsys: pytest.CaptureFixture[str]
-    stdout: str = ""
-    stderr: str = ""
-
-    def __call__(self, *options: str, kubeconfig: Path | None = None) -> int:
-        place = f"--kubeconfig={kubeconfig or self.server.kubeconfig}"
-        code = mesh.main(["check", place, f"--kubectl={self.kubectl}", "--request-timeout=2", *options])
-        self.stdout, self.stderr = self.capsys.readouterr()
-        return code
-
-    def result(self) -> Any:
-        return json.loads(self.stdout)
 
 
 @pytest.fixture
@@ -137,107 +114,6 @@ def test_istiods_proxies_are_asked_for_through_a_port_forward(command: Command, 
     assert [each["check"] for each in result["findings"]] == ["update-rejected", "proxy-outdated"]
     skipped = {each["check"] for each in result["notChecked"]}
     assert skipped == {"webhook-ca-not-serving", "istiod-certificate-ends"}
-
-
-def test_no_kubeconfig_is_refused(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a kubeconfig nothing is read, and the message says where it was looked for."""
-    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
-    monkeypatch.delenv("KUBECONFIG", raising=False)
-    assert mesh.main(["check", f"--kubectl={command.kubectl}"]) == REFUSED
-    assert "there is no kubeconfig: none of" in command.capsys.readouterr().err
-    assert command(kubeconfig=tmp_path / "missing") == REFUSED
-    assert "there is no kubeconfig" in command.stderr
-
-
-def test_wrong_context_is_refused(command: Command) -> None:
-    """A context that the kubeconfig does not have is named."""
-    assert command("--context", "prod") == REFUSED
-    assert "has no usable context prod" in command.stderr
-    assert command.server.asked == []
-
-
-@pytest.mark.parametrize("options", [["--next=1.99"], ["--request-timeout=0"], ["--unknown"], ["-o", "xml"]])
-def test_impossible_option_is_refused(command: Command, options: list[str]) -> None:
-    """An option that cannot be met ends the command before anything is read."""
-    assert command(*options) == REFUSED
-    assert command.server.asked == []
-
-
-def test_missing_kubectl_is_the_environments_failure(
-    command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without kubectl in PATH the message says how to name one."""
-    monkeypatch.setenv("PATH", "")
-    assert mesh.main(["check", f"--kubeconfig={command.server.kubeconfig}"]) == ENVIRONMENT
-    assert "kubectl is not in PATH" in command.capsys.readouterr().err
-
-
-def _expired(server: FakeApiServer) -> None:
-    server.on("GET /version", refusal(401, "Unauthorized", "Unauthorized"))
-
-
-def _no_rights(server: FakeApiServer) -> None:
-    serve(server, healthy(), refused=list(KINDS))
-
-
-def _no_control_plane(server: FakeApiServer) -> None:
-    cluster = healthy()
-    objects(cluster, "Deployment").clear()
-    serve(server, cluster)
-
-
-def _goes_away(server: FakeApiServer) -> None:
-    serve(server, healthy())
-    server.answers[f"GET {path_of('Sidecar')}"].clear()
-    server.on(f"GET {path_of('Sidecar')}", Stream([], broken=True))
-
-
-@pytest.mark.parametrize(
-    ("state", "told"),
-    [
-        (_expired, "refuses the credentials of the current context; they may have expired"),
-        (_no_rights, "Missing rights: "),
-        (_no_control_plane, "no control plane found"),
-        (_goes_away, "does not answer"),
-    ],
-)
-def test_cluster_that_cannot_be_checked_is_the_environments_failure(
-    command: Command, state: Callable[[FakeApiServer], None], told: str
-) -> None:
-    """Nothing is called checked: the message says what is wrong, and the exit code is 12."""
-    state(command.server)
-    assert command() == ENVIRONMENT
-    assert told in command.stderr
-    assert "verdict: not checked (exit 12)" in command.stderr
-
-
-def test_missing_rights_are_all_named(command: Command) -> None:
-    """Without rights, one run names every right that is missing."""
-    _no_rights(command.server)
-    assert command() == ENVIRONMENT
-    assert all(kind.right() in command.stderr for kind in KINDS.values())
-
-
-def test_unreachable_server_is_the_environments_failure(command: Command) -> None:
-    """An API server that does not answer is named with what to check."""
-    text = command.server.kubeconfig.read_text()
-    port = text.partition("127.0.0.1:")[2].split()[0]
-    command.server.kubeconfig.write_text(text.replace(port, "9"))
-    assert command() == ENVIRONMENT
-    assert "does not answer: check the address, VPN and proxy" in command.stderr
-
-
-def test_two_meshes_must_be_told_apart(command: Command) -> None:
-    """Of two meshes one has to be named, and a name without a mesh is refused."""
-    cluster = healthy()
-    other = deployment("default")
-    other["metadata"]["namespace"] = "istio-two"
-    objects(cluster, "Deployment").append(other)
-    serve(command.server, cluster)
-    assert command() == REFUSED
-    assert "two meshes or more, with control planes in istio-system, istio-two" in command.stderr
-    assert command("--istio-namespace=istio-three") == REFUSED
-    assert command("--istio-namespace=istio-system") == 0
 
 
 def test_result_keeps_to_its_schema(command: Command) -> None:
