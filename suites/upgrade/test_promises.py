@@ -66,9 +66,8 @@ def test_gateway_to_app_uses_mutual_tls(
     strategy: str, moment: Moment, observation_at: ObservationAt, names: Names
 ) -> None:
     """The sidecar logs the gateway's service account for the marked requests."""
-    account = f"{names.ingress_gateway}-service-account"
     for entry in observation_at(moment).at_sidecar:
-        check_peer(entry, f"spiffe://cluster.local/ns/{names.istio_namespace}/sa/{account}")
+        check_peer(entry, names.gateway.principal)
 
 
 @allure.title("Both sides count each marked request once, {moment} ({strategy})")
