@@ -86,12 +86,14 @@ def test_webhooks_refuse_what_istiod_cannot_check(
 
 
 @allure.title("The webhooks are called for the documented objects, each once")
-def test_webhooks_select_the_documented_objects(istio: Mesh, kube: Kube) -> None:
+def test_webhooks_select_the_documented_objects(istio: Mesh, kube: Kube, names: Names) -> None:
     """Istio is installed: selectors and rules cover what Istio documents, and nothing else."""
     check_injection_policy(_webhooks(kube, "MutatingWebhookConfiguration"))
     validators = _webhooks(kube, "ValidatingWebhookConfiguration")
-    check_validation_policy(validators, "networking.istio.io", "virtualservices")
-    check_validation_policy(validators, "security.istio.io", "peerauthentications")
+    every = names.installed.validates_every_revision
+    kinds = (("networking.istio.io", "virtualservices"), ("security.istio.io", "peerauthentications"))
+    for group, resource in kinds:
+        check_validation_policy(validators, group, resource, every_revision=every)
 
 
 @allure.title("There is no egress gateway")
