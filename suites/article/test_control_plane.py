@@ -17,14 +17,13 @@ from fixtures.stages import Observed
 
 pytestmark = pytest.mark.stage("control-plane")
 
-#: Parts of an installation with a webhook configuration, which each installer names.
-WEBHOOKS = ("injector", "default tag", "validator", "default validator")
-
 
 @allure.title("istiod and the ingress gateway are Available")
 @pytest.mark.parametrize("workload", ["istiod", "gateway"])
 def test_workload_is_available_after_install(istio: Mesh, kube: Kube, names: Names, workload: str) -> None:
     """Istio is installed: the Deployment is Available."""
+    if workload == "gateway" and names.installed.no_gateway:
+        pytest.skip(names.installed.no_gateway)
     gateway = (names.gateway.deployment, names.gateway.namespace)
     places = {"istiod": (names.istiod, names.istio_namespace), "gateway": gateway}
     check_available(kube.get("apps/v1/Deployment", *places[workload]))
@@ -32,13 +31,14 @@ def test_workload_is_available_after_install(istio: Mesh, kube: Kube, names: Nam
 
 @allure.title("Client, control plane and data plane have the requested version")
 def test_all_components_have_the_requested_version(
-    istio: Mesh, istioctl: Istioctl, distribution: Edition, observed: Observed
+    istio: Mesh, istioctl: Istioctl, distribution: Edition, names: Names, observed: Observed
 ) -> None:
-    """Istio is installed: client, istiod and the only proxy report the requested version."""
+    """Istio is installed: client, istiod and each gateway report the requested version."""
     proxies = istio.proxies()
     check_versions(istioctl.version(), distribution.istio_version, proxies)
-    assert len(proxies) == 1, f"expected only the gateway's proxy: {proxies}"
-    observed(f"Istio {distribution.istio_version}: client, istiod and {len(proxies)} proxy")
+    gateways = len(names.installed.gateways)
+    assert len(proxies) == gateways, f"expected only the proxies of {gateways} gateways: {proxies}"
+    observed(f"Istio {distribution.istio_version}: client, istiod and {gateways} gateway(s)")
 
 
 @allure.title("The proxies are in sync with istiod")
@@ -60,12 +60,9 @@ def test_crds_are_in_place_after_install(istio: Mesh, kube: Kube) -> None:
 
 
 @allure.title("The webhook exists and trusts istiod's certificate")
-@pytest.mark.parametrize("part", WEBHOOKS)
-def test_webhook_trusts_istiods_certificate(istio: Mesh, kube: Kube, names: Names, part: str) -> None:
+def test_webhook_trusts_istiods_certificate(istio: Mesh, kube: Kube, names: Names, webhook: str) -> None:
     """Istio is installed: the webhook's CA bundle verifies the certificate that istiod serves."""
-    if reason := names.installed.lacks.get(part):
-        pytest.skip(reason)
-    kind, name = names.installed.webhooks[part]
+    kind, name = names.installed.webhooks[webhook]
     configuration = check_named(_webhooks(kube, kind), kind, name)
     assert configuration["webhooks"], f"{name} has no webhook"
     for bundle in {hook["clientConfig"]["caBundle"] for hook in configuration["webhooks"]}:
@@ -88,17 +85,24 @@ def test_webhooks_refuse_what_istiod_cannot_check(
 @allure.title("The webhooks are called for the documented objects, each once")
 def test_webhooks_select_the_documented_objects(istio: Mesh, kube: Kube, names: Names) -> None:
     """Istio is installed: selectors and rules cover what Istio documents, and nothing else."""
-    check_injection_policy(_webhooks(kube, "MutatingWebhookConfiguration"))
+    installed = names.installed
+    check_injection_policy(_webhooks(kube, "MutatingWebhookConfiguration"), installed.revisions)
     validators = _webhooks(kube, "ValidatingWebhookConfiguration")
-    every = names.installed.validates_every_revision
     kinds = (("networking.istio.io", "virtualservices"), ("security.istio.io", "peerauthentications"))
     for group, resource in kinds:
-        check_validation_policy(validators, group, resource, every_revision=every)
+        check_validation_policy(
+            validators,
+            group,
+            resource,
+            revision=installed.revision,
+            every_revision=installed.validates_every_revision,
+        )
 
 
 @allure.title("There is no egress gateway")
+@pytest.mark.profiles("default", "minimal")
 def test_no_egress_gateway_after_install(istio: Mesh, kube: Kube, names: Names) -> None:
-    """Profile default is installed: it does not include istio-egressgateway."""
+    """A profile without an egress gateway is installed: there is no istio-egressgateway."""
     deployments = kube.get_all("apps/v1/Deployment", names.istio_namespace)
     check_absent(deployments, "Deployment", "istio-egressgateway")
 

@@ -78,11 +78,11 @@ def test_helm_names_differ_from_istioctls() -> None:
     names = HelmInstaller.names(InstallPlan())
     assert names.gateway.principal == "spiffe://cluster.local/ns/istio-ingress/sa/istio-ingressgateway"
     assert names.gateway.selector == "istio=ingressgateway"
-    assert "default tag" in names.lacks
+    assert "default tag" not in names.webhooks
 
 
 def test_revision_gives_helm_its_tags() -> None:
     names = HelmInstaller.names(InstallPlan(revision="blue"))
     assert names.webhooks["injector"][1] == "istio-sidecar-injector-blue"
     assert names.webhooks["prod tag"][1] == "istio-revision-tag-prod"
-    assert not names.lacks
+    assert names.revisions == ("blue", "default", "prod")
