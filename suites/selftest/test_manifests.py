@@ -30,7 +30,8 @@ def overlay(tmp_path: Path) -> Overlay:
 def test_every_manifest_of_the_project_loads() -> None:
     manifests = Manifests.checked(None)
     assert {GATEWAY, APP, "kind/lab.yaml"} <= set(manifests.names())
-    for name in manifests.names():
+    # Values of a chart are no resources.
+    for name in {*manifests.names()} - {"upgrade/helm-gateway.yaml"}:
         assert manifests.load(name)
 
 

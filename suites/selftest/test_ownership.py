@@ -35,7 +35,7 @@ class World:
     def releases(self) -> list[dict[str, str]]:
         return []
 
-    def template(self, _release: ChartRelease, *, upgrade: bool) -> str:
+    def template(self, _release: ChartRelease, *_: str, upgrade: bool) -> str:
         return f"---\n{yaml.safe_dump(MANIFEST)}---\n"
 
     def get(self, kind: str, name: str, namespace: str) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def upgrade(recorder: Recorder, new: str = "1.31.0") -> HelmInPlace:
             istioctl=cast("Istioctl", None),
             files=(),
             helm=helm(),
+            gateway_chart=TREE,
             releases=[ChartRelease(name=name, namespace="x", chart=TREE, values=TREE) for name in NAMES],
         )
         for version in ("1.30.4", new)

@@ -90,7 +90,6 @@ def test_an_invalid_option_is_a_usage_error(run: Run, options: tuple[str, ...], 
     ("options", "told"),
     [
         (("--installer", "manifests"), "an upgrade uses istioctl or helm"),
-        (("--installer", "helm"), "Helm upgrades in place here: add --strategy in-place"),
         (("--revision", "blue"), "an upgrade sets its own profile and revisions"),
         (("--context", "mine", "--kubeconfig", "kubeconfig"), "an upgrade creates its own kind clusters"),
     ],
