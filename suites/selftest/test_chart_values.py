@@ -16,9 +16,9 @@ INGRESS, NAME = "ingressGateways", "istio-ingressgateway"
 PORTS = {"http2": (80, 30080), "https": (443, 30443), "status-port": (15021, 30021)}
 
 
-@pytest.mark.parametrize("distribution", ["lab", "upstream"])
-def test_every_value_of_the_distribution_is_translated(distribution: str) -> None:
-    values = Manifests().path(f"{distribution}/istio-values.yaml")
+@pytest.mark.parametrize("values_of", ["lab", "upstream"])
+def test_every_value_of_the_distribution_is_translated(values_of: str) -> None:
+    values = Manifests().path(f"{values_of}/istio-values.yaml")
     spec = chart_values.merged([values, Manifests().path("upgrade/in-place.yaml")])
     istiod, gateway = chart_values.istiod(spec), chart_values.gateway(spec, INGRESS, NAME)
     assert istiod["meshConfig"]["accessLogFile"] == "/dev/stdout"
