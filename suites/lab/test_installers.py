@@ -123,13 +123,12 @@ def test_faults_of_demo_and_revision_are_found(kept: Path) -> None:
 def test_helm_refuses_what_istioctl_installed(kept: Path, tmp_path: Path) -> None:
     """istioctl has installed Istio: Helm names the owner of each resource before it changes any."""
     lab = description.describe(ISTIO_VERSION)
-    reach = {"kubeconfig": kept, "environment": lab.environment, "timeout": 60.0}
     charts = Lab().charts(ISTIO_VERSION, lambda _: None)
     context = InstallContext(
         plan=PLAIN,
         kube=Kube(kept, timeout=60),
         kubectl=kubectl(kept),
-        istioctl=Istioctl(program=lab.istioctl, **reach),
+        istioctl=Istioctl(program=lab.istioctl, kubeconfig=kept, environment=lab.environment, timeout=60),
         folder=tmp_path,
         istio_namespace=ISTIO_NAMESPACE,
         charts=lambda: charts,
