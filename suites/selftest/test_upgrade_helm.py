@@ -1,4 +1,4 @@
-"""The in-place upgrade by Helm: which releases it changes, in which order, and what the rollback leaves."""
+"""The upgrades by Helm: which releases it changes, in which order, and what the rollback leaves."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +15,7 @@ from fixtures.manifests import Manifests
 from fixtures.upgrade.app import TrafficApp
 from fixtures.upgrade.helm_version import HelmVersion
 from fixtures.upgrade.steps import Steps
+from fixtures.upgrade.strategies.helm_canary import HelmCanary
 from fixtures.upgrade.strategies.helm_in_place import HelmInPlace
 from fixtures.upgrade.timeline import Timeline
 
@@ -22,11 +23,17 @@ NAMES = ("istio-base", "istiod", "istio-ingressgateway")
 TREE = Path("x")
 
 
+#: What the steps and Helm have done, in order.
+DONE: list[str] = []
+
+
 class Recorder:
     """The steps of an upgrade, which record what they would do."""
 
     def __init__(self) -> None:
-        self.done: list[str] = []
+        DONE.clear()
+        self.done = DONE
+        self.kube = self.cluster_waits = self
         self.changes = True
         self.generations = 0
 
@@ -40,6 +47,9 @@ class Recorder:
     def restart(self, *place: str) -> None:
         self.done.append(f"restart {place[0] if place else 'workloads'}")
 
+    def apply(self, manifest: dict[str, Any]) -> None:
+        self.done.append(f"apply {manifest['kind']}")
+
     def __getattr__(self, _name: str) -> Callable[..., Any]:
         return lambda *_, **__: None
 
@@ -49,11 +59,15 @@ class FakeHelm(Helm):
 
     removed: list[str] = []  # noqa: RUF012
 
+    def template(self, *_: object, **__: object) -> str:
+        return "{apiVersion: a/v1, kind: MutatingWebhookConfiguration, metadata: {name: tag}}"
+
     def releases(self) -> list[dict[str, Any]]:
         return [{"name": name, "namespace": "x", "revision": "2"} for name in (*NAMES, "theirs", "istio-cni")]
 
     def uninstall(self, name: str, namespace: str) -> None:
         self.removed.append(name)
+        DONE.append(f"uninstall {name}")
 
 
 def helm() -> FakeHelm:
@@ -117,3 +131,70 @@ def test_uninstall_leaves_the_releases_of_others() -> None:
     found.removed.clear()
     uninstall_all(found)
     assert found.removed == ["istio-ingressgateway", "istiod", "istio-cni", "istio-base"]
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> HelmCanary:
+    """A canary upgrade whose releases have values."""
+    values = tmp_path / "values.yaml"
+    values.write_text("{}")
+    versions = [
+        HelmVersion(
+            version=version,
+            envoy="1",
+            istioctl=cast("Istioctl", None),
+            files=(),
+            revision=revision,
+            helm=helm(),
+            gateway_chart=TREE,
+            releases=[
+                ChartRelease(name=name, namespace="x", chart=TREE, values=values)
+                for name in ("istio-base", f"istiod-{revision}")
+            ],
+        )
+        for version, revision in (("1.30.4", "old"), ("1.31.0", "new"))
+    ]
+    recorder = Recorder()
+    return HelmCanary(
+        steps=cast("Steps", recorder),
+        app=cast("TrafficApp", recorder),
+        names=names_in(Manifests(), HelmInstaller.names(PLAIN)),
+        manifests=Manifests(),
+        old=versions[0],
+        new=versions[1],
+    )
+
+
+def test_canary_adds_a_release_and_moves_the_tag_last(canary: HelmCanary, timeline: Timeline) -> None:
+    canary.forward(timeline)
+    assert DONE == [
+        "upgrade istio-base",
+        "upgrade istiod-new",
+        "upgrade istio-ingressgateway-new",
+        "uninstall istio-ingressgateway-old",
+        "apply MutatingWebhookConfiguration",
+        "restart workloads",
+    ]
+
+
+def test_canary_rolls_back_and_keeps_the_base(canary: HelmCanary, timeline: Timeline) -> None:
+    canary.back(timeline)
+    assert DONE == [
+        "apply MutatingWebhookConfiguration",
+        "restart workloads",
+        "upgrade istio-ingressgateway-old",
+        "uninstall istio-ingressgateway-new",
+        "upgrade istio-base",
+        "uninstall istiod-new",
+    ]
+
+
+def test_old_release_is_deleted_last(canary: HelmCanary, timeline: Timeline) -> None:
+    canary.clean_up(timeline)
+    assert DONE[-2:] == ["upgrade istio-base", "uninstall istiod-old"]
+
+
+def test_shared_service_is_in_the_gateways_namespace(canary: HelmCanary) -> None:
+    places = [(each["kind"], each["metadata"].get("namespace")) for each in canary._service()]
+    assert ("Service", "istio-ingress") in places
+    assert ("ServiceAccount", "istio-ingress") in places
