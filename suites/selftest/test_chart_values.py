@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fixtures.declaration import declared_in
 from fixtures.installers import chart_values
 from fixtures.installers.base import InstallPlan
 from fixtures.installers.chart_values import Untranslatable
 from fixtures.installers.helm import HelmInstaller
 from fixtures.installers.install_files import profile_layers, write_files
-from fixtures.manifests import Manifests
+from fixtures.manifests import ManifestError, Manifests
+from lab.paths import PROJECT
 
 INGRESS, NAME = "ingressGateways", "istio-ingressgateway"
 PORTS = {"http2": (80, 30080), "https": (443, 30443), "status-port": (15021, 30021)}
@@ -86,3 +88,12 @@ def test_revision_gives_helm_its_tags() -> None:
     assert names.webhooks["injector"][1] == "istio-sidecar-injector-blue"
     assert names.webhooks["prod tag"][1] == "istio-revision-tag-prod"
     assert names.revisions == ("blue", "default", "prod")
+
+
+def test_certificate_belongs_into_the_namespace_of_helms_gateway() -> None:
+    manifests = Manifests.checked(PROJECT / "suites" / "lab" / "cases" / "https")
+    assert declared_in(manifests).entry.scheme == "https"
+    with pytest.raises(
+        ManifestError, match="must be in the gateway's namespace istio-ingress, not istio-system"
+    ):
+        declared_in(manifests, HelmInstaller.names(InstallPlan()).gateway.namespace)
