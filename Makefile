@@ -15,7 +15,7 @@ CODE := conftest.py fixtures lab reports suites
 # `make test` writes each finished phase here, so that .ci/run can name the missing ones.
 PHASES := reports/phases
 
-.PHONY: help check selftests-mnru selftests-others lint run test test-full bench clean pins
+.PHONY: help check selftests-mnru selftests-others lint run test test-full test-installers bench clean pins
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -61,10 +61,13 @@ test: ## check and run, then the lab's tests on a real engine and an upgrade in 
 	@echo check >> $(PHASES)
 	@$(MAKE) run DISTRIBUTION=lab
 	@echo stages >> $(PHASES)
-	@$(PYTEST) suites/lab --distribution lab -m 'not full'
+	@$(PYTEST) suites/lab --distribution lab -m 'not full and not matrix'
 	@echo promises >> $(PHASES)
 	@$(COMMAND) upgrade --distribution lab $(BUSY)
 	@echo upgrade >> $(PHASES)
+
+test-installers: ## the article by each installer with each profile and a revision
+	@$(PYTEST) suites/lab/test_installers.py --distribution lab
 
 test-full: test ## test, plus the slow tests: single stages, causes, faults of runs and upgrades
 	@$(PYTEST) suites/lab --distribution lab -m full

@@ -15,6 +15,7 @@ from threading import Lock
 from typing import TextIO
 
 from lab import environment
+from reports.durations import in_words
 from reports.redaction import redact
 
 #: Seconds between two lines about the same step when the output is not a terminal.
@@ -22,9 +23,8 @@ LINE_INTERVAL = 15.0
 
 
 def readable(seconds: float) -> str:
-    """Format a duration: ``75`` gives ``1 min 15 s``, ``0.4`` gives ``0 s``."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+    """Format an estimate or a build's duration: ``75`` gives ``1 min 15 s``, ``0.4`` gives ``0 s``."""
+    return in_words(seconds, decimals=0)
 
 
 @dataclass

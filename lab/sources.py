@@ -87,6 +87,11 @@ class Source:
         return set(self.versions) == {"istio"}
 
     @property
+    def is_on_demand(self) -> bool:
+        """Whether the folder is built when a run first needs it, and never with the lab."""
+        return bool(self.declared.get("on_demand", False))
+
+    @property
     def node_programs(self) -> list[str]:
         return list(self.declared.get("node", {}).get("programs", []))
 
@@ -115,7 +120,16 @@ class Source:
 
 
 def all_sources(root: Path = SOURCES) -> dict[str, Source]:
-    """Return every source by folder name. Raises LabError for an invalid source.toml."""
+    """Return every source of a lab's build by folder name. Raises LabError for an invalid source.toml."""
+    return {name: source for name, source in _read(root).items() if not source.is_on_demand}
+
+
+def on_demand(name: str, root: Path = SOURCES) -> Source:
+    """Return a source that is built when a run first needs it. Raises LabError for an invalid source.toml."""
+    return _read(root)[name]
+
+
+def _read(root: Path) -> dict[str, Source]:
     found = {}
     for declared in sorted(root.glob("*/source.toml")):
         source = Source(declared.parent)

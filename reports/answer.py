@@ -1,71 +1,98 @@
-"""The first screen of the page, from the result: the verdict, what failed and why, stages or budgets."""
+"""The page's answer, from the run's result: the verdict with what failed and why, then stages or budgets.
+
+The page puts its pictures between the two parts.
+"""
 
 import html
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from reports import conformance
+from reports.durations import in_words
+from reports.environment import build_of
 from reports.errors import ReportError
 
 _GOOD, _BAD, _OPEN = "good", "bad", "open"
 _COLOURS = {"success": _GOOD, "safe": _GOOD, "met": _GOOD, "failure": _BAD, "unsafe": _BAD, "missed": _BAD}
 _WORDS = {"success": "Passed", "partial": "Passed, with skipped tests", "failure": "Failed"}
-#: What each line of a failure's reason says; the first line, without one of these, is what was expected.
+#: What each line of a failure's reason says, after the first one.
 _LABELS = {"last observation": "Observed", "likely cause": "Likely cause", "reproduce": "Try by hand"}
+#: The first line of a wait's reason: how it ended, and what was expected.
+_WAIT = re.compile(r"(?P<ended>[^:]+ after [^:(]+ \(\d+ attempts?\)): (?P<expected>.*)")
+_COUNTS = {
+    "passed": "tests passed",
+    "failed": "failed",
+    "skipped": "skipped",
+    "notReached": "not reached",
+}
 _KINDS = {
     "product": "The mesh did not behave as expected.",
     "environment": "The environment broke before the mesh could be tested.",
     "suite": "The suite itself has an error.",
 }
 _TO_DO = {
-    True: "Remove the likely cause, then repeat the stage with the command below.",
+    True: "Remove the likely cause, then repeat it with the command below.",
     False: "Read the evidence of the failed test below: events, pods, logs and the proxies' configuration.",
 }
 STYLE = """<style>
-#answer{box-sizing:border-box;width:calc(100% - 32px);max-width:920px;margin:12px auto 0;padding:16px 24px;
+.answer{box-sizing:border-box;width:calc(100% - 32px);max-width:920px;margin:12px auto 0;padding:16px 24px;
  border-radius:8px;font:14px/1.5 Verdana,'DejaVu Sans',Arial,sans-serif;overflow-wrap:anywhere;
  background:var(--color-bg-primary,#fff);color:var(--color-text-primary,#1d2329)}
-#answer h1{font-size:24px;line-height:1.3;margin:0 0 4px}
-#answer h2{font-size:16px;margin:16px 0 4px}
-#answer p{margin:0 0 8px}
-#answer table{border-collapse:collapse;width:100%;margin:8px 0}
-#answer td,#answer th{text-align:left;vertical-align:top;padding:3px 12px 3px 0;border-top:1px solid #8884}
-#answer td:not(:last-child),#answer th{overflow-wrap:normal;white-space:nowrap}
-#answer dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:8px 0}
-#answer dt{font-weight:bold}#answer dd{margin:0}
-#answer code{font:13px/1.5 'DejaVu Sans Mono',Menlo,monospace}
-#answer .good{color:#1a7f37}#answer .bad{color:#cf222e}#answer .open{color:#9a6700}
-#answer .box{border-left:4px solid #cf222e;padding-left:12px;margin:12px 0}
-@media(max-width:600px){#answer{padding:12px}#answer table{font-size:12px}#answer td{padding-right:8px}
- #answer td:not(:last-child),#answer th{white-space:normal}#answer dl{grid-template-columns:1fr;gap:0}
- #answer dd{margin-bottom:8px}}
+.answer h1{font-size:24px;line-height:1.3;margin:0 0 4px}
+.answer h2{font-size:16px;margin:16px 0 4px}
+.answer p{margin:0 0 8px}
+.answer table{border-collapse:collapse;width:100%;margin:8px 0}
+.answer td,.answer th{text-align:left;vertical-align:top;padding:3px 12px 3px 0;border-top:1px solid #8884}
+.answer td:not(:last-child),.answer th{overflow-wrap:normal;white-space:nowrap}
+.answer dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:8px 0}
+.answer dt{font-weight:bold}.answer dd{margin:0}
+.answer code{font:13px/1.5 'DejaVu Sans Mono',Menlo,monospace}
+.answer .good{color:#1a7f37}.answer .bad{color:#cf222e}.answer .open{color:#9a6700}
+.answer ul{list-style:disc;margin:0 0 8px;padding-left:24px}
+.answer .box{border-left:4px solid #cf222e;padding-left:12px;margin:12px 0}
+@media(max-width:600px){.answer{width:calc(100% - 16px);padding:12px}.answer td{padding-right:8px}
+ .answer tr{display:flex;flex-wrap:wrap;border-top:1px solid #8884;padding:3px 0}
+ .answer td,.answer th{border:0;padding-top:0}.answer td:last-child,.answer th:last-child{flex-basis:100%}
+ .answer td:first-child{font-weight:bold}
+ .answer .limit::before{content:"limit "}
+ .answer dl{grid-template-columns:1fr;gap:0}.answer dd{margin-bottom:8px}}
+/* Allure's ring counts tests, so it is green beside an unsafe upgrade. The verdict is above. */
+article:has(>[aria-label^="Success rate"]){display:none}
 </style>"""
 
 
-def section(results: Path) -> str:
-    """Return the HTML of the answer, or "" if the run left no result; ReportError for one that is invalid."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Both parts as HTML: the verdict with every failure, and the table of stages or the budgets."""
+
+    verdict: str
+    details: str
+
+
+def of(results: Path) -> Answer | None:
+    """Return the answer, or None if the run left no result; ReportError for one that is invalid."""
     for name, loads, shown in (
         (conformance.FILE, yaml.safe_load, _of_run),
         (conformance.VERDICT_FILE, json.loads, _of_upgrade),
     ):
         if (file := results / name).is_file():
-            return f'{STYLE}<section id="answer">{_parsed(file, loads, shown)}</section>'
-    return ""
+            return _parsed(file, loads, shown)
+    return None
 
 
-def duration(seconds: float) -> str:
-    """Return seconds in words: 12.3 s, or 2 min 5 s from a minute on."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"
+def paragraph(text: str) -> str:
+    """Return the HTML of a text in a section of its own, or "" for none."""
+    return f'<section class="answer"><p>{_text(text)}</p></section>' if text else ""
 
 
-def _parsed(file: Path, loads: Callable[[str], Any], shown: Callable[[Mapping[str, Any]], str]) -> str:
+def _parsed(file: Path, loads: Callable[[str], Any], shown: Callable[[Mapping[str, Any]], Answer]) -> Answer:
     try:
         return shown(loads(file.read_text(encoding="utf-8")))
     except (ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
@@ -74,114 +101,174 @@ def _parsed(file: Path, loads: Callable[[str], Any], shown: Callable[[Mapping[st
         ) from error
 
 
-def _of_run(report: Mapping[str, Any]) -> str:
-    stages = report["stages"]
-    seconds = sum(each["seconds"] for each in stages)
+def _of_run(report: Mapping[str, Any]) -> Answer:
+    stages, result = report["stages"], report["result"]
     environment, implementation = report["environment"], report["implementation"]
     tested = (
-        f"Istio {implementation['version']} on Kubernetes {environment['kubernetes']}, "
-        f"distribution {environment['distribution']}"
+        f"Istio {implementation['version']}, {build_of(environment['distribution'])}, "
+        f"on Kubernetes {environment['kubernetes']}"
     )
     counts = report["statistics"]
-    totals = ", ".join(
-        f"{counts[key]} {word}"
-        for key, word in (
-            ("passed", "tests passed"),
-            ("failed", "failed"),
-            ("skipped", "skipped"),
-            ("notReached", "not reached"),
-        )
-        if counts[key]
-    )
-    parts = [
-        _headline(_WORDS[report["result"]], report["result"], f"{tested}. {totals}, in {duration(seconds)}."),
-        *(_failure(stage) for stage in stages if stage["failed"]),
-        _table(
-            ("stage", "result", "time", "seen, or why not"),
-            [_stage_row(each) for each in stages],
-        ),
+    totals = ", ".join(f"{counts[key]} {word}" for key, word in _COUNTS.items() if counts[key])
+    verdict = [
+        _headline(_WORDS[result], result, f"{tested}. {totals}, in {in_words(report['seconds'])}."),
+        *(_failure(stage["title"], stage["failed"]) for stage in stages if stage["failed"]),
+        _skipped(stages),
     ]
-    return "".join(parts)
+    rows = [_stage_row(each) for each in stages]
+    details = _table(("stage", "result", "time", "seen, or why not"), rows)
+    return _answer(verdict, [details])
 
 
-def _of_upgrade(verdict: Mapping[str, Any]) -> str:
-    environment = verdict["environment"]
+def _of_upgrade(verdict: Mapping[str, Any]) -> Answer:
+    environment, word = verdict["environment"], verdict["verdict"]
     tested = (
-        f"Upgrade from Istio {verdict['from']} to {verdict['to']}, mode {verdict['mode']}, on Kubernetes "
-        f"{environment['kubernetes']}, distribution {environment['distribution']}."
+        f"Upgrade from Istio {verdict['from']} to {verdict['to']}, {build_of(environment['distribution'])}, "
+        f"mode {verdict['mode']}, on Kubernetes {environment['kubernetes']}, "
+        f"in {in_words(verdict['seconds'])}."
     )
-    parts = [_headline(verdict["verdict"].capitalize(), verdict["verdict"], tested)]
-    if verdict["failedTests"]:
-        parts.append(f'<div class="box"><p>Failed: {_text(", ".join(verdict["failedTests"]))}</p></div>')
-    if verdict["testsThatCouldNotRun"]:
-        parts.append(f"<p>Could not run: {_text(', '.join(verdict['testsThatCouldNotRun']))}</p>")
-    for strategy in verdict["strategies"]:
-        name, word = strategy["name"].capitalize(), strategy["verdict"]
-        parts.append(f"<h2>{_text(name)}: {_coloured(word, word)}</h2>")
-        missing = [strategy["failure"]] if strategy["failure"] else []
-        missing += [
-            f"Missing evidence, {each['name']}: {each['text']}" for each in strategy["missingEvidence"]
-        ]
-        missing += [f"Exempt, so not shown: {each['name']}" for each in strategy["exempt"]]
-        parts += [f"<p>{_text(each)}</p>" for each in missing]
-        rows = [_budget_row(each) for each in strategy["budgets"]]
-        parts.append(_table(("budget", "result", "value", "limit", "what it counts"), rows))
+    first = [_headline(word.capitalize(), word, tested)]
+    if verdict["failures"]:
+        first.append(_failure("Upgrade", verdict["failures"]))
+    first += [_reasons(each) for each in verdict["strategies"]]
     if verdict["behaviourChanges"]:
-        parts.append(f"<p>Behaviour changes: {_text(verdict['behaviourChanges'])}</p>")
-    parts.append(f"<p>Repeat it: <code>{_text(verdict['reproduce'])}</code></p>")
-    return "".join(parts)
+        first.append(f"<p>Behaviour changes: {_text(verdict['behaviourChanges'])}</p>")
+    first.append(f"<p>Repeat it: <code>{_text(verdict['reproduce'])}</code></p>")
+    return _answer(first, list(_budgets(verdict)))
+
+
+def _answer(verdict: Sequence[str], details: Sequence[str]) -> Answer:
+    one, two = (f'<section class="answer">{"".join(parts)}</section>' for parts in (verdict, details))
+    return Answer(STYLE + one, two)
+
+
+def _reasons(strategy: Mapping[str, Any]) -> str:
+    """Return a strategy's word, and every reason for it: what failed, what is not shown, what is exempt."""
+    name, word = strategy["name"].capitalize(), strategy["verdict"]
+    budgets = {each["name"]: each for each in strategy["budgets"]}
+    lines = [strategy["failure"]] if strategy["failure"] else []
+    lines += [f"Missed: {_beside_limit(each)}" for each in budgets.values() if each["result"] == "missed"]
+    lines += _missing(strategy["missingEvidence"], budgets)
+    exempt = dict.fromkeys(each["name"] for each in strategy["exempt"])
+    lines += [f"Exempt, so not shown: {each}" for each in exempt]
+    if word == "unsafe":
+        lines.append(f"What to do: read “{name}: requests that failed” and “{name}: timeline” below.")
+    listed = "".join(f"<li>{_text(each)}</li>" for each in lines)
+    return f"<h2>{_text(name)}: {_coloured(word, word)}</h2><ul>{listed}</ul>"
+
+
+def _missing(gaps: Sequence[Mapping[str, str]], budgets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield each kind of missing evidence once: a budget beside its limit, or the first text of the kind."""
+    for name, count in Counter(each["name"] for each in gaps).items():
+        if name in budgets:
+            yield f"Not shown: {_beside_limit(budgets[name])}"
+        else:
+            first = next(each["text"] for each in gaps if each["name"] == name)
+            yield f"Missing evidence: {first}" + (f"; {count - 1} more of this kind" if count > 1 else "")
+
+
+def _beside_limit(budget: Mapping[str, Any]) -> str:
+    value = "not measured" if budget["value"] is None else _number(budget["value"])
+    source = f" ({budget['source']})" if budget["source"] else ""
+    return f"{budget['name']} {value}{source}, limit {_limit(budget)}"
+
+
+def _budgets(verdict: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the budgets of each strategy, and what the verdict does not cover."""
+    for strategy in verdict["strategies"]:
+        yield f"<h2>{_text(strategy['name'].capitalize())}: budgets</h2>"
+        rows = [_budget_row(each) for each in strategy["budgets"]]
+        yield _table(("budget", "result", "value", "limit", "what it counts"), rows)
+    stand_ins = verdict["standIns"]
+    every = [each for strategy in verdict["strategies"] for each in strategy["notCovered"]]
+    limits = [each for each in dict.fromkeys(every) if each not in stand_ins]
+    if stand_ins:
+        limits.append("what the stand-ins replace, which are listed below")
+    if limits:
+        yield f"<h2>Not covered</h2><ul>{''.join(f'<li>{_text(each)}</li>' for each in limits)}</ul>"
 
 
 def _headline(word: str, result: str, sentence: str) -> str:
     return f'<h1 class="{_colour(result)}">{_text(word)}</h1><p>{_text(sentence)}</p>'
 
 
-def _failure(stage: Mapping[str, Any]) -> str:
-    """Return the first failure of a stage: what was expected and observed, why, what to do, the command."""
-    first, *more = stage["failed"]
-    expected, *lines = first["reason"].splitlines() or [""]
-    parts: dict[str, str] = {"Expected": expected}
+def _failure(title: str, failed: Sequence[Mapping[str, str]]) -> str:
+    """Return the first failure: what was expected and observed, why, what to do, the command."""
+    first, *more = failed
+    parts = _parts(first["reason"])
+    parts["What to do"] = _TO_DO["Likely cause" in parts]
+    rows = [(name, _text(text)) for name, text in parts.items()]
+    rows.append(("Command", f"<code>{_text(first['reproduce'])}</code>"))
+    names = _text(", ".join(each["name"] for each in more))
+    others = f"<p>{len(more)} more failed: {names}</p>" if more else ""
+    listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows)
+    return (
+        f'<div class="box"><h2>{_text(title)}: {_text(first["name"])}</h2><p>{_KINDS[first["kind"]]}</p>'
+        f"<dl>{listed}</dl>{others}</div>"
+    )
+
+
+def _skipped(stages: Sequence[Mapping[str, Any]]) -> str:
+    """Return why tests were skipped, each reason of a stage once."""
+    reasons = dict.fromkeys(
+        f"{stage['title']}: {each['reason'].removeprefix('Skipped: ')}"
+        for stage in stages
+        for each in stage["skipped"]
+    )
+    listed = "".join(f"<li>{_text(each)}</li>" for each in reasons)
+    return f"<p>Skipped:</p><ul>{listed}</ul>" if listed else ""
+
+
+def _parts(reason: str) -> dict[str, str]:
+    """Return the parts of a failure's reason by their labels on the page."""
+    start, *lines = reason.splitlines() or [""]
+    waited = _WAIT.fullmatch(start)
+    opening = "Expected" if waited else "Error"
+    parts = {opening: waited["expected"] if waited else start}
     for line in lines:
         name, colon, text = line.strip().partition(": ")
         if colon and name in _LABELS:
             parts[_LABELS[name]] = text
         else:
-            parts["Expected"] += f" {line.strip()}"
-    parts["What to do"] = _TO_DO["Likely cause" in parts]
-    rows = [(name, _text(text)) for name, text in parts.items()]
-    rows.append(("Command", f"<code>{_text(first['reproduce'])}</code>"))
-    others = f"<p>{len(more)} more tests of this stage failed.</p>" if more else ""
-    listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows)
-    title = f"{stage['title']}: {first['name']}"
-    return (
-        f'<div class="box"><h2>{_text(title)}</h2><p>{_KINDS[first["kind"]]}</p>'
-        f"<dl>{listed}</dl>{others}</div>"
-    )
+            parts[opening] += f" {line.strip()}"
+    if waited:
+        parts["Waited"] = waited["ended"]
+    return parts
 
 
 def _stage_row(stage: Mapping[str, Any]) -> Iterator[str]:
-    why = "; ".join(stage["seen"])
+    why = [stage["reason"]] if stage["reason"] else stage["seen"]
     if stage["failed"]:
-        why = stage["failed"][0]["reason"].partition("\n")[0]
+        parts = _parts(stage["failed"][0]["reason"])
+        why = [parts.get("Observed") or next(iter(parts.values()))]
     elif not why and stage["skipped"]:
-        why = stage["skipped"][0]["reason"]
+        why = [stage["skipped"][0]["reason"]]
     yield _text(stage["title"])
     yield _coloured(stage["result"], stage["result"])
-    yield duration(stage["seconds"])
-    yield _text(why)
+    yield in_words(stage["seconds"])
+    yield "<br>".join(map(_text, why))
 
 
 def _budget_row(budget: Mapping[str, Any]) -> Iterator[str]:
     yield _text(budget["name"])
     yield _coloured(budget["result"], budget["result"])
-    yield "-" if budget["value"] is None else f"{budget['value']:.4g}"
-    yield f"{budget['limit']:g} {_text(budget['unit'])}"
+    yield "-" if budget["value"] is None else _number(budget["value"])
+    yield f'<span class="limit">{_text(_limit(budget))}</span>'
     shown = (
-        f"{where} at least {each['atLeast']:.3g}, at most {each['atMost']:.3g}, "
-        f"detected from {each['detectableFrom']:.3g}"
-        for where, each in budget["shown"].items()
+        f"{source}: {_number(each['value'])}, at least {_number(each['atLeast'])}, "
+        f"at most {_number(each['atMost'])}, a lasting one detected from {_number(each['detectableFrom'])}"
+        for source, each in budget["shown"].items()
     )
-    yield _text("; ".join([budget["what"], *shown]))
+    yield "<br>".join(map(_text, [budget["what"], *shown]))
+
+
+def _limit(budget: Mapping[str, Any]) -> str:
+    unit = "" if budget["unit"] == "ratio" else f" {budget['unit']}"
+    return f"{_number(budget['limit'])}{unit}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Iterator[str]]) -> str:

@@ -6,22 +6,20 @@ docs/schemas/conformance.schema.json describes it. Source of the form: Gateway A
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from reports.environment import Tested
+from reports.environment import LAB, Tested
 from reports.redaction import redact, redact_tree
-from reports.summary import StageRecord, Verdict
+from reports.summary import StageRecord, TestOutcome, Verdict
 
 #: The files in a results folder: the result of a run of the stages, and the verdict on an upgrade.
 FILE, VERDICT_FILE = "conformance.yaml", "verdict.json"
 API_VERSION = "istio-conformance/v1alpha1"
-#: The distribution whose Istio the project builds itself.
-LAB = "lab"
 _CLAIMS = {
     True: "A lab build from source, with the stand-ins below. It is no statement on published images.",
     False: "The published Istio, as downloaded.",
@@ -44,6 +42,8 @@ class RunFacts:
     #: When it ended: RFC 3339, in UTC.
     date: str
     exit_code: int
+    #: How long it took, in seconds, with everything outside the stages.
+    seconds: float
     #: The command that repeats it.
     reproduce: str
     #: The commit of the suite, with "-modified" if files differ from it; empty outside a checkout.
@@ -66,6 +66,7 @@ def document(stages: Sequence[StageRecord], tested: Tested, run: RunFacts) -> di
         "apiVersion": API_VERSION,
         "kind": "LabBuildReport" if lab else "ConformanceReport",
         "date": run.date,
+        "seconds": round(run.seconds, 1),
         "suite": suite(run),
         "implementation": {
             "name": "Istio",
@@ -129,6 +130,15 @@ def _counts(results: Sequence[str]) -> dict[str, int]:
     return {{"not reached": "notReached"}.get(each, each): counted[each] for each in _COUNTED}
 
 
+def failures(outcomes: Iterable[TestOutcome]) -> list[dict[str, str]]:
+    """Return each failed test with its reason and the command that repeats it."""
+    return [
+        {"name": each.name, "kind": each.kind, "reason": each.reason, "reproduce": each.reproduce}
+        for each in outcomes
+        if each.result == "failed"
+    ]
+
+
 def _stage(stage: StageRecord) -> dict[str, Any]:
     result = _RESULTS[stage.verdict]
     outcomes = stage.outcomes.values()
@@ -138,17 +148,9 @@ def _stage(stage: StageRecord) -> dict[str, Any]:
         "result": "partial" if result == "success" and stage.skips else result,
         "seconds": round(stage.seconds, 1),
         "statistics": _counts(_results(stage)),
+        "reason": stage.reason if result == "not reached" else "",
         "seen": list(stage.seen),
-        "failed": [
-            {
-                "name": each.name,
-                "kind": each.kind,
-                "reason": each.reason,
-                "reproduce": each.reproduce,
-            }
-            for each in outcomes
-            if each.result == "failed"
-        ],
+        "failed": failures(outcomes),
         "skipped": [
             {"name": each.name, "reason": each.reason} for each in outcomes if each.result == "skipped"
         ],

@@ -1,10 +1,14 @@
 """Writes environment.properties: the tested versions and the distribution's stand-ins."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from reports.redaction import redact
+
+#: The distribution whose Istio the project builds itself.
+LAB = "lab"
 
 
 class Tested(Protocol):
@@ -54,16 +58,35 @@ def title(folder: Path) -> str:
 
     It is "" too for the properties of another project.
     """
+    if not (values := _read(folder)):
+        return ""
+    kubernetes, build = values["kubernetes"], build_of(values["distribution"])
+    if upgrade := values.get("upgrade"):
+        return f"Upgrade of Istio from {upgrade}, {build}, on Kubernetes {kubernetes}"
+    return f"Istio {values['istio']}, {build}, on Kubernetes {kubernetes}"
+
+
+def key(folder: Path) -> str:
+    """Return the name of what was tested for a file: distribution, Istio and Kubernetes; "" like `title`."""
+    if not (values := _read(folder)):
+        return ""
+    istio = f"upgrade-{values['upgrade']}" if "upgrade" in values else f"istio-{values['istio']}"
+    words = (values["distribution"], istio, f"kubernetes-{values['kubernetes']}")
+    return "_".join(re.sub(r"[^A-Za-z0-9.+-]+", "-", each) for each in words)
+
+
+def _read(folder: Path) -> dict[str, str]:
+    """Return the properties of a run that recorded what it tests; empty for any other folder."""
     target = folder / "environment.properties"
     if not target.is_file():
-        return ""
+        return {}
     values = dict(line.split("=", 1) for line in target.read_text().splitlines() if "=" in line)
-    if not {"istio", "kubernetes", "distribution"} <= values.keys():
-        return ""
-    kubernetes, distribution = values["kubernetes"], values["distribution"]
-    if upgrade := values.get("upgrade"):
-        return f"Upgrade of Istio from {upgrade}, Kubernetes {kubernetes}, {distribution}"
-    return f"Istio {values['istio']} on Kubernetes {kubernetes}, distribution {distribution}"
+    return values if {"istio", "kubernetes", "distribution"} <= values.keys() else {}
+
+
+def build_of(distribution: str) -> str:
+    """Return what was tested: "lab build", no statement on a published Istio, or the distribution."""
+    return "lab build" if distribution == LAB else f"distribution {distribution}"
 
 
 def _escaped(name: str) -> str:

@@ -8,24 +8,34 @@ error message".
 
 from collections.abc import Mapping, Sequence
 
+from reports.durations import in_words
 from reports.redaction import redact
 from reports.summary import StageRecord, TestOutcome, one_line
 
 #: The variable that names the file of the job's summary.
 SUMMARY = "GITHUB_STEP_SUMMARY"
-#: Characters of a text in a cell of a table.
-_WIDTH = 200
-_STAGES = ("stage", "result", "seconds", "seen, or why not")
+#: Characters of a text in a cell of a table, and of the verdict's reasons: longer than those of any real run.
+_WIDTH, _REASONS = 200, 10_000
+_STAGES = ("stage", "result", "time", "seen, or why not")
 _BUDGETS = ("budget", "result", "value", "limit", "note")
 
 
 def summary(line: str, stages: Sequence[StageRecord], budgets: Mapping[str, Sequence[Sequence[str]]]) -> str:
     """Return Markdown: the verdict, the budgets of each strategy of an upgrade, and the table of stages."""
-    parts = [f"### {_escaped(line.partition(':')[2].strip() or line)}\n"]
+    parts = [_verdict(line)]
     parts += [f"#### {_escaped(name)}\n\n{_table(_BUDGETS, rows)}" for name, rows in budgets.items()]
     if stages:
         parts.append(_table(_STAGES, [_row(each) for each in stages]))
     return "\n".join(parts) + "\n"
+
+
+def _verdict(line: str) -> str:
+    """Return a heading with the word and the exit code, and a paragraph with the reasons, not cut.
+
+    The line is such as "verdict: unsafe (exit 10): 1.30.4 to 1.31.0: canary unsafe: ...".
+    """
+    word, end, reasons = redact(line).removeprefix("verdict: ").partition("): ")
+    return f"### {_escaped(word)}{end[:1]}\n" + (f"\n{_escaped(reasons, _REASONS)}\n" if reasons else "")
 
 
 def annotation(failed: TestOutcome) -> str:
@@ -36,7 +46,7 @@ def annotation(failed: TestOutcome) -> str:
 
 def _row(stage: StageRecord) -> tuple[str, ...]:
     why = stage.reason or "; ".join(stage.seen) or f"{stage.tests} tests"
-    return (stage.title, stage.verdict, f"{stage.seconds:.1f}", why)
+    return (stage.title, stage.verdict, in_words(stage.seconds), why)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -44,9 +54,9 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _escaped(text: str) -> str:
-    """Return the text for a table: on one line, cut, without what Markdown or HTML would interpret."""
-    shown = one_line(redact(text), _WIDTH)
+def _escaped(text: str, width: int = _WIDTH) -> str:
+    """Return the text on one line, cut, without what Markdown or HTML would interpret."""
+    shown = one_line(redact(text), width)
     for character in "\\`*_{}[]<>#|":
         shown = shown.replace(character, {"<": "&lt;", ">": "&gt;"}.get(character, f"\\{character}"))
     return shown

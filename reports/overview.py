@@ -7,7 +7,7 @@ import html
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -28,14 +28,16 @@ _UNFOLDED = re.compile(r"second by second$|^the mesh before and after injection$
 #: Characters of a text that the head of the page shows. The attachment has the full text.
 LONGEST = 4000
 _STYLE = """<style>
-#overview{box-sizing:border-box;width:calc(100% - 64px);max-width:920px;margin:12px auto 0;
+.overview{box-sizing:border-box;width:calc(100% - 64px);max-width:920px;margin:12px auto 0;
  padding:8px 24px;border-radius:8px;
  font:14px/1.5 Verdana,'DejaVu Sans',Arial,sans-serif;
  background:var(--color-bg-primary,#fff);color:var(--color-text-primary,#1d2329)}
-#overview summary{cursor:pointer;padding:6px 0;font-weight:bold}
-#overview svg,#overview img{display:block;max-width:100%;height:auto;margin-bottom:12px}
-#overview ol{list-style:decimal;margin:0 0 12px;padding-left:32px}
-#overview pre{white-space:pre-wrap;margin:0 0 12px}
+.overview summary{cursor:pointer;padding:6px 0;font-weight:bold}
+.overview svg,.overview img{display:block;max-width:100%;height:auto;margin-bottom:12px}
+.overview ol{list-style:decimal;margin:0 0 12px;padding-left:32px}
+.overview pre{white-space:pre-wrap;margin:0 0 12px}
+@media(max-width:600px){.overview{width:calc(100% - 16px);padding:4px 12px}
+ .overview details{overflow-x:auto}.overview svg,.overview img{width:720px;max-width:none}}
 </style>"""
 
 
@@ -79,24 +81,37 @@ def _redact(folder: Path) -> None:
             path.write_bytes(redact_body(path.read_bytes()))
 
 
-def head(every: Sequence[Given], *, answered: bool = False) -> str:
-    """Return the HTML of one fold per picture, one per text and one for all stand-ins, or "" for none.
+def pictures(every: Sequence[Given]) -> str:
+    """Return the HTML of the pictures that answer by themselves: the mesh, and an upgrade's seconds."""
+    return _section(_folded(each.name, _shown(each), unfolded=True) for each in every if _unfolded(each))
 
-    The pictures of the mesh and of an upgrade's seconds are unfolded, and the verdict's line too unless the
-    page is `answered` already.
+
+def folds(every: Sequence[Given], *, answered: bool = False) -> str:
+    """Return the HTML of one fold per other picture, one per text and one for all stand-ins, or "" for none.
+
+    The verdict's line is unfolded unless the page is `answered` already.
     """
     stand_ins = [each for each in every if _STAND_IN.match(each.name)]
     parts = [
-        _folded(each.name, _shown(each), unfolded=_is_answer(each.name, answered=answered))
+        _folded(each.name, _shown(each), unfolded=each.name == VERDICT and not answered)
         for each in every
-        if each not in stand_ins
+        if each not in stand_ins and not _unfolded(each)
     ]
     if stand_ins:
         listed = "".join(f"<li>{html.escape(_STAND_IN.sub('', each.name))}</li>" for each in stand_ins)
         parts.append(
             _folded(f"stand-ins: differences from a published Istio ({len(stand_ins)})", f"<ol>{listed}</ol>")
         )
-    return f'{_STYLE}<section id="overview">{"".join(parts)}</section>' if parts else ""
+    return _section(parts)
+
+
+def _section(parts: Iterable[str]) -> str:
+    content = "".join(parts)
+    return f'{_STYLE}<section class="overview">{content}</section>' if content else ""
+
+
+def _unfolded(each: Given) -> bool:
+    return bool(_UNFOLDED.search(each.name))
 
 
 def _bookkeeping(step: Mapping[str, str]) -> bool:
@@ -116,10 +131,6 @@ def _in_order(results: Path) -> list[Mapping[str, str]]:
 def _by_number(name: str) -> list[tuple[int, str]]:
     """Return a sort key that puts 10 after 2."""
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
-
-
-def _is_answer(name: str, *, answered: bool) -> bool:
-    return bool(_UNFOLDED.search(name)) or (name == VERDICT and not answered)
 
 
 def _folded(name: str, content: str, *, unfolded: bool = False) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports import answer, environment, overview, results_folder
+from reports import answer, environment, history, overview, results_folder
 from reports.errors import ReportError
 from reports.redaction import redact
 
@@ -36,18 +36,21 @@ class Allure:
     folder: Path
 
 
-def build(results: Path, page: Path, allure: Allure) -> Path:
+def build(results: Path, page: Path, allure: Allure, histories: Path | None = None) -> Path:
     """Write the results as one self-contained HTML file and return it.
+
+    With a folder of histories, the page shows the trend of the results' environment, and the trend there is
+    extended by this run.
 
     Raises ReportError if there are no results, if a file is invalid or can't be written, and if Allure fails.
     """
     try:
-        return _build(results, page, allure)
+        return _build(results, page, allure, histories)
     except OSError as error:
         raise ReportError(f"can't build {page} from {results}: {error}") from error
 
 
-def _build(results: Path, page: Path, allure: Allure) -> Path:
+def _build(results: Path, page: Path, allure: Allure, histories: Path | None) -> Path:
     if not any(results.glob("*-result.json")):
         raise ReportError(
             f"{results} contains no results: no test ran, or pytest ran without --alluredir {results}"
@@ -57,15 +60,27 @@ def _build(results: Path, page: Path, allure: Allure) -> Path:
     settings = json.loads((HERE / "allurerc.json").read_text())
     settings["name"] = redact(environment.title(results)) or settings["name"]
     settings["categories"] = {"rules": json.loads((HERE / "categories.json").read_text())}
+    earlier = history.opened(histories, results, allure.folder) if histories else None
+    if earlier:
+        settings |= {"historyPath": str(earlier.copy), "historyLimit": history.LIMIT}
+    trend = earlier.sentence() if earlier else ""
     config, made = allure.folder / "allurerc.json", allure.folder / "html"
     config.write_text(json.dumps(settings))
     ordered = overview.prepared(results, allure.folder / "results")
     _generate(allure, ["generate", str(ordered), "-c", str(config), "-o", str(made)])
     html = without_analytics((made / "index.html").read_text())
-    answered = answer.section(ordered)
-    head = overview.head(overview.given(ordered), answered=bool(answered))
-    _write(page, with_head(html, answered + head))
+    _write(page, with_head(html, _head(ordered, trend)))
+    if earlier:
+        earlier.save()
     return page
+
+
+def _head(results: Path, trend: str) -> str:
+    """Return what precedes Allure's part: verdict, pictures, stages or budgets, trend, and folds."""
+    answered, every = answer.of(results), overview.given(results)
+    verdict, details = (answered.verdict, answered.details) if answered else ("", "")
+    folded = overview.folds(every, answered=bool(answered))
+    return verdict + overview.pictures(every) + details + answer.paragraph(trend) + folded
 
 
 def _check_target(page: Path) -> None:

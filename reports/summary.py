@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from reports.durations import in_words
+
 #: A stage's result, from best to worst. The last three say where the failure lies.
 Verdict = Literal["passed", "skipped", "not reached", "product", "environment", "suite"]
 _WORDS: Mapping[Verdict, str] = {
@@ -92,13 +94,13 @@ def lines(
     column = max((len(stage.title) for stage in stages), default=0)
     for stage in stages:
         texts = stage.reason.splitlines() or ["; ".join(stage.seen) or f"{stage.tests} tests"]
-        head = f"{_WORDS[stage.verdict]}  {stage.title:{column}}  {stage.seconds:5.1f} s  "
+        head = f"{_WORDS[stage.verdict]}  {stage.title:{column}}  {in_words(stage.seconds):>7}  "
         for start, text in zip([head] + [" " * len(head)] * len(texts), texts, strict=False):
             yield start + one_line(text, max(20, width - len(head)))
     count = {verdict: sum(stage.verdict == verdict for stage in stages) for verdict in _WORDS}
     totals = ", ".join(f"{number} {_COUNTED[verdict]}" for verdict, number in count.items() if number)
     yield ""
-    yield f"{len(stages)} stages in {seconds:.0f} s: {totals}"
+    yield f"{len(stages)} stages in {in_words(seconds)}: {totals}"
     for name, place in places.items():
         yield f"{name}: {place}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reports.durations import in_words
 from reports.pictures.canvas import FAINT, INK, MARGIN, RULE, SKY, SMALL, WIDTH, Canvas, width_of
 from reports.pictures.scales import Scale, clock, time_ticks
 from reports.pictures.series import Band
@@ -77,7 +78,7 @@ class Sheet:
             left, foot = MARGIN + wide * (place // rows), top + _LINE * (place % rows)
             self.canvas.text((left + 20, foot), f"{place + 1}", size=SMALL, anchor="end", fill=FAINT)
             self.canvas.text((left + 30, foot), phase.title, size=SMALL, fill=INK, room=wide - 100)
-            seconds = clock(phase.ended - phase.begun)
+            seconds = in_words(phase.ended - phase.begun)
             self.canvas.text((left + wide - 20, foot), seconds, size=SMALL, anchor="end", fill=FAINT)
         self.foot = top + _LINE * (rows - 1)
 
@@ -88,7 +89,7 @@ class Sheet:
         opacity = _PALE if number % 2 else _PALER
         size = (max(right - left, 0.5), high)
         phase = self.phases[number - 1]
-        tip = f"{phase.title}: {clock(phase.ended - phase.begun)}"
+        tip = f"{phase.title}: {in_words(phase.ended - phase.begun)}"
         self.canvas.rect((left, top), size, fill=SKY, opacity=opacity, tip=tip)
 
     @staticmethod

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reports.durations import in_words
 from reports.pictures.canvas import FAINT, HEADING, MARGIN, SMALL, WIDTH, Canvas, sentence
 from reports.pictures.panels import COLOURS, draw_connections, draw_failures, draw_latencies, draw_rates
-from reports.pictures.scales import Scale, clock
+from reports.pictures.scales import Scale
 from reports.pictures.series import Band, Failures, Lifeline, Point, bins, failures
 from reports.pictures.sheet import LEFT, RIGHT, Sheet
 
@@ -57,10 +58,10 @@ def _span(phases: Sequence[Band], points: Sequence[Point], held: Sequence[Lifeli
 def _in_words(points: int, failed: Failures, held: Sequence[Lifeline], seconds: float) -> str:
     count = sum(failed.counted.values())
     if not points:
-        text = f"No request was sent in {clock(seconds)}"
+        text = f"No request was sent in {in_words(seconds)}"
     else:
         sent = f"{points:,} {'request' if points == 1 else 'requests'}"
-        text = f"{sent} in {clock(seconds)}: {f'{count:,}' if count else 'none'} failed"
+        text = f"{sent} in {in_words(seconds)}: {f'{count:,}' if count else 'none'} failed"
     if failed.left_out:
         text += f", {failed.left_out:,} of them not drawn"
     if held:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from reports.durations import in_words
 from reports.pictures.canvas import (
     BLACK,
     FAINT,
@@ -38,7 +39,7 @@ _FAILED = ("product", "environment", "suite")
 _PARTS = ("set-up", "tests", "clean-up")
 # Fill opacities that distinguish the parts of a bar of any colour: pale, full, outline only.
 _OPACITIES = (0.4, 1.0, 0.0)
-_BARS, _COLUMNS, _VERDICT = (250.0, 640.0), (708.0, 776.0, 848.0), 880.0
+_BARS, _COLUMNS, _VERDICT = (250.0, 616.0), (696.0, 772.0, 848.0), 880.0
 _TOP, _ROW, _BAR, _LEAST = 112, 26, 14, 1.5
 _TICKS = 7
 #: Seconds below which a part is omitted, because it would read 0.0 s.
@@ -69,13 +70,13 @@ def timings(stages: Sequence[StageRecord], *, seconds: float | None = None) -> s
 def _in_words(stages: Sequence[StageRecord], seconds: float | None) -> str:
     parts = [sum(_seconds(stage)[part] for stage in stages) for part in range(len(_PARTS))]
     shown = ", ".join(
-        f"{part:.1f} s {name}" for part, name in zip(parts, _PARTS, strict=True) if part >= _WORTH
+        f"{in_words(part)} {name}" for part, name in zip(parts, _PARTS, strict=True) if part >= _WORTH
     )
     count = f"{len(stages)} {'stage' if len(stages) == 1 else 'stages'}"
     spent = sum(parts)
-    words = f"{count}, {spent:.1f} s" + (f": {shown}" if shown else "")
+    words = f"{count}, {in_words(spent)}" + (f": {shown}" if shown else "")
     if seconds is not None and seconds - spent >= _WORTH:
-        words += f"; {seconds - spent:.1f} s outside the stages"
+        words += f"; {in_words(seconds - spent)} outside the stages"
     return words
 
 
@@ -120,10 +121,10 @@ def _row(canvas: Canvas, stage: StageRecord, number: int, begun: float, spent: f
             (wide, _BAR),
             fill=colour,
             stroke=colour,
-            tip=f"{stage.title}, {name}: {seconds:.1f} s",
+            tip=f"{stage.title}, {name}: {in_words(seconds)}",
             opacity=opacity,
         )
-        canvas.text((right, foot), f"{seconds:.1f} s", size=SMALL, anchor="end")
+        canvas.text((right, foot), in_words(seconds), size=SMALL, anchor="end")
         begun += seconds
     if stage.seconds < _WORTH:
         x = _place(begun, spent)

@@ -1,4 +1,4 @@
-"""istioctl install with profile default: control plane and ingress gateway of one version and in sync."""
+"""Istio is installed with profile default: control plane and ingress gateway of one version and in sync."""
 
 import allure
 import pytest
@@ -17,37 +17,35 @@ from fixtures.stages import Observed
 
 pytestmark = pytest.mark.stage("control-plane")
 
-WEBHOOKS = (
-    ("MutatingWebhookConfiguration", "istio-sidecar-injector"),
-    ("MutatingWebhookConfiguration", "istio-revision-tag-default"),
-    ("ValidatingWebhookConfiguration", "istio-validator-istio-system"),
-    ("ValidatingWebhookConfiguration", "istiod-default-validator"),
-)
-
 
 @allure.title("istiod and the ingress gateway are Available")
-@pytest.mark.parametrize("workload", ["istiod", "istio-ingressgateway"])
+@pytest.mark.parametrize("workload", ["istiod", "gateway"])
 def test_workload_is_available_after_install(istio: Mesh, kube: Kube, names: Names, workload: str) -> None:
-    """istioctl install has finished: the Deployment is Available."""
-    check_available(kube.get("apps/v1/Deployment", workload, names.istio_namespace))
+    """Istio is installed: the Deployment is Available."""
+    if workload == "gateway" and names.installed.no_gateway:
+        pytest.skip(names.installed.no_gateway)
+    gateway = (names.gateway.deployment, names.gateway.namespace)
+    places = {"istiod": (names.istiod, names.istio_namespace), "gateway": gateway}
+    check_available(kube.get("apps/v1/Deployment", *places[workload]))
 
 
 @allure.title("Client, control plane and data plane have the requested version")
 def test_all_components_have_the_requested_version(
-    istio: Mesh, istioctl: Istioctl, distribution: Edition, observed: Observed
+    istio: Mesh, istioctl: Istioctl, distribution: Edition, names: Names, observed: Observed
 ) -> None:
-    """istioctl install has finished: client, istiod and the only proxy report the requested version."""
+    """Istio is installed: client, istiod and each gateway report the requested version."""
     proxies = istio.proxies()
     check_versions(istioctl.version(), distribution.istio_version, proxies)
-    assert len(proxies) == 1, f"expected only the gateway's proxy: {proxies}"
-    observed(f"Istio {distribution.istio_version}: client, istiod and {len(proxies)} proxy")
+    gateways = len(names.installed.gateways)
+    assert len(proxies) == gateways, f"expected only the proxies of {gateways} gateways: {proxies}"
+    observed(f"Istio {distribution.istio_version}: client, istiod and {gateways} gateway(s)")
 
 
 @allure.title("The proxies are in sync with istiod")
 def test_proxies_are_in_sync_after_install(
     istio: Mesh, istioctl: Istioctl, cluster_waits: ClusterWaits
 ) -> None:
-    """istioctl install has finished: every proxy has acknowledged the last updates from istiod."""
+    """Istio is installed: every proxy has acknowledged the last updates from istiod."""
     cluster_waits.configured(
         lambda: check_in_sync(istioctl.sync_status(), istio.proxies(), with_routes=False),
         "every proxy is in sync",
@@ -57,14 +55,14 @@ def test_proxies_are_in_sync_after_install(
 
 @allure.title("Istio's CRDs exist")
 def test_crds_are_in_place_after_install(istio: Mesh, kube: Kube) -> None:
-    """istioctl install has finished: the API server has all Istio CRDs."""
+    """Istio is installed: the API server has all Istio CRDs."""
     check_present(kube.get_all("apiextensions.k8s.io/v1/CustomResourceDefinition"), "CRD", ISTIO_CRDS)
 
 
 @allure.title("The webhook exists and trusts istiod's certificate")
-@pytest.mark.parametrize(("kind", "name"), WEBHOOKS, ids=[name for _, name in WEBHOOKS])
-def test_webhook_trusts_istiods_certificate(istio: Mesh, kube: Kube, kind: str, name: str) -> None:
-    """istioctl install has finished: the webhook's CA bundle verifies the certificate that istiod serves."""
+def test_webhook_trusts_istiods_certificate(istio: Mesh, kube: Kube, names: Names, webhook: str) -> None:
+    """Istio is installed: the webhook's CA bundle verifies the certificate that istiod serves."""
+    kind, name = names.installed.webhooks[webhook]
     configuration = check_named(_webhooks(kube, kind), kind, name)
     assert configuration["webhooks"], f"{name} has no webhook"
     for bundle in {hook["clientConfig"]["caBundle"] for hook in configuration["webhooks"]}:
@@ -73,36 +71,45 @@ def test_webhook_trusts_istiods_certificate(istio: Mesh, kube: Kube, kind: str, 
 
 @allure.title("No object passes a webhook that istiod does not answer")
 def test_webhooks_refuse_what_istiod_cannot_check(
-    istio: Mesh, kube: Kube, cluster_waits: ClusterWaits
+    istio: Mesh, kube: Kube, names: Names, cluster_waits: ClusterWaits
 ) -> None:
-    """istioctl install has finished and istiod has enabled its validators: each failurePolicy is Fail."""
+    """Istio is installed and istiod has enabled its validators: each failurePolicy is Fail."""
 
     def check_each() -> None:
-        for kind, name in WEBHOOKS:
+        for kind, name in names.installed.webhooks.values():
             check_enforced(check_named(_webhooks(kube, kind), kind, name))
 
     cluster_waits.configured(check_each, "every webhook of Istio has failurePolicy Fail")
 
 
 @allure.title("The webhooks are called for the documented objects, each once")
-def test_webhooks_select_the_documented_objects(istio: Mesh, kube: Kube) -> None:
-    """istioctl install has finished: selectors and rules cover what Istio documents, and nothing else."""
-    check_injection_policy(_webhooks(kube, "MutatingWebhookConfiguration"))
+def test_webhooks_select_the_documented_objects(istio: Mesh, kube: Kube, names: Names) -> None:
+    """Istio is installed: selectors and rules cover what Istio documents, and nothing else."""
+    installed = names.installed
+    check_injection_policy(_webhooks(kube, "MutatingWebhookConfiguration"), installed.revisions)
     validators = _webhooks(kube, "ValidatingWebhookConfiguration")
-    check_validation_policy(validators, "networking.istio.io", "virtualservices")
-    check_validation_policy(validators, "security.istio.io", "peerauthentications")
+    kinds = (("networking.istio.io", "virtualservices"), ("security.istio.io", "peerauthentications"))
+    for group, resource in kinds:
+        check_validation_policy(
+            validators,
+            group,
+            resource,
+            revision=installed.revision,
+            every_revision=installed.validates_every_revision,
+        )
 
 
 @allure.title("There is no egress gateway")
+@pytest.mark.profiles("default", "minimal")
 def test_no_egress_gateway_after_install(istio: Mesh, kube: Kube, names: Names) -> None:
-    """Profile default is installed: it does not include istio-egressgateway."""
+    """A profile without an egress gateway is installed: there is no istio-egressgateway."""
     deployments = kube.get_all("apps/v1/Deployment", names.istio_namespace)
-    check_absent(deployments, "Deployment", names.egress_gateway)
+    check_absent(deployments, "Deployment", "istio-egressgateway")
 
 
 @allure.title("An invalid VirtualService is refused")
 def test_invalid_virtual_service_is_refused(istio: Mesh, kube: Kube) -> None:
-    """istioctl install has finished: istiod refuses a VirtualService for host * of sidecars, and no other."""
+    """Istio is installed: istiod refuses a VirtualService for host * of sidecars, and no other."""
     refusal = _refusal(kube, "*")
     assert "validation.istio.io" in refusal, f"istiod did not refuse an invalid VirtualService: {refusal!r}"
     accepted = _refusal(kube, "nothing.invalid")

@@ -23,7 +23,7 @@ from fixtures.clients.nodes import Node
 from fixtures.clusters.cluster_waits import ClusterWaits
 from fixtures.distributions.base import Edition
 from fixtures.mesh.ingress import Ingress
-from fixtures.mesh.installation import DEFAULT_REVISION, Mesh
+from fixtures.mesh.installation import Mesh
 from fixtures.settings import Names, Thresholds
 from fixtures.stages import Observed
 from fixtures.workloads.app import App
@@ -49,10 +49,11 @@ def test_sidecar_is_of_the_installed_revision(
     istio: Mesh,
     istioctl: Istioctl,
     distribution: Edition,
+    names: Names,
     cluster_waits: ClusterWaits,
 ) -> None:
     """The app is injected: revision, image and version of its proxy are those that were installed."""
-    check_injector(injected_app, DEFAULT_REVISION, istio.proxy_image())
+    check_injector(injected_app, names.installed.revision, istio.proxy_image(injected_app))
     # istiod lists a connection of istioctl itself until it has noticed its end.
     cluster_waits.configured(
         lambda: check_versions(istioctl.version(), distribution.istio_version, istio.proxies()),

@@ -6,17 +6,18 @@ import pytest
 from fixtures.checks.pods import check_only_owner, check_unchanged
 from fixtures.clients.kube import Resource
 from fixtures.clusters.cluster_waits import ClusterWaits
+from fixtures.settings import Names
 from fixtures.stages import Observed
-from fixtures.workloads.app import INJECTION, App
+from fixtures.workloads.app import App
 
 pytestmark = pytest.mark.stage("label")
 
 
 @allure.title("The namespace is labelled for injection")
-def test_namespace_is_labelled(injection_label: Resource, app: App) -> None:
-    """The namespace was labelled: it has istio-injection=enabled."""
-    labels = app.namespace()["metadata"]["labels"]
-    assert labels.get(INJECTION) == "enabled", f"the namespace's labels are {labels}"
+def test_namespace_is_labelled(injection_label: Resource, app: App, names: Names) -> None:
+    """The namespace was labelled: it has istio-injection=enabled, or the revision's tag in istio.io/rev."""
+    labels, (label, value) = app.namespace()["metadata"]["labels"], names.installed.injection
+    assert labels.get(label) == value, f"the namespace's labels are {labels}"
 
 
 @allure.title("The running pod is unchanged")

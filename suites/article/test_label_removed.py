@@ -15,19 +15,19 @@ from fixtures.clients.kube import Resource
 from fixtures.clusters.cluster_waits import ClusterWaits
 from fixtures.clusters.pod_network import PodNetwork
 from fixtures.mesh.ingress import Ingress
-from fixtures.settings import Names
+from fixtures.settings import REVISION, Names
 from fixtures.stages import Observed
 from fixtures.workloads.access_logs import MarkedRequest
-from fixtures.workloads.app import INJECTION, App
+from fixtures.workloads.app import App
 
 pytestmark = pytest.mark.stage("label-removed")
 
 
 @allure.title("The namespace has no injection label")
 def test_namespace_is_not_labelled(plain_app_again: Resource, app: App) -> None:
-    """The label was removed: the namespace has no label istio-injection."""
+    """The label was removed: the namespace has neither istio-injection nor istio.io/rev."""
     labels = app.namespace()["metadata"]["labels"]
-    assert INJECTION not in labels, f"the namespace's labels are {labels}"
+    assert not {"istio-injection", REVISION} & {*labels}, f"the namespace's labels are {labels}"
 
 
 @allure.title("The new pod has only its own container")

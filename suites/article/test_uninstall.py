@@ -32,7 +32,7 @@ def test_no_workload_is_left_after_purge(
     """Istio was purged: its namespace has no Deployment except the add-ons."""
     others = [each["metadata"]["name"] for each in addons if each["kind"] == "Deployment"]
     cluster_waits.configured(
-        lambda: check_no_workload(kube.get_all("apps/v1/Deployment"), names.istio_namespace, others),
+        lambda: check_no_workload(kube.get_all("apps/v1/Deployment"), names.mesh_namespaces, others),
         "no Istio workload is left",
     )
 
@@ -48,7 +48,7 @@ def test_no_proxy_is_left_after_purge(purged_mesh: Mesh, kube: Kube, cluster_wai
 def test_no_crd_or_webhook_is_left_after_purge(
     purged_mesh: Mesh, kube: Kube, names: Names, cluster_waits: ClusterWaits
 ) -> None:
-    """Istio was purged: its namespace is left, but no CRD or webhook configuration."""
+    """Istio was purged: its namespaces are left, no webhook, and CRDs only if the installer keeps them."""
     webhooks = [f"admissionregistration.k8s.io/v1/{kind}WebhookConfiguration" for kind in _WEBHOOKS]
     cluster_waits.configured(
         lambda: check_purged(
@@ -57,7 +57,8 @@ def test_no_crd_or_webhook_is_left_after_purge(
                 webhooks=[each for kind in webhooks for each in kube.get_all(kind)],
                 namespaces=kube.get_all("v1/Namespace"),
             ),
-            names.istio_namespace,
+            names.mesh_namespaces,
+            with_crds=names.installed.keeps_crds,
         ),
         "no Istio CRD or webhook is left",
     )

@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from lab import allure
@@ -19,6 +19,7 @@ from lab.paths import LABEL, OWNER_LABEL, PROJECT, cache_root, owner
 from lab.progress import readable
 from lab.sources import versions_of
 from reports.redaction import guarded_streams, redact
+from suites.bench.mesh_check import check
 from suites.bench.slower import limited
 from suites.bench.timed import COMMAND, timed
 from suites.bench.traffic import traffic
@@ -128,9 +129,24 @@ def _upgrades(which: str, runs: int, logs: Path | None, cores: float | None) -> 
             same(versions_of("istio")[-1], runs, folder, options)
 
 
+def _run(which: str, chosen: argparse.Namespace) -> None:
+    """Run one benchmark."""
+    benchmarks: Mapping[str, Callable[[], None]] = {
+        "warm": lambda: warm(chosen.pairs),
+        "notice": notice,
+        "cold": cold,
+        "traffic": lambda: traffic(chosen.phase),
+        "check": lambda: check(chosen.runs),
+    }
+    if which in benchmarks:
+        benchmarks[which]()
+    else:
+        _upgrades(which, chosen.runs, chosen.logs, chosen.cores)
+
+
 #: The benchmarks that run by default, and all of them. The cold one takes a quarter of an hour.
 USUAL = ("warm", "notice")
-BENCHMARKS = ("warm", "notice", "cold", "traffic", "upgrade", "same")
+BENCHMARKS = ("warm", "notice", "cold", "traffic", "upgrade", "same", "check")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -145,7 +161,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--phase", type=float, default=10, help="seconds of each phase of the traffic benchmark (default 10)"
     )
-    parser.add_argument("--runs", type=int, default=1, help="number of upgrades or A/A runs (default 1)")
+    parser.add_argument(
+        "--runs", type=int, default=1, help="number of upgrades, A/A runs or checks (default 1)"
+    )
     parser.add_argument(
         "--logs",
         type=Path,
@@ -163,16 +181,7 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"no benchmark named {unknown[0]}; known: {', '.join(BENCHMARKS)}")
     try:
         for which in chosen.which or USUAL:
-            if which == "warm":
-                warm(chosen.pairs)
-            elif which == "notice":
-                notice()
-            elif which == "traffic":
-                traffic(chosen.phase)
-            elif which in ("upgrade", "same"):
-                _upgrades(which, chosen.runs, chosen.logs, chosen.cores)
-            else:
-                cold()
+            _run(which, chosen)
     except LabError as error:
         print(f"[bench] {error}", file=sys.stderr)
         return 1

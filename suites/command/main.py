@@ -78,6 +78,12 @@ def _prove(arguments: list[str]) -> int:
     return prove.main(arguments)
 
 
+def _mesh(arguments: list[str]) -> int:
+    from suites.command import mesh
+
+    return mesh.main(arguments)
+
+
 def _bench(arguments: list[str]) -> int:
     from suites.bench import __main__ as bench
 
@@ -86,6 +92,7 @@ def _bench(arguments: list[str]) -> int:
 
 _forward("run", "Run the article's stages on a cluster and build the report.", _run)
 _forward("upgrade", "Upgrade Istio under traffic and judge the cost.", _upgrade)
+_forward("mesh", "Check a mesh that somebody else installed; `mesh check` only reads.", _mesh)
 _forward("ledger", "Compare the observed behaviour of Istio versions: diff, notes, observe, check.", _ledger)
 _forward("doctor", "Check whether this machine meets the lab's requirements; changes nothing.", _doctor)
 _forward("lab", "Build, inspect, export, import or remove the offline lab.", _lab)

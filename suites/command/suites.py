@@ -26,7 +26,7 @@ _SUBCOMMANDS = {"article": "run", "ledger": "ledger observe"}
 #: The exit code of pytest for an invalid option.
 _USAGE_ERROR = 4
 #: Options that need their value after "=", because pytest takes a separate value for a test path.
-_JOINED = ("--manifests", "--istio-values", "--kubeconfig", "--alluredir", "--mesh-manifests")
+_JOINED = ("--manifests", "--istio-values", "--kubeconfig", "--alluredir", "--mesh-manifests", "--history")
 #: Option groups that a suite's --help shows, as named by the plugins.
 _GROUPS = {
     "article": ("Istio conformance", "Stages of the article", "Upstream only", "Lab only"),
@@ -62,7 +62,8 @@ def run_suite(suite: str, options: Sequence[str]) -> int:
         status = _pytest([*arguments, *given], folder / "line")
         verdict = (folder / "line").read_text(encoding="utf-8") if (folder / "line").exists() else ""
     if results and verdict and any(results.glob("*-result.json")):
-        sys.stdout.write(_page(results, made))
+        histories = [Path(each.partition("=")[2]) for each in given if each.startswith("--history=")]
+        sys.stdout.write(_page(results, made, histories[-1] if histories else None))
     sys.stdout.write(verdict)
     return status
 
@@ -84,9 +85,9 @@ def _pytest(arguments: Sequence[str], verdict: Path) -> int:
     return running.returncode
 
 
-def _page(results: Path, made: Path) -> str:
+def _page(results: Path, made: Path, history: Path | None) -> str:
     try:
-        return f"page: {report.build(results, made)}\n"
+        return f"page: {report.build(results, made, history)}\n"
     except (ReportError, LabError) as error:
         return f"no page was made: {error}\n`istio-conformance report build` makes it of {results}\n"
 

@@ -38,7 +38,19 @@ def checkout(folder: Path) -> Path:
     for name, words in (("python", ""), ("istio-conformance", " -m suites.command")):
         (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{words} "$@"\n')
         (programs / name).chmod(0o755)
+    _commit(folder)
     return folder
+
+
+def _commit(folder: Path) -> None:
+    """Make the copy a repository with one commit, as a runner's checkout is, so that a run can name it."""
+    author = ["-c", "user.name=selftest", "-c", "user.email=selftest@invalid"]
+    for words in (
+        ["init", "--quiet"],
+        ["add", "--all"],
+        [*author, "commit", "--quiet", "--message=checkout"],
+    ):
+        subprocess.run(["git", *words], cwd=folder, check=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +154,7 @@ def _value(path: str, scope: Mapping[str, Any]) -> str:
     found: Any = scope
     for part in path.split("."):
         found = found.get(part, {}) if isinstance(found, Mapping) else {}
-    return found if isinstance(found, str) else ""
+    return str(found) if isinstance(found, str | int) else ""
 
 
 def _assignments(file: Path) -> Iterator[tuple[str, str]]:

@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from reports.history import SUFFIX, cleaned
 from reports.redaction import guarded_streams
 from reports.results_folder import RESULTS, UPGRADE_RESULTS
 from suites.nightly import gather, issue, matrix, results
 from suites.nightly.github import ApiError, Repository
 
 _STATE_ARTIFACT = "nightly"
+#: Where a run of a cell finds and keeps the histories; the workflow uploads the folder.
+HISTORY = Path("reports") / "history"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,6 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     deriving.add_argument("table", type=Path, help="a copy of data/compatibility/supportStatus.yml")
     deriving.add_argument("--to", type=Path, default=matrix.MATRIX)
     commands.add_parser("cells", help="write cells=JSON, the cells, to GITHUB_OUTPUT")
+    fetching = commands.add_parser("history", help="fetch the histories that the cell CELL kept last")
+    fetching.add_argument("--to", type=Path, default=HISTORY)
     recording = commands.add_parser("record", help="write the result of the cell CELL with exit code STATUS")
     recording.add_argument("--results", type=Path, help="folder of the Allure results (by KIND)")
     recording.add_argument("--to", type=Path, default=Path("reports") / "cell" / results.FILE)
@@ -35,7 +40,8 @@ def main(arguments: Sequence[str]) -> int:
     writing.add_argument("state", type=Path, help="the file that gather wrote")
     chosen = parser.parse_args(arguments)
     known: dict[str, Callable[[argparse.Namespace], int]] = {
-        "derive": _derive, "cells": _cells, "record": _record, "gather": _gather, "issue": _issue,
+        "derive": _derive, "cells": _cells, "history": _history, "record": _record, "gather": _gather,
+        "issue": _issue,
     }  # fmt: skip
     try:
         return known[chosen.command](chosen)
@@ -58,8 +64,23 @@ def _cells(_: argparse.Namespace) -> int:
     return 0
 
 
+def _history(chosen: argparse.Namespace) -> int:
+    """Fetch the histories; without them, tonight's page has no trend, and the cell runs all the same."""
+    try:
+        kept = Repository.here().last_artifact(f"history-{os.environ['CELL']}", _branch())
+    except ApiError as error:
+        sys.stderr.write(f"[nightly] the trend starts anew: {error}\n")
+        return 0
+    chosen.to.mkdir(parents=True, exist_ok=True)
+    for name, text in kept.items():
+        if name == Path(name).name and name.endswith(SUFFIX) and (points := cleaned(text)):
+            (chosen.to / name).write_text(points, encoding="utf-8")
+            sys.stdout.write(f"[nightly] {name}: {points.count(chr(10))} runs\n")
+    return 0
+
+
 def _record(chosen: argparse.Namespace) -> int:
-    commands = {each.name: results.command(each) for each in matrix.read()}
+    commands = _commands()
     name = os.environ["CELL"]
     environ = {"COMMAND": commands.get(name, ""), **os.environ}
     folder = UPGRADE_RESULTS if os.environ.get("KIND") == "upgrade" else RESULTS
@@ -70,10 +91,8 @@ def _record(chosen: argparse.Namespace) -> int:
 
 
 def _gather(chosen: argparse.Namespace) -> int:
-    expected = {each.name: results.command(each) for each in matrix.read()}
-    found = gather.collect(expected, chosen.folder)
-    branch = os.environ.get("GITHUB_REF_NAME", "main")
-    before = gather.load(_last_night(branch))
+    found = gather.collect(_commands(), chosen.folder)
+    before = gather.load(_last_night())
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     entries = gather.carry_on(found, before, commit=os.environ.get("GITHUB_SHA", ""), date=today)
     gather.save(entries, chosen.to)
@@ -84,10 +103,20 @@ def _gather(chosen: argparse.Namespace) -> int:
     return 1 if red else 0
 
 
-def _last_night(branch: str) -> str:
+def _commands() -> dict[str, str]:
+    """Return the command of each cell, with the distribution that the job sets, or the nightly's own."""
+    distribution = os.environ.get("DISTRIBUTION", "upstream")
+    return {each.name: results.command(each, distribution) for each in matrix.read()}
+
+
+def _branch() -> str:
+    return os.environ.get("GITHUB_REF_NAME", "main")
+
+
+def _last_night() -> str:
     """Return the file that the last night saved; "" if it can't be read: tonight is still reported."""
     try:
-        return Repository.here().last_artifact(_STATE_ARTIFACT, branch, gather.STATE)
+        return Repository.here().last_artifact(_STATE_ARTIFACT, _branch()).get(gather.STATE, "")
     except ApiError as error:
         sys.stderr.write(f"[nightly] the history starts anew: {error}\n")
         return ""

@@ -4,13 +4,14 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import requests
 
 _SECONDS = 30.0
 _PAGE = 100
-#: Largest saved history to read, in bytes.
+#: Largest file of an artifact to read, in bytes.
 _LARGEST = 5_000_000
 
 
@@ -56,15 +57,15 @@ class Repository:
         """Add a comment to an issue."""
         self._call("POST", f"issues/{number}/comments", json={"body": body})
 
-    def last_artifact(self, name: str, branch: str, file: str) -> str:
-        """Return a file of the newest artifact of this name from a branch, or "" if there is none."""
+    def last_artifact(self, name: str, branch: str) -> dict[str, str]:
+        """Return the text files of the newest artifact of this name from a branch; empty if there is none."""
         for page in self._pages("actions/artifacts", {"name": name}):
             for each in page["artifacts"]:
                 if each["expired"] or not _is_of(each.get("workflow_run") or {}, branch):
                     continue
                 packed = self._call("GET", f"actions/artifacts/{each['id']}/zip").content
-                return _unpacked(packed, file)
-        return ""
+                return _unpacked(packed)
+        return {}
 
     def _pages(self, path: str, query: dict[str, str]) -> Iterator[Any]:
         url: str | None = path
@@ -91,11 +92,15 @@ def _is_of(run: dict[str, Any], branch: str) -> bool:
     return own and run.get("head_branch") == branch
 
 
-def _unpacked(packed: bytes, file: str) -> str:
+def _unpacked(packed: bytes) -> dict[str, str]:
+    """Return the files by name, without those that are too large or no text."""
+    found = {}
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-            if archive.getinfo(file).file_size > _LARGEST:
-                return ""
-            return archive.read(file).decode("utf-8")
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError):
-        return ""
+            for each in archive.infolist():
+                if each.file_size <= _LARGEST:
+                    with suppress(UnicodeDecodeError):
+                        found[each.filename] = archive.read(each).decode("utf-8")
+    except zipfile.BadZipFile:
+        return {}
+    return found

@@ -6,7 +6,7 @@ that kind publishes a node image for. An upgrade joins neighbours, on the newest
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from packaging.version import Version
 from fixtures.distributions.upstream.node_images import version_of
 from fixtures.distributions.upstream.published import PUBLISHED
 from fixtures.upgrade.request import STRATEGIES
+from suites.nightly.expected import expected_tests
 
 PROJECT = Path(__file__).resolve().parents[2]
 MATRIX = PROJECT / ".github" / "matrix.yaml"
@@ -35,7 +36,10 @@ class BadTable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One job. `kind` is run or upgrade; `old`, `strategy` and `mode` are empty unless it is an upgrade."""
+    """One job. `kind` is run or upgrade; `old`, `strategy` and `mode` are empty unless it is an upgrade.
+
+    `tests` is the number of tests that must have a result; 0 if it is not known.
+    """
 
     name: str
     kind: str
@@ -44,6 +48,7 @@ class Cell:
     old: str = ""
     strategy: str = ""
     mode: str = ""
+    tests: int = 0
 
 
 def read_table(file: Path) -> dict[str, list[str]]:
@@ -104,11 +109,12 @@ def _upgrades(chosen: Mapping[str, str], shared: Mapping[str, Sequence[str]]) ->
 
 def published_cells(table: Path) -> list[Cell]:
     """Return the cells for a copy of Istio's table, with the patches and node images of `upstream`."""
-    return derive(
+    cells = derive(
         read_table(table),
         PUBLISHED["istio"]["fallback"],
         [version_of(each) for each in PUBLISHED["kind"]["node_images"]],
     )
+    return [replace(each, tests=expected_tests(each.kind, each.strategy)) for each in cells]
 
 
 def text(cells: Sequence[Cell]) -> str:

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.exit_codes import ExitCode
+from reports.errors import ReportError
+from reports.gate import too_few
 
 #: The file's name in the folder of a cell's artifact.
 FILE = "cell.json"
 GREEN, MISSING, ENVIRONMENT, EVIDENCE = "green", "missing", "environment", "not enough evidence"
+INCOMPLETE = "incomplete"
 #: Exit code to the kind of failure. Any other code is an error of the suite.
 _KINDS: dict[int, str] = {
     ExitCode.PASSED: GREEN,
@@ -23,7 +26,7 @@ _KINDS: dict[int, str] = {
     ExitCode.UNSAFE: "unsafe",
     ExitCode.NOT_ENOUGH_EVIDENCE: EVIDENCE,
     ExitCode.ENVIRONMENT: ENVIRONMENT,
-    ExitCode.INCOMPLETE: "incomplete",
+    ExitCode.INCOMPLETE: INCOMPLETE,
     # `timeout` of .ci/cell: SIGINT, or SIGKILL if the run did not end after it.
     124: "time limit",
     137: "time limit",
@@ -47,7 +50,10 @@ class Result:
 
 
 def of_run(cell: str, status: str, results: Path, environ: Mapping[str, str]) -> Result:
-    """Return the result of a cell from its exit code ("" if the run never ended) and its Allure results."""
+    """Return the result of a cell from its exit code ("" if the run never ended) and its Allure results.
+
+    A green run with fewer results than TESTS is incomplete.
+    """
     code = int(status) if status.lstrip("-").isdigit() else None
     kind = MISSING if code is None else _KINDS.get(code, "suite")
     records = list(_records(results))
@@ -55,15 +61,25 @@ def of_run(cell: str, status: str, results: Path, environ: Mapping[str, str]) ->
     if kind == GREEN and not records:
         kind = MISSING
     stage, cause = ("", "") if kind == GREEN else _first(failed)
+    if kind == GREEN and (cause := _lost(results, int(environ.get("TESTS") or 0))):
+        kind = INCOMPLETE
     command = environ.get("COMMAND", "")
     return Result(
         cell, kind, code, stage, cause, command, f"report-{cell}", environ.get("GITHUB_SHA", ""), len(records)
     )
 
 
-def command(cell: Any) -> str:
-    """Return the command that repeats a cell of the matrix."""
-    words = ["istio-conformance", cell.kind, "--distribution=upstream"]
+def _lost(results: Path, tests: int) -> str:
+    """Return which results are missing or unusable; "" if none is, or if their number is not known."""
+    try:
+        return too_few(results, tests) if tests else ""
+    except ReportError as error:
+        return str(error)
+
+
+def command(cell: Any, distribution: str) -> str:
+    """Return the command that repeats a cell of the matrix on a distribution."""
+    words = ["istio-conformance", cell.kind, f"--distribution={distribution}"]
     if cell.kind == "upgrade":
         words += [
             f"--from={cell.old}",
@@ -73,7 +89,8 @@ def command(cell: Any) -> str:
         ]
     else:
         words.append(f"--istio-version={cell.istio}")
-    words.append(f"--kubernetes-version={cell.kubernetes}")
+    if cell.kubernetes:
+        words.append(f"--kubernetes-version={cell.kubernetes}")
     return shlex.join(words)
 
 

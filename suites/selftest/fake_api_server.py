@@ -104,6 +104,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Headers and body are two writes, and the second would wait 40 ms for the acknowledgement of the first.
+    disable_nagle_algorithm = True
 
     def _serve(self) -> None:
         fake: FakeApiServer = self.server.fake  # type: ignore[attr-defined]

@@ -37,17 +37,23 @@ class Github:
         return issue
 
     def uploaded(
-        self, files: dict[str, str], *, branch: str = "main", expired: bool = False, fork: bool = False
+        self,
+        files: dict[str, str],
+        *,
+        name: str = "nightly",
+        branch: str = "main",
+        expired: bool = False,
+        fork: bool = False,
     ) -> None:
         """Add an artifact, newest first, as the API lists them."""
         number, packed = len(self.artifacts) + 1, io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
-            for name, text in files.items():
-                archive.writestr(name, text)
+            for path, text in files.items():
+                archive.writestr(path, text)
         self.packed[number] = packed.getvalue()
         entry = {
             "id": number,
-            "name": "nightly",
+            "name": name,
             "expired": expired,
             "workflow_run": {
                 "head_branch": branch,

@@ -13,10 +13,12 @@ from fixtures import plugins
 from fixtures.clients.kube import Resource
 from fixtures.clusters.checkpoint import FILE, Checkpoint, CheckpointUnusable, Origin
 from fixtures.declaration import names_in
+from fixtures.installers.operator_names import operator_names
 from fixtures.manifests import Manifests
 from fixtures.stages import OWNER_OF_FIXTURE, STAGE_INDEX_OF_FIXTURE
 
-ORIGIN = Origin(distribution="lab", istio_version="1.29.1", manifests=None, names=names_in(Manifests()))
+NAMES = names_in(Manifests(), operator_names())
+ORIGIN = Origin(distribution="lab", istio_version="1.29.1", manifests=None, names=NAMES)
 KEPT = Checkpoint(name="mine", origin=ORIGIN, reached="control-plane", done={"cluster": None, "istio": None})
 #: Called again on a kept cluster: `cluster` finds it, `marked_request` sends one more request.
 AGAIN = {"cluster", "marked_request"}

@@ -9,6 +9,7 @@ from fixtures.checks.access_log import check_line, check_one, check_request_id, 
 from fixtures.checks.cluster import MeshTraces
 from fixtures.checks.mtls import check_no_policy, check_peer, check_refused, refused_connections
 from fixtures.checks.remains import check_no_proxy, check_no_workload, check_purged, check_remains, remains
+from fixtures.settings import ISTIO_CRDS
 from suites.selftest.recordings import recorded
 
 MARK, PATH = "mark-1", "/?mark-1"
@@ -109,18 +110,27 @@ def test_existing_policy_fails() -> None:
 
 
 def test_remaining_webhook_fails() -> None:
-    check_purged(MeshTraces(namespaces=["istio-system"]), "istio-system")
-    with pytest.raises(AssertionError, match=r"the purge leaves .*istio-sidecar-injector"):
+    check_purged(MeshTraces(namespaces=["istio-system"]), ["istio-system"])
+    with pytest.raises(AssertionError, match=r"the uninstallation leaves .*istio-sidecar-injector"):
         check_purged(
-            MeshTraces(webhooks=["istio-sidecar-injector"], namespaces=["istio-system"]), "istio-system"
+            MeshTraces(webhooks=["istio-sidecar-injector"], namespaces=["istio-system"]), ["istio-system"]
         )
+
+
+def test_crds_that_helm_keeps_must_remain() -> None:
+    kept = MeshTraces(crds=[*ISTIO_CRDS], namespaces=["istio-system"])
+    check_purged(kept, ["istio-system"], with_crds=True)
+    with pytest.raises(AssertionError, match="the uninstallation leaves"):
+        check_purged(kept, ["istio-system"])
+    with pytest.raises(AssertionError, match=r"removes the CRDs \[.*virtualservices.*\], which it must keep"):
+        check_purged(MeshTraces(namespaces=["istio-system"]), ["istio-system"], with_crds=True)
 
 
 def test_remaining_workload_fails_but_addon_passes() -> None:
     names = [{"metadata": {"namespace": "istio-system", "name": name}} for name in ("istiod", "prometheus")]
     with pytest.raises(AssertionError, match=r"Deployments in istio-system: \['istiod'\]"):
-        check_no_workload(names, "istio-system", ["prometheus"])
-    check_no_workload(names[1:], "istio-system", ["prometheus"])
+        check_no_workload(names, ["istio-system"], ["prometheus"])
+    check_no_workload(names[1:], ["istio-system"], ["prometheus"])
 
 
 def test_remaining_proxy_fails() -> None:

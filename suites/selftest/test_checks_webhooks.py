@@ -84,3 +84,14 @@ def test_validator_that_selects_nothing_fails() -> None:
             hook["objectSelector"] = {"matchLabels": {"a": "b"}}
     with pytest.raises(AssertionError, match=r"is sent to \[\], not to 1 validating webhook"):
         check_validation_policy(found, GROUP, RESOURCE)
+
+
+def test_validator_of_every_revision_passes_only_where_it_is_expected() -> None:
+    found = webhooks("Validating")
+    for configuration in found:
+        if configuration["metadata"]["name"] == "istiod-default-validator":
+            for hook in configuration["webhooks"]:
+                hook.pop("objectSelector")
+    check_validation_policy(found, GROUP, RESOURCE, every_revision=True)
+    with pytest.raises(AssertionError, match=r"is sent to .*, not to 1 validating webhook"):
+        check_validation_policy(found, GROUP, RESOURCE)

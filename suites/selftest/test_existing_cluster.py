@@ -13,6 +13,7 @@ from fixtures.clusters.base import INSTALLING, NotUsable
 from fixtures.clusters.existing import RESERVED, ExistingProvider
 
 NAMESPACE, ROLE = "v1/Namespace", "rbac.authorization.k8s.io/v1/ClusterRole"
+CRD = "apiextensions.k8s.io/v1/CustomResourceDefinition"
 NAMES = ("istio-system", "test-namespace")
 
 
@@ -32,7 +33,10 @@ class World:
 
     def get_all(self, kind: str) -> list[dict[str, Any]]:
         return [
-            {"metadata": {"name": name, "managedFields": [{"manager": manager}]}}
+            {
+                "metadata": {"name": name, "managedFields": [{"manager": manager}]},
+                "spec": {"group": name.partition(".")[2]},
+            }
             for name, manager in self.there[kind].items()
         ]
 
@@ -61,7 +65,8 @@ def request_(tmp_path: Path) -> Any:
         keep=False,
         reuse=False,
         namespaces=NAMES,
-        istio_namespace="istio-system",
+        istio_namespaces=("istio-system",),
+        uninstall=lambda cluster: cluster.istioctl().uninstall(),
         cluster_scoped=((ROLE, "prometheus"),),
     )
 
@@ -71,6 +76,7 @@ def test_run_removes_what_it_created(world: World, request_: Any) -> None:
         (request_.folder / INSTALLING).touch()
         world.there[NAMESPACE] |= {"istio-system": "istioctl", "test-namespace": FIELD_MANAGER}
         world.there[ROLE] |= {"prometheus": FIELD_MANAGER}
+        world.there[CRD] |= {"gateways.networking.istio.io": "helm"}
     assert world.purged
     assert not any(world.there.values())
 

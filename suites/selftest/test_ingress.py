@@ -7,6 +7,7 @@ import pytest
 from fixtures.clients.kube import Kube
 from fixtures.clusters.base import Cluster
 from fixtures.declaration import Entry, names_in
+from fixtures.installers.operator_names import operator_names
 from fixtures.manifests import Manifests
 from fixtures.mesh.ingress import Ingress
 
@@ -31,7 +32,7 @@ def ingress(**entry: Any) -> Ingress:
     return Ingress(
         cluster=cast("Cluster", cluster),
         kube=cast("Kube", cluster),
-        names=names_in(Manifests()),
+        names=names_in(Manifests(), operator_names()),
         entry=Entry(**entry),
     )
 

@@ -144,7 +144,7 @@ def test_stream_must_carry_messages_again_after_its_pod_was_replaced(
     results = judge(account(records()), PHASES, streams=STREAMS, held=[ended, *later], removals=REMOVALS)
     (found,) = (each for each in results if each.budget.name == "held-broken")
     assert (found.value, found.met) == (broken, not broken)
-    assert ("not back within 5 s" if broken else "again after 1.0 s at most") in found.note
+    assert ("not back within 5.0 s" if broken else "again after 1.0 s at most") in found.note
 
 
 def test_unmeasured_budget_is_not_met() -> None:

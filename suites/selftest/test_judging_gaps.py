@@ -43,7 +43,7 @@ def test_too_few_requests_are_reported_in_proportion_to_the_streams_rate() -> No
 def test_too_short_phase_is_reported() -> None:
     phases = [replace(PHASES[0], minimum=45), PHASES[1]]
     assert found_gaps(records(), phases=phases) == (
-        "phase before lasted 20.0 s, less than its minimum of 45 s",
+        "phase before lasted 20.0 s, less than its minimum of 45.0 s",
     )  # fmt: skip
 
 

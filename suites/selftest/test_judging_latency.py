@@ -115,6 +115,24 @@ def test_new_proxies_that_are_half_as_slow_again_miss_the_budget_whatever_the_ph
     assert found.value == pytest.approx(1.5)
 
 
+@pytest.mark.parametrize(
+    ("found", "source"),
+    [
+        (judged(records(slow=0.007)), "gateway, north-south, against the phase before"),
+        (four_phases(1.0, 1.1, 1.05), "north-south, new proxies against old ones side by side"),
+        (four_phases(9.5, 10.0, 10.5), "c, north-south, against the phase before"),
+        (four_phases(1.0, 1.1, 1.05, side_by_side={}), "north-south, mean of 3 phases"),
+    ],
+    ids=["phase", "side by side", "phase beside side by side", "mean"],
+)
+def test_value_lies_within_the_bounds_of_its_source(found: dict[str, BudgetResult], source: str) -> None:
+    result = found["latency-p50"]
+    assert result.source == source
+    bounds = result.shown[source]
+    assert bounds.value == result.value
+    assert bounds.low <= bounds.value <= bounds.high
+
+
 def test_latency_without_answers_side_by_side_is_not_shown() -> None:
     found = four_phases(1.0, 1.1, 1.05, side_by_side={})["latency-p50"]
     assert found.met is None

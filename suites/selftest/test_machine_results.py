@@ -24,6 +24,7 @@ from suites.selftest.test_upgrade_judgement import UPGRADE, judged, records, sen
 FACTS = RunFacts(
     date="2026-11-27T20:00:00Z",
     exit_code=0,
+    seconds=75.4,
     reproduce="istio-conformance run --distribution=lab",
     commit="0" * 40,
     version="0.1.0",
@@ -57,6 +58,9 @@ STAGES = """
     @pytest.mark.parametrize("place", ["a,b"])
     def test_page(place):
         assert "password=hunter2-hunter2" == "nginx", "the page is 100% wrong\\nsecond line"
+
+    @pytest.mark.stage("metrics")
+    def test_beyond(): ...
 """
 
 
@@ -161,14 +165,21 @@ def test_summary_has_the_verdict_and_a_row_for_each_stage() -> None:
     record = stage(FAILED)
     record.reason = "404 | <b>not</b>\nlikely cause: `x`"
     text = github.summary("verdict: failed (exit 1): Istio 1.31.0", [record], {})
-    assert text.startswith("### failed (exit 1): Istio 1.31.0\n")
-    assert "| Gateway | product | 1.2 | 404 \\| &lt;b&gt;not&lt;/b&gt; likely cause: \\`x\\` |" in text
+    assert text.startswith("### failed (exit 1)\n\nIstio 1.31.0\n")
+    assert "| Gateway | product | 1.2 s | 404 \\| &lt;b&gt;not&lt;/b&gt; likely cause: \\`x\\` |" in text
 
 
 def test_summary_of_an_upgrade_has_its_budgets() -> None:
     row = ("failed", "MISSED", "1", "0 requests", "1 in before")
     assert "| failed | MISSED | 1 | 0 requests | 1 in before |" in github.summary(
         "v: x", [], {"canary": [row]}
+    )
+
+
+def test_summary_has_every_reason_of_a_long_verdict() -> None:
+    reasons = "; ".join(f"reason {number}" for number in range(100))
+    assert f"### unsafe (exit 10)\n\n{reasons}\n" in github.summary(
+        f"verdict: unsafe (exit 10): {reasons}", [], {}
     )
 
 
@@ -218,7 +229,21 @@ def test_run_writes_its_result(run: Path) -> None:
     found = yaml.safe_load(file.read_text())
     assert problems("conformance", found) == []
     assert (found["result"], found["exitCode"]) == ("failure", 1)
-    assert found["statistics"] == {"passed": 1, "failed": 1, "skipped": 1, "notReached": 0}
+    assert found["statistics"] == {"passed": 1, "failed": 1, "skipped": 1, "notReached": 1}
+
+
+def test_stage_that_was_not_reached_has_its_reason_and_its_place_on_the_page(run: Path) -> None:
+    stages = yaml.safe_load((run / "results" / conformance.FILE).read_text())["stages"]
+    reasons = {each["name"]: each["reason"] for each in stages}
+    assert reasons == {
+        "cluster": "",
+        "gateway": "",
+        "metrics": "not reached because of Gateway: test_page[a,b]",
+    }
+    results = [json.loads(each.read_text()) for each in (run / "results").glob("*-result.json")]
+    (beyond,) = (each for each in results if each["name"] == "test_beyond")
+    labels = {each["name"]: each["value"] for each in beyond["labels"]}
+    assert (labels["suite"], labels["stage"]) == ("12 Metrics", "metrics")
 
 
 def test_run_shows_the_summary_and_the_failing_line(run: Path) -> None:

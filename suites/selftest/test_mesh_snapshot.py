@@ -10,6 +10,7 @@ from fixtures.clients.api_server import ApiError
 from fixtures.clients.kiali import Graph, Kiali, graph_in
 from fixtures.clients.kube import Kube
 from fixtures.declaration import names_in
+from fixtures.installers.operator_names import operator_names
 from fixtures.manifests import Manifests
 from fixtures.mesh.snapshot import (
     AFTER,
@@ -124,7 +125,7 @@ def mesh_snapshots(kube: object) -> MeshSnapshots:
     return MeshSnapshots(
         kube=cast("Kube", kube),
         kiali=Kiali(lambda *_: Unresponsive().answer),
-        names=names_in(Manifests()),
+        names=names_in(Manifests(), operator_names()),
         thresholds=Thresholds(),
         scenes={},
         images={},

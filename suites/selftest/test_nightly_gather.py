@@ -70,9 +70,14 @@ def test_stage_and_cause_are_those_of_the_first_failure(tmp_path: Path) -> None:
 
 def test_command_repeats_a_cell() -> None:
     cell = next(each for each in matrix.read() if each.strategy == "canary")
-    words = results.command(cell).split()
+    words = results.command(cell, "upstream").split()
     assert words[:3] == ["istio-conformance", "upgrade", "--distribution=upstream"]
     assert {f"--from={cell.old}", f"--to={cell.istio}", "--strategy=canary"} <= set(words)
+
+
+def test_command_names_the_distribution_of_the_cell_and_no_unknown_version() -> None:
+    cell = matrix.Cell("run-lab", "run", "1.31.0", "")
+    assert results.command(cell, "lab") == "istio-conformance run --distribution=lab --istio-version=1.31.0"
 
 
 def test_missing_cell_is_red(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_history_comes_from_the_newest_artifact_of_the_branch(github: Github, tm
     github.uploaded({"nightly.json": "{}"}, branch="a-pull-request")
     github.uploaded({"nightly.json": "{}"}, expired=True)
     github.uploaded({"nightly.json": "{}"}, fork=True)
-    found = Repository(github.url, NAME, TOKEN).last_artifact("nightly", "main", "nightly.json")
+    found = Repository(github.url, NAME, TOKEN).last_artifact("nightly", "main")["nightly.json"]
     assert list(gather.load(found).values()) == first
     assert (
         replace(first[0], nights=2)

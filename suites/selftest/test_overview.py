@@ -19,6 +19,10 @@ def attach(results: Path, name: str, content: str, *, at: int = 1, kind: str = "
     (results / f"{source}-globals.json").write_text(json.dumps({"attachments": [given]}))
 
 
+def shown(every: list[overview.Given]) -> str:
+    return overview.pictures(every) + overview.folds(every)
+
+
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     """Stand-ins attached at one moment, the tenth first; the picture was attached earlier."""
@@ -53,7 +57,7 @@ def test_teardown_is_shown_only_if_it_exists_or_failed(results: Path, tmp_path: 
 
 
 def test_the_head_shows_pictures_with_tooltips_and_stand_ins_as_one_list(results: Path) -> None:
-    head = overview.head(overview.given(results))
+    head = shown(overview.given(results))
     assert head.count("<details>") == 2
     assert "<summary>How long each stage took</summary><svg" in head
     assert "<title>tip</title>" in head
@@ -73,25 +77,25 @@ def test_the_head_shows_pictures_with_tooltips_and_stand_ins_as_one_list(results
 )
 def test_svg_with_more_than_shapes_is_embedded_as_an_inert_image(tmp_path: Path, svg: str) -> None:
     attach(tmp_path, "picture", svg, kind="image/svg+xml")
-    head = overview.head(overview.given(tmp_path))
+    head = shown(overview.given(tmp_path))
     assert '<img alt="picture" src="data:image/svg+xml;base64,' in head
     assert "alert" not in head
 
 
 def test_projects_pictures_are_inlined_in_the_page(tmp_path: Path) -> None:
     attach(tmp_path, "picture", timings([]), kind="image/svg+xml")
-    assert "<svg" in overview.head(overview.given(tmp_path))
+    assert "<svg" in shown(overview.given(tmp_path))
 
 
 def test_long_text_is_truncated_and_says_so(tmp_path: Path) -> None:
     attach(tmp_path, "verdict", "safe\n" * 10_000)
-    head = overview.head(overview.given(tmp_path))
+    head = shown(overview.given(tmp_path))
     assert len(head) < 2 * overview.LONGEST
     assert "more characters" in head
 
 
 def test_run_without_attachments_has_no_head(tmp_path: Path) -> None:
-    assert overview.head(overview.given(tmp_path)) == ""
+    assert shown(overview.given(tmp_path)) == ""
     assert overview.prepared(tmp_path, tmp_path / "ordered").is_dir()
 
 
@@ -105,13 +109,13 @@ def test_verdict_is_first_and_expanded(results: Path) -> None:
     attach(results, overview.VERDICT, "verdict: safe", at=9)
     every = overview.given(results)
     assert every[0].name == overview.VERDICT
-    head = overview.head(every)
+    head = overview.folds(every)
     assert head.count("<details open>") == 1
     assert "<details open><summary>Verdict</summary><pre>verdict: safe" in head
-    assert "<details open>" not in overview.head(every, answered=True)
+    assert "<details open>" not in overview.folds(every, answered=True)
 
 
 @pytest.mark.parametrize("name", ["in-place, second by second", "the mesh before and after injection"])
 def test_picture_of_the_answer_is_unfolded(tmp_path: Path, name: str) -> None:
     attach(tmp_path, name, SVG, kind="image/svg+xml")
-    assert "<details open>" in overview.head(overview.given(tmp_path), answered=True)
+    assert "<details open>" in overview.pictures(overview.given(tmp_path))

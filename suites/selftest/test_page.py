@@ -49,7 +49,7 @@ def test_environment_is_written_as_properties_and_names_the_report(tmp_path: Pat
     told = {"istio": "1.29.1", "kubernetes": "1.35.4", "distribution": "lab", "stand-in 1": "Envoy:\nplain"}
     lines = environment.write(tmp_path, told).read_text().splitlines()
     assert lines[-1] == "stand-in\\ 1=Envoy: plain"
-    assert environment.title(tmp_path) == "Istio 1.29.1 on Kubernetes 1.35.4, distribution lab"
+    assert environment.title(tmp_path) == "Istio 1.29.1, lab build, on Kubernetes 1.35.4"
 
 
 def test_environment_states_that_the_cluster_was_kept() -> None:

@@ -57,7 +57,9 @@ def test_texts_never_overlap_for_short_phases(seconds: Sequence[float]) -> None:
 def test_each_phase_has_its_number_title_and_duration() -> None:
     shown = drawing(timeline(bands(300, 5, 565), [*sent(10)]))
     assert shown.text.count("Control plane to 1.29.1") == 1, "too narrow for its title: only in the table"
-    assert {"1 Before the upgrade", "2", "0:05", "5:00", "9:25"} <= {each.text for each in shown.words}
+    assert {"1 Before the upgrade", "2", "5.0 s", "5 min 00 s", "9 min 25 s"} <= {
+        each.text for each in shown.words
+    }
 
 
 def test_each_failure_is_a_mark_with_time_request_and_outcome() -> None:
@@ -68,7 +70,7 @@ def test_each_failure_is_a_mark_with_time_request_and_outcome() -> None:
         "0:31, north-south get new: 503 after 1 ms",
         "0:12, east-west get kept: reset after 1 ms",
     ]
-    assert "603 requests in 1:00: 3 failed" in shown.text
+    assert "603 requests in 1 min 00 s: 3 failed" in shown.text
 
 
 def test_outcomes_differ_by_shape_and_directions_by_colour() -> None:
@@ -109,9 +111,9 @@ def test_broken_connection_ends_where_it_broke_and_comes_first() -> None:
     ("phases", "points", "words"),
     [
         ([], [], "Nothing was recorded"),
-        (bands(60), [], "No request was sent in 1:00"),
-        (bands(60), [*sent(60)], "600 requests in 1:00: none failed"),
-        ([], [failed(0)], "1 request in 0:01: 1 failed"),
+        (bands(60), [], "No request was sent in 1 min 00 s"),
+        (bands(60), [*sent(60)], "600 requests in 1 min 00 s: none failed"),
+        ([], [failed(0)], "1 request in 1.0 s: 1 failed"),
     ],
     ids=["nothing", "no request", "no failure", "only a failure"],
 )

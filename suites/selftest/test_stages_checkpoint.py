@@ -18,10 +18,12 @@ from fixtures.plugins.stages import STAGE_RUNNER
 from fixtures.declaration import names_in
 from fixtures.manifests import Manifests
 from fixtures.settings import Names
+from fixtures.installers.operator_names import operator_names
 from fixtures.clusters.checkpoint import FILE, Checkpoint, Origin
 
 FOLDER = Path("cluster")
-ORIGIN = Origin(distribution="lab", istio_version="1.29.1", manifests=None, names=names_in(Manifests()))
+NAMES = names_in(Manifests(), operator_names())
+ORIGIN = Origin(distribution="lab", istio_version="1.29.1", manifests=None, names=NAMES)
 
 def make(name, uid="first"):
     print("made", name)

@@ -31,7 +31,7 @@ def test_counts_distinguish_the_kinds_of_failure() -> None:
     broken = StageRecord("gateway", "Gateway", verdict="environment", reason="x")
     beyond = StageRecord("metrics", "Metrics", verdict="not reached", reason="not reached because of Gateway")
     count = rendered(broken, beyond)[-2]
-    assert count.startswith("2 stages in 61 s: 1 not reached, 1 failed (the environment broke")
+    assert count.startswith("2 stages in 1 min 01 s: 1 not reached, 1 failed (the environment broke")
 
 
 def test_no_stage_is_wider_than_the_terminal() -> None:

@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 
 from fixtures.declaration import names_in
+from fixtures.installers.operator_names import operator_names
 from fixtures.manifests import Manifests
 from fixtures.traffic.records import NothingSent, Record, Result, Summary
 from fixtures.upgrade import summary
@@ -66,7 +67,9 @@ def run(what: TrafficResult | None, failure: UpgradeFailure | None = None) -> Ru
         strategy=cast("Strategy", None),
         timeline=timeline,
         traffic=cast("Traffic", None),
-        old_pods=OldPods(steps=cast("Steps", None), names=names_in(Manifests()), kept={"old"}),
+        old_pods=OldPods(
+            steps=cast("Steps", None), names=names_in(Manifests(), operator_names()), kept={"old"}
+        ),
         rates=Rates(0.002, [Attempt(1.0, 0.003)]),
         seconds=0.0,
         observe=lambda _: None,  # type: ignore[arg-type, return-value]

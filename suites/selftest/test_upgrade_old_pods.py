@@ -5,6 +5,7 @@ from typing import Any, cast
 import pytest
 
 from fixtures.declaration import names_in
+from fixtures.installers.operator_names import operator_names
 from fixtures.manifests import Manifests
 from fixtures.settings import Timeouts
 from fixtures.upgrade.old_pods import OldPods
@@ -61,7 +62,7 @@ def fake_steps() -> FakeSteps:
 
 @pytest.fixture
 def old_pods(fake_steps: FakeSteps) -> OldPods:
-    return OldPods(steps=cast("Steps", fake_steps), names=names_in(Manifests()))
+    return OldPods(steps=cast("Steps", fake_steps), names=names_in(Manifests(), operator_names()))
 
 
 def test_one_gateway_pod_and_one_app_pod_are_released_and_replaced(

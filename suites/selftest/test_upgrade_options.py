@@ -89,7 +89,8 @@ def test_an_invalid_option_is_a_usage_error(run: Run, options: tuple[str, ...], 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--installer", "manifests"), "an upgrade installs Istio with istioctl"),
+        (("--installer", "manifests"), "an upgrade uses istioctl or helm"),
+        (("--revision", "blue"), "an upgrade sets its own profile and revisions"),
         (("--context", "mine", "--kubeconfig", "kubeconfig"), "an upgrade creates its own kind clusters"),
     ],
 )

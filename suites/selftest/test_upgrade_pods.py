@@ -40,7 +40,7 @@ def watched(*states: dict[str, Any] | None, label: str = "app") -> Pods:
             for state in states
         )
     )
-    pods = fake.pods = Pods(cast("Kube", fake), ("upgrade",))
+    pods = fake.pods = Pods(cast("Kube", fake), ("upgrade",), "istio-ingressgateway")
     pods.start()
     pods.stop()
     return pods

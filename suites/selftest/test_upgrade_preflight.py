@@ -41,12 +41,12 @@ PODS = [
 def test_planned_pods_are_a_control_plane_gateways_and_one_of_each_workload(
     strategy: StrategyName, gateways: int
 ) -> None:
-    found = [(each.what, each.cpu) for each in demands(COMING, PODS, [], strategy)]
+    found = [(each.what, each.cpu) for each in demands(COMING, PODS, [], strategy, "ingressgateway")]
     assert found == [("istiod-1-29-1", 500), *[("ingress", 100)] * gateways, *[("app", 100)] * 2]
 
 
 def test_planned_workloads_have_a_sidecar_and_a_surge_pod() -> None:
-    planned = demands([], PODS[2:], [deployment("client", "100m")], "canary")
+    planned = demands([], PODS[2:], [deployment("client", "100m")], "canary", "ingressgateway")
     assert [(each.what, each.cpu) for each in planned] == [
         *[("app", 100)] * 2,
         *[("client", 100), ("a sidecar", 50)] * 2,

@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.clients.istioctl import Istioctl
 from fixtures.declaration import names_in
+from fixtures.installers.operator_names import operator_names
 from fixtures.manifests import Manifests
 from fixtures.upgrade.app import TrafficApp
 from fixtures.upgrade.release import UpgradeVersion
@@ -81,7 +82,7 @@ def canary(recorder: CallRecorder) -> Canary:
     return Canary(
         steps=cast("Steps", recorder),
         app=cast("TrafficApp", recorder),
-        names=names_in(Manifests()),
+        names=names_in(Manifests(), operator_names()),
         manifests=Manifests(),
         old=release(recorder, "1.28.2", "1-28-2"),
         new=release(recorder, "1.29.1", "1-29-1"),
@@ -91,7 +92,13 @@ def canary(recorder: CallRecorder) -> Canary:
 def in_place(recorder: CallRecorder, new: str = "1.29.1") -> InPlace:
     steps, app = cast("Steps", recorder), cast("TrafficApp", recorder)
     old = release(recorder, "1.28.2")
-    return InPlace(steps=steps, app=app, names=names_in(Manifests()), old=old, new=release(recorder, new))
+    return InPlace(
+        steps=steps,
+        app=app,
+        names=names_in(Manifests(), operator_names()),
+        old=old,
+        new=release(recorder, new),
+    )
 
 
 def test_in_place_runs_istioctl_before_the_workloads(recorder: CallRecorder, timeline: Timeline) -> None:

@@ -58,5 +58,5 @@ def test_timeline_is_rendered_line_by_line(timeline: Timeline) -> None:
     with timeline.phase("one", "first"), timeline.step("do it"):
         pass
     phase, step = timeline.lines()
-    assert phase.endswith("one: first (0.0 s, at least 0)")
+    assert phase.endswith("one: first (0.0 s, at least 0.0 s)")
     assert step.endswith("    do it (0.0 s)")

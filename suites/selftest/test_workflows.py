@@ -9,12 +9,18 @@ from typing import Any
 import pytest
 import yaml
 
+from suites.nightly import __main__ as nightly
 from suites.nightly import matrix
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 #: The only permissions beyond reading the checkout, by workflow and job.
-GRANTED = {("nightly", "gather"): {"actions": "read"}, ("nightly", "issue"): {"issues": "write"}}
+GRANTED = {
+    ("nightly", "cell"): {"actions": "read"},
+    ("nightly", "gather"): {"actions": "read"},
+    ("nightly", "issue"): {"issues": "write"},
+    ("weekly", "lab"): {"actions": "read"},
+}
 #: An action that runs even if an earlier step failed.
 ALWAYS = "always()"
 
@@ -91,7 +97,8 @@ def test_tokens_reach_only_the_steps_that_call_the_api(workflow: Path) -> None:
     text = workflow.read_text()
     assert "secrets." not in text
     holders = [step.get("name") for step in steps(workflow) if "GITHUB_TOKEN" in step.get("env", {})]
-    assert holders == (["Gather", "Issue"] if workflow.stem == "nightly" else [])
+    known = {"nightly": ["History", "Gather", "Issue"], "weekly": ["History"]}
+    assert holders == known.get(workflow.stem, [])
     assert text.count("github.token") == len(holders)
 
 
@@ -124,6 +131,24 @@ def test_weekly_builds_the_lab_with_nothing_cached() -> None:
     path = ROOT / ".github" / "workflows" / "weekly.yml"
     assert any("istio-conformance lab build" in step.get("run", "") for step in steps(path))
     assert not re.search(r"actions/cache|cache: (pip|true|npm)", path.read_text())
+
+
+@pytest.mark.parametrize(("stem", "job"), [("nightly", "cell"), ("weekly", "lab")])
+def test_cell_fetches_its_trends_before_the_run_and_keeps_them_whatever_the_verdict(
+    stem: str, job: str
+) -> None:
+    found = jobs(ROOT / ".github" / "workflows" / f"{stem}.yml")[job]
+    names = [each.get("name") for each in found["steps"]]
+    assert names.index("History") < names.index("Cell")
+    cell = found["env"]["CELL"]
+    (kept,) = (each for each in found["steps"] if each.get("with", {}).get("name") == f"history-{cell}")
+    assert (kept["if"], kept["with"]["path"]) == (ALWAYS, str(nightly.HISTORY))
+
+
+def test_weekly_expects_the_tests_that_a_cell_of_the_nightly_expects() -> None:
+    found = jobs(ROOT / ".github" / "workflows" / "weekly.yml")["lab"]
+    assert {each.tests for each in matrix.read() if each.kind == "run"} == {int(found["env"]["TESTS"])}
+    assert any("report gate --tests" in step.get("run", "") for step in found["steps"])
 
 
 def test_readmes_workflow_to_paste_follows_the_same_rules() -> None:

@@ -9,6 +9,7 @@ from fixtures.checks.mesh import check_not_retried, check_routed
 from fixtures.checks.mtls import check_peer
 from fixtures.checks.pods import check_all_ready, check_injected
 from fixtures.checks.responses import check_status
+from fixtures.mesh.ingress import Ingress
 from fixtures.settings import Names
 from fixtures.upgrade.app import APP, NAMESPACE
 from fixtures.upgrade.probe import MARKED
@@ -37,12 +38,15 @@ def test_iptables_captures_every_port(strategy: str, moment: Moment, observation
 
 @allure.title("The gateway routes to the app, {moment} ({strategy})")
 def test_gateway_routes_to_the_app(
-    strategy: str, moment: Moment, observation_at: ObservationAt, upgrade: Upgrade
+    strategy: str,
+    moment: Moment,
+    observation_at: ObservationAt,
+    upgrade: Upgrade,
+    upgrade_ingress: Ingress,
 ) -> None:
     """The gateway's configuration has the route, without retries unless --mesh-retries is given."""
-    routes = check_routed(
-        observation_at(moment).routes, "http.8080", [f"outbound|80||app.{NAMESPACE}.svc.cluster.local"]
-    )
+    name, cluster = upgrade_ingress.route_name(), f"outbound|80||app.{NAMESPACE}.svc.cluster.local"
+    routes = check_routed(observation_at(moment).routes, name, [cluster])
     if not upgrade.mesh_retries:
         check_not_retried(routes)
 
@@ -66,9 +70,8 @@ def test_gateway_to_app_uses_mutual_tls(
     strategy: str, moment: Moment, observation_at: ObservationAt, names: Names
 ) -> None:
     """The sidecar logs the gateway's service account for the marked requests."""
-    account = f"{names.ingress_gateway}-service-account"
     for entry in observation_at(moment).at_sidecar:
-        check_peer(entry, f"spiffe://cluster.local/ns/{names.istio_namespace}/sa/{account}")
+        check_peer(entry, names.gateway.principal)
 
 
 @allure.title("Both sides count each marked request once, {moment} ({strategy})")

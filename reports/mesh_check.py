@@ -1,0 +1,146 @@
+"""The result of `mesh check` as a table for a person, and as JUnit's XML for a CI system, from its JSON."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from xml.etree import ElementTree
+
+Json = Mapping[str, Any]
+
+_WIDTH = 110
+#: The findings of one check that a table has.
+SHOWN = 10
+_ERROR = "error"
+
+
+def table(result: Json, shown: int = SHOWN) -> str:
+    """Return the findings as a table, then why each kind matters and what to do, and what was not checked.
+
+    Of each check, the table has at most `shown` findings.
+    """
+    lines = [_head(result), ""]
+    findings: Sequence[Json] = result["findings"]
+    if findings:
+        lines += [*_rows(findings, shown), "", *_explained(findings)]
+    if result["notChecked"]:
+        lines += ["not checked:", *_not_checked(result["notChecked"]), ""]
+    return "\n".join([*lines, verdict(result), ""])
+
+
+def verdict(result: Json) -> str:
+    """Return the last line: what the check came to, and the exit code."""
+    counts = result["counts"]
+    found = ", ".join(
+        f"{counts[name]} {name}{'s' if counts[name] != 1 else ''}" for name in ("error", "warning", "note")
+    )
+    left = f", {counts['notChecked']} not checked" if counts["notChecked"] else ""
+    word = "failed" if counts["error"] else "partial" if counts["notChecked"] else "passed"
+    return f"verdict: {word} (exit {result['exitCode']}): {found}{left}, in {result['seconds']:.1f} s"
+
+
+def junit(result: Json) -> str:
+    """Return one test case for each check: errors are failures, what was not checked is skipped."""
+    failed = {each["check"] for each in result["findings"] if each["severity"] == _ERROR}
+    skipped = {each["check"]: each for each in result["notChecked"]}
+    names = [*result["checks"], *(name for name in skipped if name not in result["checks"])]
+    suite = ElementTree.Element(
+        "testsuite",
+        name="istio-conformance mesh check",
+        tests=str(len(names)),
+        failures=str(len(failed)),
+        errors="0",
+        skipped=str(len(set(skipped) - failed)),
+        time=str(result["seconds"]),
+        timestamp=result["date"],
+    )
+    for name in names:
+        case = ElementTree.SubElement(suite, "testcase", classname="mesh.check", name=name, time="0")
+        found = [each for each in result["findings"] if each["check"] == name]
+        text = "\n".join(_line(each) for each in found)
+        if name in failed:
+            kind = {"type": _ERROR, "message": _safe(found[0]["title"])}
+            ElementTree.SubElement(case, "failure", kind).text = _safe(f"{text}\n{_advice(found[0])}")
+        elif name in skipped:
+            ElementTree.SubElement(case, "skipped", message=_safe(skipped[name]["reason"]))
+        if found and name not in failed:
+            ElementTree.SubElement(case, "system-out").text = _safe(f"{text}\n{_advice(found[0])}")
+    suites = ElementTree.Element("testsuites")
+    suites.append(suite)
+    ElementTree.indent(suites)
+    return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _head(result: Json) -> str:
+    mesh, cluster = result["mesh"], result["cluster"]
+    planes = ", ".join(
+        f"{each['version']} as revision {each['revision']} ({each['ready']} of {each['desired']} ready)"
+        for each in mesh["controlPlanes"]
+    )
+    versions = ", ".join(f"{number} of {version}" for version, number in mesh["proxyVersions"].items())
+    return (
+        f"Istio {planes} in namespace {mesh['namespace']}; "
+        f"{mesh['proxies']} proxies{f' ({versions})' if versions else ''}\n"
+        f"Kubernetes {cluster['kubernetes']}, context {cluster['context']}, {cluster['server']}"
+    )
+
+
+def _rows(findings: Sequence[Json], shown: int) -> Iterator[str]:
+    titles = ("SEVERITY", "CHECK", "OBJECT")
+    first = len(titles[0])
+    second = max(len(titles[1]), *(len(each["check"]) for each in findings))
+    yield f"{titles[0]:{first}}  {titles[1]:{second}}  {titles[2]}"
+    counted: Counter[tuple[str, str]] = Counter()
+    totals = Counter((each["severity"], each["check"]) for each in findings)
+    for finding in findings:
+        kind = (finding["severity"], finding["check"])
+        counted[kind] += 1
+        if counted[kind] <= shown:
+            yield f"{kind[0]:{first}}  {kind[1]:{second}}  {_object(finding)}"
+            yield from _wrapped(finding["observed"], " " * (first + 2))
+        elif counted[kind] == totals[kind]:
+            more = totals[kind] - shown
+            yield f"{kind[0]:{first}}  {kind[1]:{second}}  and {more} more: --all or -o json lists them"
+
+
+def _explained(findings: Sequence[Json]) -> Iterator[str]:
+    for finding in {each["check"]: each for each in findings}.values():
+        yield f"{finding['check']}: {finding['title']}"
+        yield from _wrapped(f"why: {finding['why']}", "  ")
+        yield from _wrapped(f"do:  {finding['advice']}", "  ")
+        yield f"  {finding['docs']}"
+        yield ""
+
+
+def _not_checked(skipped: Sequence[Json]) -> Iterator[str]:
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for each in skipped:
+        reasons.setdefault((each["missingRight"], each["reason"]), []).append(each["check"])
+    for (right, reason), names in reasons.items():
+        yield from _wrapped(", ".join(names), "  ")
+        yield from _wrapped(f"missing right: {right}; {reason}" if right else reason, "    ")
+
+
+def _advice(finding: Json) -> str:
+    return f"why: {finding['why']}\ndo: {finding['advice']}\n{finding['docs']}"
+
+
+def _line(finding: Json) -> str:
+    return f"{finding['severity']}: {_object(finding)}: {finding['observed']}"
+
+
+def _object(finding: Json) -> str:
+    place = finding["object"]
+    name = f"{place['namespace']}/{place['name']}" if place["namespace"] else place["name"]
+    return f"{place['kind']} {name}"
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
+def _safe(text: str) -> str:
+    """Return the text without characters that XML cannot hold."""
+    return "".join(each for each in text if each in "\t\n" or each >= " ")

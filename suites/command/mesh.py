@@ -1,0 +1,260 @@
+"""`istio-conformance mesh`: what holds on a mesh that somebody else installed. `check` only reads."""
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from fixtures.clients import checkout
+from fixtures.clients.api_server import ApiError
+from fixtures.clients.command import CommandFailed, run
+from fixtures.clients.kube import Kube
+from fixtures.clients.kubectl import Kubectl
+from fixtures.clusters.base import KUBECONFIG, NotUsable
+from fixtures.clusters.kubeconfig import minified
+from fixtures.exit_codes import ExitCode, exit_code
+from fixtures.inspection.document import CheckFacts, document
+from fixtures.inspection.inspect import Inspection
+from fixtures.inspection.mesh import MeshNotChosen, NoControlPlane, Version, version_of
+from fixtures.inspection.recorded_versions import minors
+from fixtures.inspection.survey import NoRights, Request, survey
+from lab import scratch
+from reports import mesh_check
+from reports.redaction import redact, redact_tree
+
+#: The exit code for a refused option, as pytest's.
+USAGE_ERROR = 4
+INTERRUPTED = 2
+_UNAUTHORIZED = 401
+#: Seconds between two lines of progress.
+_EVERY = 2.0
+
+
+class Refused(RuntimeError):
+    """An option that cannot be met; nothing was read from the cluster."""
+
+
+class Environment(RuntimeError):
+    """The cluster, or a program, that cannot be used."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code, as listed in the README."""
+    try:
+        chosen = _arguments(arguments)
+    except SystemExit as ended:
+        # argparse's own code for a usage error means an interrupted run here.
+        return USAGE_ERROR if ended.code else 0
+    # SIGTERM ends the command as Ctrl-C does: its copy of the kubeconfig and its port-forwards go with it.
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _check(chosen, arguments)
+    except (Refused, NotUsable, MeshNotChosen) as error:
+        return _failed(error, USAGE_ERROR)
+    except (Environment, NoControlPlane, NoRights, CommandFailed) as error:
+        return _failed(error, ExitCode.ENVIRONMENT)
+    except ApiError as error:
+        return _failed(_explained(error, chosen.context), ExitCode.ENVIRONMENT)
+    except KeyboardInterrupt:
+        return _failed(RuntimeError("interrupted"), INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="istio-conformance mesh", description="Work with a mesh that somebody else installed."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    check = commands.add_parser(
+        "check",
+        help="find faults of a mesh; only reads",
+        description="Finds faults of a mesh. Only gets and lists objects, and forwards a port to each istiod "
+        "to ask for its proxies; docs/rbac/check.yaml has the rights, docs/checks.md every check.",
+    )
+    check.add_argument(
+        "--context", default="", metavar="NAME", help="the context to use (the current context)"
+    )
+    check.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="the file with it ($KUBECONFIG, or ~/.kube/config)"
+    )
+    check.add_argument(
+        "--istio-namespace", default="", metavar="NAME", help="the mesh's namespace, if there are several"
+    )
+    check.add_argument(
+        "--no-port-forward",
+        action="store_true",
+        help="ask no istiod: checks of the proxies' state are left out",
+    )
+    check.add_argument(
+        "--next",
+        default="",
+        metavar="MINOR",
+        help="also find what this version refuses or drops, such as 1.31",
+    )
+    check.add_argument(
+        "--output", "-o", choices=("table", "json", "junit"), default="table", help="the form (%(default)s)"
+    )
+    check.add_argument(
+        "--require-complete", action="store_true", help="exit with 13 if something was not checked"
+    )
+    check.add_argument(
+        "--all", action="store_true", help="show every finding in the table, not 10 of a check"
+    )
+    check.add_argument("--kubectl", type=Path, metavar="FILE", help="the kubectl to use (the one in PATH)")
+    check.add_argument(
+        "--request-timeout", type=float, default=30.0, metavar="SECONDS", help="of each request (%(default)g)"
+    )
+    return parser.parse_args(arguments)
+
+
+def _check(chosen: argparse.Namespace, arguments: Sequence[str]) -> int:
+    began = time.monotonic()
+    _refuse_impossible(chosen)
+    kubectl_program = _kubectl(chosen)
+    environment = dict(os.environ)
+    text = minified(
+        kubectl_program,
+        chosen.kubeconfig,
+        chosen.context,
+        environment=environment,
+        timeout=chosen.request_timeout,
+    )
+    with scratch.folder("mesh") as folder:
+        own = folder / KUBECONFIG
+        own.touch(mode=0o600)
+        own.write_text(text, encoding="utf-8")
+        kube = Kube(own, timeout=chosen.request_timeout)
+        kubectl = Kubectl(
+            program=kubectl_program, kubeconfig=own, environment=environment, timeout=chosen.request_timeout
+        )
+        kubernetes = _version(kube)
+        request = Request(
+            namespace=chosen.istio_namespace,
+            port_forward=not chosen.no_port_forward,
+            client=_istioctl(environment, chosen.request_timeout),
+            coming=chosen.next,
+        )
+        inspection = survey(kube, kubectl, request, _progress())
+        context = chosen.context or kubectl.read("config", "current-context").strip()
+    code = _code(inspection, require_complete=chosen.require_complete)
+    facts = CheckFacts(
+        date=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        version=version("istio-conformance"),
+        commit=checkout.commit(),
+        context=context,
+        server=kube.address,
+        kubernetes=kubernetes,
+        seconds=time.monotonic() - began,
+        reproduce=shlex.join(["istio-conformance", "mesh", *arguments]),
+    )
+    _print(document(inspection, facts, code), chosen.output, every=chosen.all)
+    return code
+
+
+def _print(result: dict[str, object], form: str, *, every: bool) -> None:
+    clean = redact_tree(result)
+    forms: dict[str, Callable[[dict[str, object]], str]] = {
+        "table": lambda each: mesh_check.table(each, sys.maxsize if every else mesh_check.SHOWN),
+        "json": lambda each: json.dumps(each, indent=2, ensure_ascii=False) + "\n",
+        "junit": mesh_check.junit,
+    }
+    sys.stdout.write(redact(forms[form](clean)))
+
+
+def _refuse_impossible(chosen: argparse.Namespace) -> None:
+    if chosen.kubeconfig and not chosen.kubeconfig.is_file():
+        raise Refused(f"there is no kubeconfig {chosen.kubeconfig}")
+    places = os.environ.get("KUBECONFIG", "").split(os.pathsep) if not chosen.kubeconfig else []
+    files = [Path(each) for each in places if each] or [Path.home() / ".kube" / "config"]
+    if not chosen.kubeconfig and not any(each.is_file() for each in files):
+        names = ", ".join(map(str, files))
+        raise Refused(f"there is no kubeconfig: none of {names} exists; name one with --kubeconfig")
+    if chosen.next and chosen.next not in minors():
+        known = ", ".join(minors())
+        raise Refused(f"--next {chosen.next}: no ledger records this minor version; recorded: {known}")
+    if not chosen.request_timeout > 0:
+        raise Refused(f"--request-timeout must be above 0 seconds, not {chosen.request_timeout:g}")
+
+
+def _kubectl(chosen: argparse.Namespace) -> Path:
+    program: Path | None = chosen.kubectl
+    if program is None:
+        found = shutil.which("kubectl")
+        if found is None:
+            raise Environment("kubectl is not in PATH: install it, or name it with --kubectl")
+        return Path(found)
+    if not program.is_file():
+        raise Refused(f"there is no kubectl {program}")
+    return program
+
+
+def _version(kube: Kube) -> str:
+    """Return the version of Kubernetes; Environment if a login page or the like answers."""
+    try:
+        return str(json.loads(kube.read("/version"))["gitVersion"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise Environment(f"{kube.address} is not a Kubernetes API server: it has no version") from error
+
+
+def _istioctl(environment: dict[str, str], timeout: float) -> Version | None:
+    """Return the version of the istioctl in PATH, or None; asking it for its own version uses no cluster."""
+    program = shutil.which("istioctl")
+    if program is None:
+        return None
+    try:
+        ran = run((program, "version", "--remote=false"), environment=environment, timeout=timeout)
+    except CommandFailed:
+        return None
+    return version_of(ran.stdout)
+
+
+def _code(inspection: Inspection, *, require_complete: bool) -> int:
+    return exit_code(
+        product=inspection.failed,
+        skipped=bool(inspection.not_checked),
+        require_complete=require_complete,
+    )
+
+
+def _explained(error: ApiError, context: str) -> Exception:
+    """Return an error of the API server with what to do about it."""
+    where = f"context {context}" if context else "the current context"
+    if error.status == _UNAUTHORIZED:
+        return Environment(
+            f"the API server refuses the credentials of {where}; they may have expired: log in again, and "
+            f"try `kubectl auth whoami` ({error})"
+        )
+    if not error.status:
+        return Environment(
+            f"the API server of {where} does not answer: check the address, VPN and proxy, and try "
+            f"`kubectl version` ({error})"
+        )
+    return Environment(f"the API server of {where} refuses a request: {error}")
+
+
+def _failed(error: Exception, code: int) -> int:
+    sys.stderr.write(redact(f"ERROR: {error}\nverdict: not checked (exit {int(code)})\n"))
+    return int(code)
+
+
+def _progress() -> Callable[[str], None]:
+    """Return a function that prints a line to standard error, at most one in two seconds."""
+    began = last = time.monotonic()
+
+    def report(line: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _EVERY or line.startswith("asking"):
+            last = now
+            sys.stderr.write(f"[mesh check] {now - began:.0f} s: {line}\n")
+
+    return report
