@@ -19,5 +19,11 @@ def test_an_upgrade_repeats_only_its_own_strategy() -> None:
     )
 
 
+def test_a_whole_upgrade_repeats_the_strategies_of_the_run() -> None:
+    arguments = ["--from=1.28.2", "--strategy", "canary"]
+    assert reproduce.of_upgrade("", arguments) == "istio-conformance upgrade --strategy=canary --from=1.28.2"
+    assert reproduce.of_upgrade("", ["--from=1.28.2"]) == "istio-conformance upgrade --from=1.28.2"
+
+
 def test_another_test_repeats_the_whole_command() -> None:
     assert reproduce.of_any(["suites/lab", "-k", "a or b"]) == "python -m pytest suites/lab -k 'a or b'"
