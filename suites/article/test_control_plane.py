@@ -38,7 +38,8 @@ def test_all_components_have_the_requested_version(
     check_versions(istioctl.version(), distribution.istio_version, proxies)
     gateways = len(names.installed.gateways)
     assert len(proxies) == gateways, f"expected only the proxies of {gateways} gateways: {proxies}"
-    observed(f"Istio {distribution.istio_version}: client, istiod and {gateways} gateway(s)")
+    counted = "1 gateway" if gateways == 1 else f"{gateways} gateways"
+    observed(f"Istio {distribution.istio_version}: client, istiod and {counted}")
 
 
 @allure.title("The proxies are in sync with istiod")
