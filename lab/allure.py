@@ -123,9 +123,11 @@ def _npm_ci(folder: Path, *options: str) -> None:
     for pin in PINS:
         shutil.copy(pin, folder)
     quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    # By default npm waits 10 s and then 60 s before it tries again, also where no registry can be reached.
+    soon = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
     try:
         ran = subprocess.run(
-            ["npm", "ci", *quiet, *options], cwd=folder, env=environment.for_registries(),
+            ["npm", "ci", *quiet, *soon, *options], cwd=folder, env=environment.for_registries(),
             capture_output=True, text=True, check=False, timeout=_SECONDS,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
