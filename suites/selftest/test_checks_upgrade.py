@@ -9,6 +9,7 @@ from fixtures.checks.upgrade import (
     check_none,
     check_nothing_of_revision,
     check_objects_unchanged,
+    check_one_version,
     check_proxy_versions,
     of_revision,
 )
@@ -25,6 +26,24 @@ def test_every_proxy_must_have_the_version() -> None:
         AssertionError, match=r"not of version 1\.29\.1: \{'n/b': '1\.28\.2'\}; proxies of it: 1"
     ):
         check_proxy_versions({"n/a": "1.29.1", "n/b": "1.28.2"}, "1.29.1")
+
+
+def test_version_that_is_not_known_before_is_the_one_of_all_proxies() -> None:
+    assert check_one_version({"n/a": "1.39.3", "n/b": "1.39.3"}) == "1.39.3"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "told"),
+    [
+        ({"n/a": "1.38.3", "n/b": "1.39.3"}, r"the versions \['1\.38\.3', '1\.39\.3'\]"),
+        ({"n/a": "", "n/b": ""}, "no proxy reports a version"),
+        ({}, "no pod has a proxy"),
+    ],
+    ids=["two versions", "no version", "no proxy"],
+)
+def test_proxies_without_one_common_version_fail(proxies: dict[str, str], told: str) -> None:
+    with pytest.raises(AssertionError, match=told):
+        check_one_version(proxies)
 
 
 def test_no_proxy_fails() -> None:
