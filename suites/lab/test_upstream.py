@@ -25,7 +25,7 @@ COMMAND = ["/usr/bin/python3", "-m", "suites.command"]
 #: The lab's values and EnvoyFilters stand in for what its Envoy lacks.
 VALUES = "--manifests=overlay"
 STAND_INS = ("application-protocols", "request-metrics"), ("application-protocols", "marked-requests")
-#: As in `make test`: new pods are refused while istiod is replaced (docs/findings.md), and other work is noticed.
+#: As in `make test`: pods are refused while istiod is replaced (docs/findings.md), and latency needs quiet.
 BUDGETS = [
     *("--budget=missed-injections=20", "--budget=refused-injections=30"),
     *(f"--exempt={name}" for name in ("latency-p50", "latency-p99", "lag", "load", "silence", "requests")),
