@@ -94,7 +94,9 @@ def test_sidecar_is_in_sync(
 ) -> None:
     """The app is injected and routed: its proxy and the gateway's have acknowledged istiod's last updates."""
     cluster_waits.configured(
-        lambda: check_in_sync(istioctl.sync_status(), istio.proxies(), with_routes=True),
+        lambda: check_in_sync(
+            istioctl.sync_status(), istio.proxies(), with_routes=True, unrouted=istio.egress_proxies()
+        ),
         "the gateway and the sidecar are in sync",
         reproduce="istioctl experimental internal-debug syncz --all",
     )

@@ -35,7 +35,7 @@ def test_new_pod_has_only_its_own_container(plain_app_again: Resource, app: App,
     """The label was removed and the app restarted: each pod has exactly the containers of its template."""
     app.check_pods(check_containers)
     own = list(app.declared.workload.containers)
-    observed(f"containers {own} again, no Istio chain, served through the gateway")
+    observed(f"containers {own} again")
 
 
 @allure.title("The new pod's nat table has no Istio chain")
@@ -57,6 +57,7 @@ def test_app_is_served_without_its_sidecar(
     ingress: Ingress,
     names: Names,
     cluster_waits: ClusterWaits,
+    observed: Observed,
 ) -> None:
     """The app has no sidecar in a STRICT namespace: the gateway sends it plain text and serves GET /."""
     cluster_waits.holds(
@@ -66,6 +67,7 @@ def test_app_is_served_without_its_sidecar(
         reproduce=ingress.command(),
         circumstances=INGRESS,
     )
+    observed("served through the gateway")
 
 
 @allure.title("The gateway sends the app plain text")

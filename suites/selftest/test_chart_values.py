@@ -11,6 +11,7 @@ from fixtures.installers.base import InstallPlan
 from fixtures.installers.chart_values import Untranslatable
 from fixtures.installers.helm import HelmInstaller
 from fixtures.installers.install_files import profile_layers, write_files
+from fixtures.installers.operator_names import operator_names
 from fixtures.manifests import ManifestError, Manifests
 from lab.paths import PROJECT
 
@@ -81,6 +82,13 @@ def test_helm_names_differ_from_istioctls() -> None:
     assert names.gateway.principal == "spiffe://cluster.local/ns/istio-ingress/sa/istio-ingressgateway"
     assert names.gateway.selector == "istio=ingressgateway"
     assert "default tag" not in names.webhooks
+
+
+def test_canonical_revision_is_the_revision_by_istioctl_and_the_version_by_helm() -> None:
+    plan = InstallPlan(revision="blue", version="1.31.0")
+    assert operator_names(plan).gateway.canonical_revision == "blue"
+    assert HelmInstaller.names(plan).gateway.canonical_revision == "1.31.0"
+    assert operator_names().gateway.canonical_revision == "latest"
 
 
 def test_revision_gives_helm_its_tags() -> None:

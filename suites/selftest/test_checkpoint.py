@@ -82,6 +82,18 @@ def test_another_distribution_is_refused() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("requested", "told"),
+    [
+        ({"installer": "helm"}, "installed with installer istioctl: add --installer=istioctl"),
+        ({"profile": "demo"}, "installed with profile default: add --profile=default"),
+        ({"revision": "blue"}, "installed with revision (none): remove --revision"),
+    ],
+)
+def test_another_installation_is_refused(requested: dict[str, Any], told: str) -> None:
+    assert told in refused(**requested)
+
+
 def test_other_manifests_are_refused() -> None:
     assert refused(manifests="/mine").endswith("the project's manifests: remove --manifests")
     with_mine = replace(KEPT, origin=replace(ORIGIN, manifests="/mine"))

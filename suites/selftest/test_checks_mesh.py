@@ -58,6 +58,15 @@ def test_proxies_that_acknowledged_everything_are_in_sync() -> None:
     check_in_sync(synced(), [GATEWAY, APP], with_routes=True)
 
 
+def test_only_an_unrouted_gateway_needs_no_routes() -> None:
+    report = synced()
+    row = next(row for rows in report.values() for row in rows if row["proxy"] == GATEWAY)
+    row["resources"].pop("type.googleapis.com/envoy.config.route.v3.RouteConfiguration")
+    check_in_sync(report, [GATEWAY, APP], with_routes=True, unrouted=[GATEWAY])
+    with pytest.raises(AssertionError, match=f"{GATEWAY} has not subscribed to"):
+        check_in_sync(report, [GATEWAY, APP], with_routes=True)
+
+
 def test_proxy_unknown_to_istiod_fails() -> None:
     with pytest.raises(AssertionError, match=r"istiod serves .* not .*'other"):
         check_in_sync(synced(), [GATEWAY, APP, "other.test-namespace"], with_routes=True)

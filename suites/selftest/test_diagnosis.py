@@ -113,6 +113,14 @@ def test_failed_cause_hides_no_other_and_is_reported_last() -> None:
     assert "; the search for 'selector matches no gateway pod' failed: KeyError: 'spec'" in told
 
 
+def test_istios_resources_explain_nothing_once_it_is_uninstalled() -> None:
+    odd = {"metadata": {"name": "odd", "namespace": "test-namespace"}}
+    diagnosis = looking(Api(Gateway=[odd]))
+    assert "odd" in str(diagnosis.likely()) or "KeyError" in str(diagnosis.likely())
+    diagnosis.mesh_expected = False
+    assert diagnosis.likely() is None
+
+
 def test_resources_are_reported_in_the_order_of_the_namespaces() -> None:
     pods = [broken_pod(name) for name in ("kube-system", "client-namespace", "test-namespace")]
     diagnosis = looking(Api(Pod=pods))
