@@ -16,34 +16,22 @@ from pathlib import Path
 from fixtures.clients import checkout
 from fixtures.clients.api_server import ApiError
 from fixtures.clients.command import CommandFailed, run
-from fixtures.clients.kube import Kube
-from fixtures.clients.kubectl import Kubectl
-from fixtures.clusters.base import KUBECONFIG, NotUsable
-from fixtures.clusters.kubeconfig import minified
+from fixtures.clusters.base import NotUsable
 from fixtures.exit_codes import ExitCode, exit_code
 from fixtures.inspection.document import CheckFacts, document
 from fixtures.inspection.inspect import Inspection
 from fixtures.inspection.mesh import MeshNotChosen, NoControlPlane, Version, version_of
 from fixtures.inspection.recorded_versions import minors
 from fixtures.inspection.survey import NoRights, Request, survey
-from lab import scratch
 from reports import mesh_check
 from reports.redaction import redact, redact_tree
+from suites.command.mesh_access import Environment, Refused, explained, failed, opened
 
 #: The exit code for a refused option, as pytest's.
 USAGE_ERROR = 4
 INTERRUPTED = 2
-_UNAUTHORIZED = 401
 #: Seconds between two lines of progress.
 _EVERY = 2.0
-
-
-class Refused(RuntimeError):
-    """An option that cannot be met; nothing was read from the cluster."""
-
-
-class Environment(RuntimeError):
-    """The cluster, or a program, that cannot be used."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -58,13 +46,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _check(chosen, arguments)
     except (Refused, NotUsable, MeshNotChosen) as error:
-        return _failed(error, USAGE_ERROR)
+        return failed(error, USAGE_ERROR)
     except (Environment, NoControlPlane, NoRights, CommandFailed) as error:
-        return _failed(error, ExitCode.ENVIRONMENT)
+        return failed(error, ExitCode.ENVIRONMENT)
     except ApiError as error:
-        return _failed(_explained(error, chosen.context), ExitCode.ENVIRONMENT)
+        return failed(explained(error, chosen.context), ExitCode.ENVIRONMENT)
     except KeyboardInterrupt:
-        return _failed(RuntimeError("interrupted"), INTERRUPTED)
+        return failed(RuntimeError("interrupted"), INTERRUPTED)
     finally:
         signal.signal(signal.SIGTERM, former)
 
@@ -118,41 +106,25 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _check(chosen: argparse.Namespace, arguments: Sequence[str]) -> int:
     began = time.monotonic()
-    _refuse_impossible(chosen)
-    kubectl_program = _kubectl(chosen)
-    environment = dict(os.environ)
-    text = minified(
-        kubectl_program,
-        chosen.kubeconfig,
-        chosen.context,
-        environment=environment,
-        timeout=chosen.request_timeout,
-    )
-    with scratch.folder("mesh") as folder:
-        own = folder / KUBECONFIG
-        own.touch(mode=0o600)
-        own.write_text(text, encoding="utf-8")
-        kube = Kube(own, timeout=chosen.request_timeout)
-        kubectl = Kubectl(
-            program=kubectl_program, kubeconfig=own, environment=environment, timeout=chosen.request_timeout
-        )
-        kubernetes = _version(kube)
+    if chosen.next and chosen.next not in minors():
+        known = ", ".join(minors())
+        raise Refused(f"--next {chosen.next}: no ledger records this minor version; recorded: {known}")
+    with opened(chosen) as access:
         request = Request(
             namespace=chosen.istio_namespace,
             port_forward=not chosen.no_port_forward,
-            client=_istioctl(environment, chosen.request_timeout),
+            client=_istioctl(dict(os.environ), chosen.request_timeout),
             coming=chosen.next,
         )
-        inspection = survey(kube, kubectl, request, _progress())
-        context = chosen.context or kubectl.read("config", "current-context").strip()
+        inspection = survey(access.kube, access.kubectl, request, _progress())
     code = _code(inspection, require_complete=chosen.require_complete)
     facts = CheckFacts(
         date=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         version=version("istio-conformance"),
         commit=checkout.commit(),
-        context=context,
-        server=kube.address,
-        kubernetes=kubernetes,
+        context=access.context,
+        server=access.kube.address,
+        kubernetes=access.kubernetes,
         seconds=time.monotonic() - began,
         reproduce=shlex.join(["istio-conformance", "mesh", *arguments]),
     )
@@ -168,41 +140,6 @@ def _print(result: dict[str, object], form: str, *, every: bool) -> None:
         "junit": mesh_check.junit,
     }
     sys.stdout.write(redact(forms[form](clean)))
-
-
-def _refuse_impossible(chosen: argparse.Namespace) -> None:
-    if chosen.kubeconfig and not chosen.kubeconfig.is_file():
-        raise Refused(f"there is no kubeconfig {chosen.kubeconfig}")
-    places = os.environ.get("KUBECONFIG", "").split(os.pathsep) if not chosen.kubeconfig else []
-    files = [Path(each) for each in places if each] or [Path.home() / ".kube" / "config"]
-    if not chosen.kubeconfig and not any(each.is_file() for each in files):
-        names = ", ".join(map(str, files))
-        raise Refused(f"there is no kubeconfig: none of {names} exists; name one with --kubeconfig")
-    if chosen.next and chosen.next not in minors():
-        known = ", ".join(minors())
-        raise Refused(f"--next {chosen.next}: no ledger records this minor version; recorded: {known}")
-    if not chosen.request_timeout > 0:
-        raise Refused(f"--request-timeout must be above 0 seconds, not {chosen.request_timeout:g}")
-
-
-def _kubectl(chosen: argparse.Namespace) -> Path:
-    program: Path | None = chosen.kubectl
-    if program is None:
-        found = shutil.which("kubectl")
-        if found is None:
-            raise Environment("kubectl is not in PATH: install it, or name it with --kubectl")
-        return Path(found)
-    if not program.is_file():
-        raise Refused(f"there is no kubectl {program}")
-    return program
-
-
-def _version(kube: Kube) -> str:
-    """Return the version of Kubernetes; Environment if a login page or the like answers."""
-    try:
-        return str(json.loads(kube.read("/version"))["gitVersion"])
-    except (ValueError, LookupError, TypeError) as error:
-        raise Environment(f"{kube.address} is not a Kubernetes API server: it has no version") from error
 
 
 def _istioctl(environment: dict[str, str], timeout: float) -> Version | None:
@@ -223,27 +160,6 @@ def _code(inspection: Inspection, *, require_complete: bool) -> int:
         skipped=bool(inspection.not_checked),
         require_complete=require_complete,
     )
-
-
-def _explained(error: ApiError, context: str) -> Exception:
-    """Return an error of the API server with what to do about it."""
-    where = f"context {context}" if context else "the current context"
-    if error.status == _UNAUTHORIZED:
-        return Environment(
-            f"the API server refuses the credentials of {where}; they may have expired: log in again, and "
-            f"try `kubectl auth whoami` ({error})"
-        )
-    if not error.status:
-        return Environment(
-            f"the API server of {where} does not answer: check the address, VPN and proxy, and try "
-            f"`kubectl version` ({error})"
-        )
-    return Environment(f"the API server of {where} refuses a request: {error}")
-
-
-def _failed(error: Exception, code: int) -> int:
-    sys.stderr.write(redact(f"ERROR: {error}\nverdict: not checked (exit {int(code)})\n"))
-    return int(code)
 
 
 def _progress() -> Callable[[str], None]:
