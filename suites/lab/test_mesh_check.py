@@ -42,7 +42,7 @@ metadata: {name: tagged, labels: {istio.io/rev: prod}}
 apiVersion: v1
 kind: Pod
 metadata: {name: web, namespace: tagged}
-spec: {containers: [{name: web, image: "registry.lab/nginx:1.22.1"}]}
+spec: {terminationGracePeriodSeconds: 1, containers: [{name: web, image: "registry.lab/nginx:1.22.1"}]}
 """
 
 Check = Callable[[], Inspection]
@@ -126,7 +126,9 @@ def test_valid_setting_is_no_error_and_no_warning(
 
 
 @pytest.fixture
-def canary(istioctl: Istioctl, distribution: Edition, kube: Kube, clean: set[str]) -> Iterator[Istioctl]:
+def canary(
+    istioctl: Istioctl, distribution: Edition, kube: Kube, cluster: Cluster, clean: set[str]
+) -> Iterator[Istioctl]:
     """A second control plane, revision canary behind the tag prod, and a pod that it injects."""
     files = (distribution.install_values, MANIFESTS / "upgrade" / "canary.yaml")
     names = [word for file in files for word in ("--filename", str(file))]
@@ -137,7 +139,7 @@ def canary(istioctl: Istioctl, distribution: Edition, kube: Kube, clean: set[str
     yield istioctl
     istioctl.uninstall_revision("canary")
     istioctl.run("tag", "remove", "prod", "--skip-confirmation")
-    kube.delete("v1/Namespace", "tagged")
+    cluster.kubectl.read("delete", "namespace", "tagged")
 
 
 def test_two_revisions_and_a_tag_have_no_error(canary: Istioctl, check: Check) -> None:
