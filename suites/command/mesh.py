@@ -23,6 +23,7 @@ from fixtures.inspection.inspect import Inspection
 from fixtures.inspection.mesh import MeshNotChosen, NoControlPlane, Version, version_of
 from fixtures.inspection.recorded_versions import minors
 from fixtures.inspection.survey import NoRights, Request, survey
+from fixtures.mesh_run.run import LeftBehind
 from fixtures.waits import NotReady
 from reports import mesh_check
 from reports.redaction import redact, redact_tree
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         return _check(chosen, arguments)
     except (Refused, NotUsable, MeshNotChosen) as error:
         return failed(error, USAGE_ERROR)
-    except (Environment, NoControlPlane, NoRights, NotReady, CommandFailed) as error:
+    except (Environment, NoControlPlane, NoRights, LeftBehind, NotReady, CommandFailed) as error:
         return failed(error, ExitCode.ENVIRONMENT)
     except ApiError as error:
         return failed(explained(error, chosen.context), ExitCode.ENVIRONMENT)

@@ -14,7 +14,7 @@ from fixtures.clients.kube import kind_of
 from fixtures.mesh_run import marks
 from fixtures.mesh_run.marks import CREATOR, KIND, LABEL, NAMESPACE, NotOurs
 from fixtures.mesh_run.plan import RIGHTS, NoSuchRevision, plan
-from fixtures.mesh_run.run import run
+from fixtures.mesh_run.run import LeftBehind, run
 from fixtures.waits import NotReady
 from suites.command import mesh
 from suites.selftest.fake_api_server import FakeApiServer, fake_api_server
@@ -55,7 +55,7 @@ def stages(*functions: Any) -> Any:
 
 
 def fails(error: BaseException) -> Any:
-    def stage() -> str:
+    def stage(*_: Any) -> str:
         raise error
 
     return stage
@@ -89,6 +89,14 @@ def test_namespace_is_removed_whatever_happens(error: BaseException) -> None:
     with suppress(KeyboardInterrupt, ValueError):
         run(cluster, stages(fails(error)), lambda _: None, keep=False)
     assert cluster.namespaces == {}
+
+
+def test_namespace_that_cannot_be_removed_is_named_with_the_cleanup() -> None:
+    """If the API server goes away, the namespace stays, and the message says how to remove it."""
+    cluster: Any = Cluster()
+    cluster.delete = fails(ApiError("DELETE", 0, "no answer", "refused"))
+    with pytest.raises(LeftBehind, match="mesh cleanup"):
+        run(cluster, stages(lambda: "seen"), lambda _: None, keep=False)
 
 
 def test_kept_namespace_stays_for_the_cleanup() -> None:
