@@ -1,4 +1,4 @@
-"""`istio-conformance mesh`: what holds on a mesh that somebody else installed. `check` only reads."""
+"""`istio-conformance mesh`: a mesh that somebody else installed. `check` only reads, `run` cleans up."""
 
 import argparse
 import json
@@ -23,13 +23,18 @@ from fixtures.inspection.inspect import Inspection
 from fixtures.inspection.mesh import MeshNotChosen, NoControlPlane, Version, version_of
 from fixtures.inspection.recorded_versions import minors
 from fixtures.inspection.survey import NoRights, Request, survey
+from fixtures.mesh_run.run import LeftBehind
+from fixtures.waits import NotReady
 from reports import mesh_check
 from reports.redaction import redact, redact_tree
+from suites.command import mesh_run
 from suites.command.mesh_access import Environment, Refused, explained, failed, opened
 
 #: The exit code for a refused option, as pytest's.
 USAGE_ERROR = 4
 INTERRUPTED = 2
+#: The app of `mesh run`, unless another one is named.
+IMAGE = "docker.io/library/nginx:1.28.0"
 #: Seconds between two lines of progress.
 _EVERY = 2.0
 
@@ -44,10 +49,14 @@ def main(arguments: Sequence[str]) -> int:
     # SIGTERM ends the command as Ctrl-C does: its copy of the kubeconfig and its port-forwards go with it.
     former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        if chosen.command == "run":
+            return mesh_run.run_stages(chosen)
+        if chosen.command == "cleanup":
+            return mesh_run.clean_up(chosen)
         return _check(chosen, arguments)
     except (Refused, NotUsable, MeshNotChosen) as error:
         return failed(error, USAGE_ERROR)
-    except (Environment, NoControlPlane, NoRights, CommandFailed) as error:
+    except (Environment, NoControlPlane, NoRights, LeftBehind, NotReady, CommandFailed) as error:
         return failed(error, ExitCode.ENVIRONMENT)
     except ApiError as error:
         return failed(explained(error, chosen.context), ExitCode.ENVIRONMENT)
@@ -69,15 +78,6 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
         "to ask for its proxies; docs/rbac/check.yaml has the rights, docs/checks.md every check.",
     )
     check.add_argument(
-        "--context", default="", metavar="NAME", help="the context to use (the current context)"
-    )
-    check.add_argument(
-        "--kubeconfig", type=Path, metavar="FILE", help="the file with it ($KUBECONFIG, or ~/.kube/config)"
-    )
-    check.add_argument(
-        "--istio-namespace", default="", metavar="NAME", help="the mesh's namespace, if there are several"
-    )
-    check.add_argument(
         "--no-port-forward",
         action="store_true",
         help="ask no istiod: checks of the proxies' state are left out",
@@ -97,11 +97,40 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     check.add_argument(
         "--all", action="store_true", help="show every finding in the table, not 10 of a check"
     )
-    check.add_argument("--kubectl", type=Path, metavar="FILE", help="the kubectl to use (the one in PATH)")
-    check.add_argument(
+    running = commands.add_parser(
+        "run",
+        help="run stages in a namespace of their own, which is removed at the end",
+        description="Runs stages on the mesh, in a namespace that it creates, marks and removes. Prints "
+        "every object first, and asks. docs/rbac/run.yaml has the rights.",
+    )
+    running.add_argument(
+        "--revision", default="", metavar="NAME", help="a revision or a tag (the default one)"
+    )
+    running.add_argument("--image", default=IMAGE, help="a server of a page at port 80 (%(default)s)")
+    running.add_argument("--yes", action="store_true", help="do not ask before anything is created")
+    running.add_argument("--keep", action="store_true", help="keep the namespace; `mesh cleanup` removes it")
+    running.add_argument("--timeout-factor", type=float, default=1.0, help="multiply every time-out")
+    cleaning = commands.add_parser("cleanup", help="remove what a killed run has left, and nothing else")
+    for command in (check, running, cleaning):
+        _add_access(command)
+    return parser.parse_args(arguments)
+
+
+def _add_access(command: argparse.ArgumentParser) -> None:
+    """Add the options that say which mesh is meant and how it is reached."""
+    command.add_argument(
+        "--context", default="", metavar="NAME", help="the context to use (the current context)"
+    )
+    command.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="the file with it ($KUBECONFIG, or ~/.kube/config)"
+    )
+    command.add_argument(
+        "--istio-namespace", default="", metavar="NAME", help="the mesh's namespace, if there are several"
+    )
+    command.add_argument("--kubectl", type=Path, metavar="FILE", help="the kubectl to use (the one in PATH)")
+    command.add_argument(
         "--request-timeout", type=float, default=30.0, metavar="SECONDS", help="of each request (%(default)g)"
     )
-    return parser.parse_args(arguments)
 
 
 def _check(chosen: argparse.Namespace, arguments: Sequence[str]) -> int:

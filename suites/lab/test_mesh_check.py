@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from fixtures.waits import eventually
 from lab.paths import PROJECT
 from suites.command import mesh
 from suites.lab.mesh_faults import MeshFault, faults, planted
+from suites.lab.mesh_users import digest, kubeconfig_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.full, pytest.mark.stage("injection")]
 
@@ -34,10 +34,6 @@ SHOWN = 90
 FAULTS, VALID = faults(), faults("valid")
 #: The newest recorded minor version, which is the one of the lab's mesh: it drops nothing of a clean one.
 NEXT = minors()[-1]
-#: What changes by itself: leases, events, and the election that istiod keeps in an annotation.
-UNSTABLE = ("events", "events.events.k8s.io", "leases.coordination.k8s.io")
-ELECTION = "control-plane.alpha.kubernetes.io/leader"
-
 TAGGED = """
 apiVersion: v1
 kind: Namespace
@@ -60,15 +56,7 @@ def restricted(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A kubeconfig of a user with exactly the rights of docs/rbac/check.yaml, on a mesh with an app."""
-    cluster.kubectl.read("apply", "--filename", str(RIGHTS))
-    token = cluster.kubectl.read("create", "token", USER, "--namespace", "istio-system").strip()
-    config = yaml.safe_load(cluster.kubeconfig.read_text(encoding="utf-8"))
-    config["users"] = [{"name": USER, "user": {"token": token}}]
-    config["contexts"][0]["context"]["user"] = USER
-    file = tmp_path_factory.mktemp("restricted") / "kubeconfig"
-    file.touch(mode=0o600)
-    file.write_text(yaml.safe_dump(config), encoding="utf-8")
-    return file
+    return kubeconfig_of(cluster, RIGHTS, USER, tmp_path_factory.mktemp("restricted"))
 
 
 @pytest.fixture(scope="module")
@@ -200,34 +188,6 @@ def test_command_writes_its_result_as_json(
     result = json.loads(capsys.readouterr().out)
     assert result["mesh"]["proxies"] == 2
     assert result["counts"]["error"] == 0
-
-
-def digest(kubectl: Kubectl) -> dict[str, str]:
-    """A hash of each object's spec and metadata, by kind and name, without what changes by itself."""
-    listed = kubectl.read("api-resources", "--verbs=list", "--output=name").split()
-    kinds = ",".join(each for each in listed if each not in UNSTABLE)
-    objects = json.loads(kubectl.read("get", kinds, "--all-namespaces", "--output=json"))["items"]
-    return {
-        _name(each): sha256(json.dumps(_stable(each), sort_keys=True).encode()).hexdigest()
-        for each in objects
-    }
-
-
-def _stable(resource: Resource) -> Resource:
-    metadata = {
-        name: value
-        for name, value in resource["metadata"].items()
-        if name not in ("managedFields", "resourceVersion")
-    }
-    metadata["annotations"] = {
-        name: value for name, value in (metadata.get("annotations") or {}).items() if name != ELECTION
-    }
-    return {**{name: value for name, value in resource.items() if name != "status"}, "metadata": metadata}
-
-
-def _name(resource: Resource) -> str:
-    metadata = resource["metadata"]
-    return f"{resource['apiVersion']}/{resource['kind']} {metadata.get('namespace', '')}/{metadata['name']}"
 
 
 def _told(findings: Sequence[Finding]) -> list[str]:
