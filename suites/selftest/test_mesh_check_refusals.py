@@ -124,12 +124,16 @@ def test_interrupted_check_leaves_nothing(command: Command, tmp_path: Path, sign
     command.server.on("GET /version", Stream(_endless(asked)))
     words = [f"--kubeconfig={command.server.kubeconfig}", f"--kubectl={command.kubectl}"]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    program = [sys.executable, "-m", "suites.command", "mesh", "check", *words]
+    # A shell's background job ignores Ctrl-C and passes that on; a command in a terminal does not.
+    program = ["env", "--default-signal=INT", sys.executable, "-m", "suites.command", "mesh", "check", *words]
     with subprocess.Popen(program, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as running:
         assert asked.wait(20)
         assert list(tmp_path.glob("istio-lab-*/content/kubeconfig"))
         running.send_signal(sign)
-        _, told = running.communicate(timeout=20)
+        try:
+            _, told = running.communicate(timeout=20)
+        finally:
+            running.kill()
     assert (running.returncode, "verdict: not checked (exit 2)" in told) == (2, True)
     assert not list(tmp_path.glob("istio-lab-*"))
 
