@@ -216,3 +216,12 @@ def test_disk_that_fills_up_is_named(downloader: Make, monkeypatch: pytest.Monke
 
 def test_message_shows_neither_password_nor_query() -> None:
     assert download.shown("https://me:secret@host:1/path?token=2") == "https://host:1/path"
+
+
+def test_variable_that_names_no_authorities_is_refused(
+    downloader: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistyped REQUESTS_CA_BUNDLE is named before anything is requested."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    said = failure(downloader(), tmp_path, lambda handler: send_file(handler, BODY))
+    assert "REQUESTS_CA_BUNDLE=/nowhere/ca.pem: there is no such file; correct or unset" in said

@@ -74,6 +74,20 @@ def _no_control_plane(server: FakeApiServer) -> None:
     serve(server, cluster)
 
 
+def _overloaded(server: FakeApiServer) -> None:
+    serve(server, healthy())
+    server.answers[f"GET {path_of('Pod')}"].clear()
+    server.on(f"GET {path_of('Pod')}", refusal(500, "InternalError", "etcd is gone"))
+
+
+def _null_list(server: FakeApiServer) -> None:
+    cluster = healthy()
+    objects(cluster, "Deployment").clear()
+    serve(server, cluster)
+    server.answers[f"GET {path_of('Sidecar')}"].clear()
+    server.on(f"GET {path_of('Sidecar')}", {"items": None})
+
+
 def _goes_away(server: FakeApiServer) -> None:
     serve(server, healthy())
     server.answers[f"GET {path_of('Sidecar')}"].clear()
@@ -87,6 +101,8 @@ def _goes_away(server: FakeApiServer) -> None:
         (_no_rights, "Missing rights: "),
         (_no_control_plane, "no control plane found"),
         (_goes_away, "does not answer"),
+        (_overloaded, "the check cannot begin, because the API server refuses it (500): etcd is gone"),
+        (_null_list, "no control plane found"),
     ],
 )
 def test_cluster_that_cannot_be_checked_is_the_environments_failure(

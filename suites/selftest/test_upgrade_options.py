@@ -1,9 +1,13 @@
 """The upgrade's options: their effect, and the refusal of invalid ones before anything is created."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from suites.selftest.nested import ROOT
 
 CONFTEST = """
 def pytest_istio_versions():
@@ -116,3 +120,17 @@ def test_an_upgrade_together_with_the_stages_is_a_usage_error(run: Run, pytester
         test_stage="import pytest\n@pytest.mark.stage('cluster')\ndef test_it(): pass\n",
     )
     assert "need separate clusters" in refused(run())
+
+
+@pytest.mark.parametrize(
+    "options", [["--budget", "foo=3"], ["--exempt", "foo"], ["--installer", "manifests"]], ids=" ".join
+)
+def test_whole_command_refuses_an_option_without_a_traceback(options: list[str], tmp_path: Path) -> None:
+    """With every plugin of the project, a refused option is one error and exit code 4."""
+    words = [sys.executable, "-m", "suites.command", "upgrade", "--distribution=lab", *options]
+    ran = subprocess.run(
+        [*words, f"--alluredir={tmp_path}/results"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert "ERROR: " in ran.stderr
