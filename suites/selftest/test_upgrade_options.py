@@ -46,6 +46,12 @@ def test_default_is_both_strategies_from_the_second_newest_version(run: Run) -> 
     run(holds=holds).assert_outcomes(passed=2)
 
 
+def test_release_lines_mean_their_newest_patches(run: Run) -> None:
+    """`--from 1.28 --to latest` names versions as --istio-version does."""
+    options = ("--from", "1.28", "--to", "latest")
+    run(*options, holds="(upgrade.old, upgrade.new) == ('1.28.2', '1.29.1')").assert_outcomes(passed=2)
+
+
 def test_strategy_is_chosen_by_name(run: Run) -> None:
     run("--strategy", "canary", holds="strategy == 'canary'").assert_outcomes(passed=1)
 
