@@ -35,6 +35,10 @@ def main(arguments: Sequence[str]) -> int:
         )
         known = source.istio_versions()
         versions = {resolve(each, known, source.is_unlisted) for each in chosen.istio_version or [None]}
+        if source.unread:
+            sys.stderr.write(
+                f"the list of releases cannot be read, so the recorded one is used: {source.unread}\n"
+            )
         sys.stdout.write("".join(f"{line}\n" for line in source.needs(versions).lines()))
     except (ValueError, Unavailable) as error:
         sys.stderr.write(f"ERROR: {error}\n")

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     building.add_argument("--page", type=Path, default=page.PAGE, help="the HTML file to write")
     gating = commands.add_parser("gate", help="fail unless the results are those of at least N tests")
     gating.add_argument(
-        "--tests", type=int, required=True, metavar="N", help="number of tests that must have a result"
+        "--tests", type=_positive, required=True, metavar="N", help="number of tests that must have a result"
     )
     gating.add_argument(
         "--results", type=Path, default=results_folder.RESULTS, help="folder of the Allure results"
@@ -47,6 +47,12 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"[report] {error}\n")
         return 1
     return 0
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return int(text)
 
 
 def build(results: Path, made: Path, history: Path | None = None) -> Path:

@@ -172,3 +172,9 @@ def test_full_name_that_may_exist_unlisted_is_accepted_and_no_other() -> None:
         resolve("1.99", ["1.31.0"], unlisted)
     with pytest.raises(NoSuchVersion):
         resolve("1.99.0", ["1.31.0"])
+
+
+def test_release_mirror_of_an_unknown_host_is_refused_with_the_known_ones() -> None:
+    """A mistyped host would silently leave the original server in use."""
+    with pytest.raises(BadMirror, match=r"nothing from githb\.com; the hosts are github\.com, api\.github"):
+        Mirrors.parse([], ["githb.com=https://files.example.com"])

@@ -40,6 +40,22 @@ def test_unrecorded_kubernetes_has_a_tag_and_no_digest() -> None:
     assert source.node_image(["1.31.0"]) == "docker.io/kindest/node:v1.33.2"
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (SourceOptions(kubernetes_version="nonsense"), "--kubernetes-version nonsense: expected a version"),
+        (SourceOptions(kubernetes_version="9.9"), "--kubernetes-version 9.9: expected a version"),
+        (SourceOptions(node_image="a b"), "--node-image 'a b': expected an image"),
+        (SourceOptions(node_image="--privileged"), "--node-image '--privileged': expected an image"),
+    ],
+    ids=["no version", "no release line", "two words", "an option"],
+)
+def test_name_that_cannot_be_one_is_refused(options: SourceOptions, told: str) -> None:
+    """A mistyped version or image is an error before anything is asked for."""
+    with pytest.raises(ValueError, match=told):
+        Upstream(options)
+
+
 def test_range_of_a_version_is_that_of_its_minor_version() -> None:
     assert node_images.supported("1.29.7") == ("1.31", "1.35")
     assert node_images.supported("1.40.0") == node_images.supported("1.31.0")
