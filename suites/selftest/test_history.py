@@ -10,6 +10,7 @@ import pytest
 from reports import environment, history, page
 from reports.errors import ReportError
 from reports.redaction import MARK, remember
+from suites.selftest.pages import empty_page, one_result
 
 VALUES = {"distribution": "lab", "istio": "1.31.0", "kubernetes": "1.36.3"}
 POINT = {"uuid": "1", "timestamp": 0, "testResults": {}}
@@ -19,9 +20,7 @@ NAME = "lab_istio-1.31.0_kubernetes-1.36.3.jsonl"
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     """A results folder with one result, of the lab."""
-    folder = tmp_path / "results"
-    folder.mkdir()
-    (folder / "1-result.json").write_text('{"name": "one"}')
+    folder = one_result(tmp_path)
     environment.write(folder, VALUES)
     return folder
 
@@ -29,17 +28,13 @@ def results(tmp_path: Path) -> Path:
 @pytest.fixture
 def allure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> page.Allure:
     """A stand-in for Allure that writes an empty page and adds a run to the history of its settings."""
-    folder = tmp_path / "work"
-    (folder / "html").mkdir(parents=True)
-    (folder / "html" / "index.html").write_text("<!DOCTYPE html>\n<html><body></body></html>\n")
 
     def generate(allure: page.Allure, arguments: list[str]) -> None:
         if path := json.loads(Path(arguments[3]).read_text()).get("historyPath"):
             with Path(path).open("a") as file:
                 file.write(f"{json.dumps(POINT)}\n")
 
-    monkeypatch.setattr(page, "_generate", generate)
-    return page.Allure(Path("cli.js"), {}, folder)
+    return empty_page(tmp_path, monkeypatch, generate)
 
 
 def _again(allure: page.Allure) -> Path:

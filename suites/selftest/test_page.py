@@ -13,6 +13,7 @@ import pytest
 from fixtures.waits import ConditionNotMet
 from reports import environment, page
 from reports.errors import ReportError
+from suites.selftest.pages import empty_page, one_result
 
 ROOT = Path(page.__file__).parent
 #: Never run by these tests.
@@ -62,24 +63,17 @@ def test_environment_states_that_the_cluster_was_kept() -> None:
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     """A results folder with one result."""
-    folder = tmp_path / "results"
-    folder.mkdir()
-    (folder / "1-result.json").write_text('{"name": "one"}')
-    return folder
+    return one_result(tmp_path)
 
 
 @pytest.fixture
 def allure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> page.Allure:
     """A stand-in for Allure that writes an empty page."""
-    folder = tmp_path / "work"
-    (folder / "html").mkdir(parents=True)
-    (folder / "html" / "index.html").write_text("<!DOCTYPE html>\n<html><body></body></html>\n")
 
     def generate(allure: page.Allure, arguments: list[str]) -> None:
         """Leave the page as it is."""
 
-    monkeypatch.setattr(page, "_generate", generate)
-    return page.Allure(Path("cli.js"), {}, folder)
+    return empty_page(tmp_path, monkeypatch, generate)
 
 
 MARK = page._MADE_BY_US
