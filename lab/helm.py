@@ -31,14 +31,9 @@ _GUESS = 90.0
 _CHART_VERSION = re.compile(r"^(version|appVersion): .*$", re.MULTILINE)
 
 
-def source() -> Source:
-    """Return Helm's source. Raises LabError for an unreadable one."""
-    return on_demand("helm")
-
-
 def program() -> Path:
     """Return the helm program, built first if it is missing. Raises LabError with Go's output."""
-    helm, root = source(), cache_root()
+    helm, root = on_demand("helm"), cache_root()
     entry, progress = programs.entry(helm, root), Progress(root / "times.json")
 
     def build(folder: Path) -> None:
@@ -56,20 +51,13 @@ def charts(istio_version: str, say: Callable[[str], None]) -> Path:
 
     Raises LabError for an unknown version, and if Go cannot read the module.
     """
-    istio = _istio(istio_version)
+    istio = plan(istio={istio_version}).istio(istio_version)
     key = digest(istio.digest, Path(__file__).read_bytes())
     entry = Entry(cache_root(), f"charts-{istio_version}", key)
     names = [f"{name}/Chart.yaml" for name in CHARTS]
     entry.make(partial(_copy, istio, istio_version), say, *names)
     entry.use()
     return entry.path
-
-
-def _istio(version: str) -> Source:
-    try:
-        return plan(istio={version}).istio(version)
-    except StopIteration:
-        raise LabError(f"the lab has no Istio {version}") from None
 
 
 def _copy(istio: Source, version: str, folder: Path) -> None:

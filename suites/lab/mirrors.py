@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab import engine, network, published
+from lab.firewall import POOLS
 
 #: The ranges of pods and services in manifests/kind/upstream.yaml, and those of the lab's networks.
 PODS, SERVICES = "10.244.0.0/16", "10.96.0.0/16"
@@ -92,8 +93,6 @@ def _step(
 @contextlib.contextmanager
 def _engine() -> Iterator[engine.Engine]:
     """Start an engine at the usual socket, which pulls without TLS from the lab's own networks."""
-    from lab.firewall import POOLS
-
     plain = [f"--insecure-registry={each}" for each in POOLS]
     # Not below a longer path: those of the engine's sockets may have at most 107 characters.
     with tempfile.TemporaryDirectory(prefix="ilab-") as state:
