@@ -22,7 +22,7 @@ from lab.errors import LabError
 from lab.images import Archive, compose, configuration
 from lab.node import CONFIGURATION, _Lookup, _remove
 from lab.paths import LABEL, OWNER_LABEL, PROJECT, SOURCES, owner
-from lab.sources import Image
+from lab.sources import Image, versions_of
 
 #: Published names of the lab's own images, for the registry and for the samples.
 NAMES = {
@@ -64,7 +64,7 @@ def images(plan: Plan, folder: Path) -> list[str]:
 def releases(plan: Plan, kind_version: str, folder: Path) -> Path:
     """Write the release files with their checksums below a folder, by path on their servers."""
     tools = plan.tools()
-    kubernetes = next(each.versions["kubernetes"] for each in plan.sources if "kubernetes" in each.versions)
+    kubernetes = versions_of("kubernetes", plan.sources)[-1]
     places = {
         f"kubernetes-sigs/kind/releases/download/{kind_version}/kind-linux-amd64": (
             tools["kind"],
@@ -107,7 +107,7 @@ def node_image(plan: Plan, engine: Engine, folder: Path) -> str:
     Only the images that kubeadm expects stay in it; its kube-proxy and CoreDNS are kubeadm's workloads. The
     registry gets it as docker.io/kindest/node, with the lab's Kubernetes version as its tag.
     """
-    kubernetes = next(each.versions["kubernetes"] for each in plan.sources if "kubernetes" in each.versions)
+    kubernetes = versions_of("kubernetes", plan.sources)[-1]
     name, archive = _reshaped(plan, engine, _coredns(plan, folder)), folder / "node.tar"
     try:
         engine.docker("save", f"--output={archive}", name)

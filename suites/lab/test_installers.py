@@ -1,20 +1,23 @@
 """The article by each installer, profile and revision, and the faults that only such runs can show."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from fixtures.causes.diagnosis import Diagnosis
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Kube
 from fixtures.clients.kubectl import Kubectl
 from fixtures.distributions.lab import Lab
 from fixtures.installers.base import PLAIN, InstallContext
 from fixtures.installers.helm import HelmInstaller
-from fixtures.installers.ownership import OwnershipConflict, check_free
+from fixtures.installers.ownership import OwnershipConflict
 from fixtures.settings import ISTIO_NAMESPACE, MANIFESTS
 from lab import description, engine, runs
 from lab.clean import remove_leftovers
@@ -89,8 +92,10 @@ def test_article_passes_by_helm(running: engine.Engine) -> None:
 @pytest.mark.parametrize("installer", ["istioctl", "helm", "manifests"])
 def test_article_passes_with_demo_and_a_revision(running: engine.Engine, installer: str) -> None:
     """Profile demo is installed as a revision: every stage passes, injected through a tag."""
-    ran = article(f"--installer={installer}", "--profile=demo", "--revision=blue")
+    ran = article(f"--installer={installer}", "--profile=demo", "--revision=blue", "-v")
     assert ran.returncode == 0, ran.stdout[-6000:]
+    for test in ("test_egress_gateway_is_available_after_install", "test_label_of_revision_or_tag_injects"):
+        assert re.search(rf"::{test}.* PASSED", ran.stdout), ran.stdout[-6000:]
 
 
 @pytest.mark.matrix
@@ -134,7 +139,6 @@ def test_helm_refuses_what_istioctl_installed(kept: Path, tmp_path: Path) -> Non
         charts=lambda: charts,
     )
     installer = HelmInstaller(context)
-    releases = installer.releases([MANIFESTS / "lab" / "istio-values.yaml"])
     with pytest.raises(OwnershipConflict, match=r"nothing was changed[\s\S]*belongs to istioctl"):
-        check_free(context.kube, installer.client, releases)
+        installer.install([MANIFESTS / "lab" / "istio-values.yaml"], cast("Diagnosis", None), 60)
     assert installer.client.releases() == []

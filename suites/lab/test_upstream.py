@@ -54,7 +54,7 @@ def site() -> Iterator[tuple[Path, Site]]:
     if os.geteuid() != 0 or mirrors.SOCKET.exists():
         pytest.skip(f"needs root, and a machine without an engine at {mirrors.SOCKET}")
     plan = build.build()
-    kubernetes = next(each.versions["kubernetes"] for each in plan.sources if "kubernetes" in each.versions)
+    kubernetes = versions_of("kubernetes", plan.sources)[-1]
     with tempfile.TemporaryDirectory(prefix="ilab-") as made:
         folder = Path(made)
         folder.chmod(0o755)

@@ -83,6 +83,7 @@ def upgrade(recorder: Recorder, new: str = "1.31.0") -> HelmInPlace:
             files=(),
             helm=helm(),
             gateway_chart=TREE,
+            timeout=60,
             releases=[ChartRelease(name=name, namespace="x", chart=TREE, values=TREE) for name in NAMES],
         )
         for version in ("1.30.4", new)
@@ -147,6 +148,7 @@ def canary(tmp_path: Path) -> HelmCanary:
             revision=revision,
             helm=helm(),
             gateway_chart=TREE,
+            timeout=60,
             releases=[
                 ChartRelease(name=name, namespace="x", chart=TREE, values=values)
                 for name in ("istio-base", f"istiod-{revision}")
