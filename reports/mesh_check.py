@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from reports.xml_text import allowed
+
 Json = Mapping[str, Any]
 
 _WIDTH = 110
@@ -59,12 +61,12 @@ def junit(result: Json) -> str:
         found = [each for each in result["findings"] if each["check"] == name]
         text = "\n".join(_line(each) for each in found)
         if name in failed:
-            kind = {"type": _ERROR, "message": _safe(found[0]["title"])}
-            ElementTree.SubElement(case, "failure", kind).text = _safe(f"{text}\n{_advice(found[0])}")
+            kind = {"type": _ERROR, "message": allowed(found[0]["title"])}
+            ElementTree.SubElement(case, "failure", kind).text = allowed(f"{text}\n{_advice(found[0])}")
         elif name in skipped:
-            ElementTree.SubElement(case, "skipped", message=_safe(skipped[name]["reason"]))
+            ElementTree.SubElement(case, "skipped", message=allowed(skipped[name]["reason"]))
         if found and name not in failed:
-            ElementTree.SubElement(case, "system-out").text = _safe(f"{text}\n{_advice(found[0])}")
+            ElementTree.SubElement(case, "system-out").text = allowed(f"{text}\n{_advice(found[0])}")
     suites = ElementTree.Element("testsuites")
     suites.append(suite)
     ElementTree.indent(suites)
@@ -139,8 +141,3 @@ def _wrapped(text: str, indent: str) -> list[str]:
     return textwrap.wrap(
         text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )
-
-
-def _safe(text: str) -> str:
-    """Return the text without characters that XML cannot hold."""
-    return "".join(each for each in text if each in "\t\n" or each >= " ")

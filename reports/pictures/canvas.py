@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import Literal
 from xml.etree import ElementTree as ET
 
+from reports.xml_text import allowed
+
 Anchor = Literal["start", "middle", "end"]
 Place = tuple[float, float]
 
@@ -36,7 +38,6 @@ _WIDTHS = (
 _WIDTH_OF = {letter: width for width, letters in _WIDTHS for letter in letters}
 # Width of unlisted characters (m, M, W, %, @ and other scripts), and the factor for bold ones.
 _WIDEST, _BOLD = 1.0, 1.15
-_FORBIDDEN = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Canvas:
@@ -195,11 +196,6 @@ def sentence(title: str, words: str) -> str:
     for number, line in enumerate(lines):
         canvas.text((MARGIN, 68 + 22 * number), line, fill=FAINT)
     return canvas.finish(84 + 22 * len(lines))
-
-
-def allowed(words: str) -> str:
-    """Replace the characters that XML does not allow."""
-    return _FORBIDDEN.sub("�", words)
 
 
 def _tip(made: ET.Element, tip: str) -> None:

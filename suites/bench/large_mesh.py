@@ -20,7 +20,7 @@ from suites.selftest.views import endpoints, namespace, resource, service
 _VERSIONS = ("1.31.0", "1.31.0", "1.31.0", "1.31.0", "1.30.4", "1.30.4", "1.29.1")
 _LABELS = ("team", "tier", "release", "chart", "owner", "stage", "component", "cost-centre")
 _PORTS = ("http", "http-admin", "grpc", "tcp-db", "metrics", "web")
-_PLAIN = 0.3
+_PLAIN = 0.1
 
 
 class LargeMesh:
@@ -59,7 +59,7 @@ class LargeMesh:
         }
         version = chance.choice(_VERSIONS)
         for replica in range(chance.randint(1, 5)):
-            plain = not injected or chance.random() < _PLAIN / 3
+            plain = not injected or chance.random() < _PLAIN
             if not plain and len(self.rows) >= proxies:
                 return
             self._pod(f"{name}-{replica:x}{chance.getrandbits(32):08x}", space, labels, version, plain=plain)

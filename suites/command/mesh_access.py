@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import shutil
 import sys
@@ -47,15 +48,18 @@ def opened(chosen: argparse.Namespace) -> Iterator[Access]:
     """
     _check_kubeconfig(chosen)
     seconds = chosen.request_timeout
-    if not seconds > 0:
-        raise Refused(f"--request-timeout must be above 0 seconds, not {seconds:g}")
+    if not 0 < seconds < math.inf:
+        raise Refused(f"--request-timeout must be a number of seconds above 0, not {seconds:g}")
     program, environment = _kubectl(chosen), dict(os.environ)
     text = minified(program, chosen.kubeconfig, chosen.context, environment=environment, timeout=seconds)
     with scratch.folder("mesh") as folder:
         own = folder / KUBECONFIG
         own.touch(mode=0o600)
         own.write_text(text, encoding="utf-8")
-        kube = Kube(own, timeout=seconds)
+        try:
+            kube = Kube(own, timeout=seconds)
+        except ApiError as error:
+            raise Environment(f"the kubeconfig cannot be used: {error.message}") from error
         kubectl = Kubectl(program=program, kubeconfig=own, environment=environment, timeout=seconds)
         kubernetes = _version(kube)
         context = chosen.context or kubectl.read("config", "current-context").strip()

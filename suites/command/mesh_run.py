@@ -12,19 +12,21 @@ from fixtures.inspection.objects import read_kinds
 from fixtures.mesh_run import marks
 from fixtures.mesh_run.marks import NotOurs
 from fixtures.mesh_run.plan import NoSuchRevision, Plan, missing_rights, plan, user
-from fixtures.mesh_run.run import ENVIRONMENT, FAILED, PASSED, StageResult, run
+from fixtures.mesh_run.run import ENVIRONMENT, FAILED, NOT_REACHED, PASSED, StageResult, run
 from fixtures.mesh_run.stages import MeshStages
 from fixtures.settings import Timeouts
 from reports.redaction import redact
 from suites.command.mesh_access import Access, Environment, Refused, opened
 
-_SHOWN = {PASSED: "pass", FAILED: "FAIL", ENVIRONMENT: "ENV ", "not reached": " -- "}
+_SHOWN = {PASSED: "pass", FAILED: "FAIL", ENVIRONMENT: "ENV ", NOT_REACHED: " -- "}
 
 
 def run_stages(chosen: argparse.Namespace) -> int:
     """Run the stages and return the exit code. Raises Refused, Environment and the errors of `opened`."""
-    if not chosen.timeout_factor > 0:
-        raise Refused(f"--timeout-factor must be above 0, not {chosen.timeout_factor:g}")
+    try:
+        timeouts = Timeouts().scaled(chosen.timeout_factor)
+    except ValueError as error:
+        raise Refused(str(error)) from error
     with opened(chosen) as access:
         planned = _planned(access, chosen)
         _say(*_announcement(access, planned))
@@ -35,9 +37,7 @@ def run_stages(chosen: argparse.Namespace) -> int:
             )
         if not chosen.yes and not _agreed():
             raise Refused("nothing was created: not agreed to (--yes where nobody can answer)")
-        stages = MeshStages(
-            access.kube, access.kubectl, planned, timeouts=Timeouts().scaled(chosen.timeout_factor)
-        )
+        stages = MeshStages(access.kube, access.kubectl, planned, timeouts=timeouts)
         began = time.monotonic()
         try:
             results = run(access.kube, stages, _report, keep=chosen.keep)
@@ -60,7 +60,8 @@ def _planned(access: Access, chosen: argparse.Namespace) -> Plan:
         mesh = Mesh(objects, namespace_of(objects, chosen.istio_namespace))
         return plan(mesh, chosen.revision, chosen.image)
     except NotReadable as error:
-        raise Environment(f"nothing was created: missing right: {error.right} ({error})") from error
+        missing = f"; missing right: {error.right}" if error.right else ""
+        raise Environment(f"nothing was created: {error}{missing}") from error
     except NoSuchRevision as error:
         raise Refused(f"nothing was created: {error}") from error
 
@@ -87,7 +88,7 @@ def _agreed() -> bool:
 
 
 def _report(stage: StageResult) -> None:
-    first, *rest = (stage.text or "not reached").splitlines()
+    first, *rest = (stage.text or stage.result).splitlines()
     _say(f"{_SHOWN[stage.result]}  {stage.title:58} {stage.seconds:5.1f} s  {first}", *rest)
 
 
