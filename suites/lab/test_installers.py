@@ -31,8 +31,8 @@ ISTIO_VERSION = description.available_istio_versions()[-1]
 #: A namespace selector that selects every namespace.
 _EVERY = [{"op": "replace", "path": "/webhooks/0/namespaceSelector", "value": {}}]
 _LABELS = ("[revision]", "[default]")
-#: kubectl commands that break what only profile demo or a revision has, and the tests that must then fail. There
-#: are two rounds: a tag that selects every namespace also injects where the deleted webhooks no longer do.
+#: kubectl commands that break what only profile demo or a revision has, and the tests that must then fail.
+#: Two rounds: a tag that selects every namespace also injects where the deleted webhooks no longer do.
 FAULTS = (
     (
         (

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from fixtures.causes import found, lasting, likely
+from fixtures.causes.proxies import rejections
 from suites.selftest.recordings import recorded
+from suites.selftest.secret_cases import JWT
 from suites.selftest.views import Recorded, pod
 
 
@@ -70,3 +72,10 @@ def test_proxy_version_that_no_istiod_has_is_a_circumstance() -> None:
 def test_proxy_version_that_an_istiod_has_is_no_cause(tags: tuple[str, ...]) -> None:
     istiods = [of_version("discovery", tag) for tag in tags]
     assert likely(Recorded({"Pod": [*istiods, of_version("istio-proxy", "1.29.1")]})) is None
+
+
+def test_secret_across_the_cut_of_a_long_error_is_redacted() -> None:
+    """An error is redacted before it is cut: half a token would not be recognized."""
+    error = f"{'x' * 380} token {JWT} end"
+    (text,) = rejections({"resources": {"Listener": {"lastError": error}}})
+    assert JWT.partition(".")[0] not in text

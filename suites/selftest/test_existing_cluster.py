@@ -112,3 +112,13 @@ def test_second_run_is_refused_even_if_it_starts_at_the_same_time(world: World, 
         with pytest.raises(NotUsable, match="a run is using"), ExistingProvider().provide(request_):
             pytest.fail("two runs use the cluster")
         assert RESERVED in world.there[NAMESPACE]
+
+
+def test_definition_that_was_there_before_stays(world: World, request_: Any) -> None:
+    """A CRD of an older Istio's operator is not of this run: its objects would go with it."""
+    theirs = {"istiooperators.install.istio.io": "kubectl"}
+    world.there[CRD] |= theirs
+    with ExistingProvider().provide(request_):
+        (request_.folder / INSTALLING).touch()
+        world.there[CRD] |= {"gateways.networking.istio.io": "helm"}
+    assert world.there[CRD] == theirs
