@@ -89,7 +89,7 @@ def of(results: Path) -> Answer | None:
 
 def paragraph(text: str) -> str:
     """Return the HTML of a text in a section of its own, or "" for none."""
-    return f'<section class="answer"><p>{_text(text)}</p></section>' if text else ""
+    return f'{STYLE}<section class="answer"><p>{_text(text)}</p></section>' if text else ""
 
 
 def _parsed(file: Path, loads: Callable[[str], Any], shown: Callable[[Mapping[str, Any]], Answer]) -> Answer:

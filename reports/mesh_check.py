@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from reports.durations import in_words
 from reports.xml_text import allowed
 
 Json = Mapping[str, Any]
@@ -27,10 +28,10 @@ def table(result: Json, shown: int = SHOWN) -> str:
         lines += [*_rows(findings, shown), "", *_explained(findings)]
     if result["notChecked"]:
         lines += ["not checked:", *_not_checked(result["notChecked"]), ""]
-    return "\n".join([*lines, verdict(result), ""])
+    return "\n".join([*lines, _verdict(result), ""])
 
 
-def verdict(result: Json) -> str:
+def _verdict(result: Json) -> str:
     """Return the last line: what the check came to, and the exit code."""
     counts = result["counts"]
     found = ", ".join(
@@ -38,7 +39,7 @@ def verdict(result: Json) -> str:
     )
     left = f", {counts['notChecked']} not checked" if counts["notChecked"] else ""
     word = "failed" if counts["error"] else "partial" if counts["notChecked"] else "passed"
-    return f"verdict: {word} (exit {result['exitCode']}): {found}{left}, in {result['seconds']:.1f} s"
+    return f"verdict: {word} (exit {result['exitCode']}): {found}{left}, in {in_words(result['seconds'])}"
 
 
 def junit(result: Json) -> str:

@@ -8,7 +8,7 @@ from fixtures.clients.command import CommandFailed
 from fixtures.distributions.base import Unavailable
 from fixtures.distributions.upstream import leftovers
 from fixtures.distributions.upstream.engine import DockerEngine
-from fixtures.distributions.upstream.store import usual_folder
+from fixtures.distributions.upstream.store import RUNS, usual_folder
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
         "project did not make stay. `istio-conformance lab clean` does the same for the lab.",
     )
     parser.parse_args(arguments)
-    engine, runs = DockerEngine(), usual_folder() / "runs"
+    engine, runs = DockerEngine(), usual_folder() / RUNS
     if not any(runs.glob("*")):
         print("[clean] no run of the published Istio left anything")
         return 0

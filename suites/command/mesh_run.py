@@ -15,6 +15,7 @@ from fixtures.mesh_run.plan import NoSuchRevision, Plan, missing_rights, plan, u
 from fixtures.mesh_run.run import ENVIRONMENT, FAILED, NOT_REACHED, PASSED, StageResult, run
 from fixtures.mesh_run.stages import MeshStages
 from fixtures.settings import Timeouts
+from reports.durations import in_words
 from reports.redaction import redact
 from suites.command.mesh_access import Access, Environment, Refused, opened
 
@@ -89,7 +90,7 @@ def _agreed() -> bool:
 
 def _report(stage: StageResult) -> None:
     first, *rest = (stage.text or stage.result).splitlines()
-    _say(f"{_SHOWN[stage.result]}  {stage.title:58} {stage.seconds:5.1f} s  {first}", *rest)
+    _say(f"{_SHOWN[stage.result]}  {stage.title:58} {in_words(stage.seconds):>7}  {first}", *rest)
 
 
 def _verdict(results: Sequence[StageResult], planned: Plan, seconds: float, *, keep: bool) -> int:
@@ -101,7 +102,7 @@ def _verdict(results: Sequence[StageResult], planned: Plan, seconds: float, *, k
         _say(f"kept: Namespace {marks.NAMESPACE}; `istio-conformance mesh cleanup` removes it")
     _say(
         f"verdict: {word} (exit {int(code)}): Istio {shown(planned.plane.version)}, revision "
-        f"{planned.plane.revision}: {passed}, in {seconds:.0f} s"
+        f"{planned.plane.revision}: {passed}, in {in_words(seconds, decimals=0)}"
     )
     return code
 

@@ -26,7 +26,10 @@ _SUBCOMMANDS = {"article": "run", "ledger": "ledger observe"}
 #: The exit code of pytest for an invalid option.
 _USAGE_ERROR = 4
 #: Options that need their value after "=", because pytest takes a separate value for a test path.
-_JOINED = ("--manifests", "--istio-values", "--kubeconfig", "--alluredir", "--mesh-manifests", "--history")
+_JOINED = (
+    "--manifests", "--mesh-manifests", "--kubeconfig", "--alluredir", "--history",
+    "--istio-values", "--istio-values-from", "--istio-values-to",
+)  # fmt: skip
 #: Option groups that a suite's --help shows, as named by the plugins.
 _GROUPS = {
     "article": ("Istio conformance", "Stages of the article", "Upstream only", "Lab only"),

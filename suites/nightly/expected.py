@@ -6,6 +6,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from reports.redaction import redact
+
 _PROJECT = Path(__file__).resolve().parents[2]
 _SUITES = {"run": "suites/article", "upgrade": "suites/upgrade"}
 #: pytest writes 96/105 where it deselects tests, such as those that only another option has.
@@ -28,7 +30,6 @@ def expected_tests(kind: str, strategy: str) -> int:
     ran = subprocess.run([*command, *options], cwd=_PROJECT, capture_output=True, text=True, check=False)
     found = _COLLECTED.search(ran.stdout)
     if ran.returncode or not found:
-        raise ValueError(
-            f"pytest can't collect the tests of {kind}: {ran.stdout[-1000:]}{ran.stderr[-1000:]}"
-        )
+        told = redact(ran.stdout)[-1000:] + redact(ran.stderr)[-1000:]
+        raise ValueError(f"pytest can't collect the tests of {kind}: {told}")
     return int(found[1])

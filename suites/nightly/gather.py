@@ -39,7 +39,7 @@ class Entry:
         return self.red and (self.result.kind not in _PATIENT or self.nights > 1)
 
 
-def collect(expected: Mapping[str, str], folder: Path, artifact: str = "report-{}") -> list[Result]:
+def collect(expected: Mapping[str, str], folder: Path) -> list[Result]:
     """Return one result for each expected cell, in order.
 
     `expected` maps cells to the commands that repeat them.
@@ -48,8 +48,7 @@ def collect(expected: Mapping[str, str], folder: Path, artifact: str = "report-{
     results = {each.cell: each for each in found if each is not None}
     lost = "the job ended without a result: see its log"
     return [
-        results.get(cell)
-        or Result(cell, MISSING, cause=lost, command=command, artifact=artifact.format(cell))
+        results.get(cell) or Result(cell, MISSING, cause=lost, command=command, artifact=f"report-{cell}")
         for cell, command in expected.items()
     ]
 

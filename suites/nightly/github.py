@@ -9,6 +9,8 @@ from typing import Any
 
 import requests
 
+from reports.redaction import redact
+
 _SECONDS = 30.0
 _PAGE = 100
 #: Largest file of an artifact to read, in bytes.
@@ -82,7 +84,7 @@ class Repository:
         except requests.RequestException as error:
             raise ApiError(f"{method} {path}: {type(error).__name__}: no answer of GitHub's API") from error
         if not answer.ok:
-            raise ApiError(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+            raise ApiError(f"{method} {path}: {answer.status_code} {redact(answer.text)[:200]}")
         return answer
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from fixtures.exit_codes import ExitCode
 from reports.errors import ReportError
 from reports.gate import too_few
+from reports.redaction import redact
 
 #: The file's name in the folder of a cell's artifact.
 FILE = "cell.json"
@@ -140,4 +141,4 @@ def _first(failed: list[dict[str, Any]]) -> tuple[str, str]:
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     causes = [line.partition("likely cause:")[2].strip() for line in lines if "likely cause:" in line]
     cause = next(iter(causes + lines), "no message")
-    return str(labels.get("stage") or first.get("name") or ""), cause[:_LONGEST]
+    return str(labels.get("stage") or first.get("name") or ""), redact(cause)[:_LONGEST]
