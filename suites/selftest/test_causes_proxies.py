@@ -76,6 +76,6 @@ def test_proxy_version_that_an_istiod_has_is_no_cause(tags: tuple[str, ...]) -> 
 
 def test_secret_across_the_cut_of_a_long_error_is_redacted() -> None:
     """An error is redacted before it is cut: half a token would not be recognized."""
-    error = f"{'x' * 380} token {JWT} end"
+    error = f"{'x' * 370} {JWT} end"
     (text,) = rejections({"resources": {"Listener": {"lastError": error}}})
     assert JWT.partition(".")[0] not in text

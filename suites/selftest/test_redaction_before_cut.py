@@ -33,14 +33,17 @@ def _cause(text: str) -> str:
 @pytest.mark.parametrize(("shown", "cut"), [(_failure, 300), (_rollback, 200), (_cause, 300)])
 def test_secret_across_the_cut_is_redacted(shown: Callable[[str], str], cut: int) -> None:
     """The secret begins before the place at which the text is cut."""
-    text = shown(f"{'x ' * ((cut - 20) // 2)} token {JWT} end")
+    given = f"{'x ' * ((cut - 40) // 2)}token {JWT} end"
+    assert HEAD in given[:cut]
+    text = shown(given)
     assert text.count("x") > 50
     assert HEAD not in text
 
 
 def test_secret_across_the_cut_of_an_answer_is_redacted(tmp_path: Path) -> None:
     """An answer that is not the API server's, such as a proxy's page, is shown in part."""
-    page: Any = f"{'x ' * 240} token {JWT} end"
+    page: Any = f"{'x ' * 230}token {JWT} end"
+    assert HEAD in page[:500]
     with fake_api_server(tmp_path) as api:
         api.on("GET /version", (500, page))
         with pytest.raises(ApiError) as refused:
