@@ -125,7 +125,7 @@ def _files(folder: Path, address: str) -> Iterator[str]:
             """Write nothing."""
 
     server = http.server.ThreadingHTTPServer((address, 0), functools.partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         yield f"{address}:{server.server_port}"
     finally:

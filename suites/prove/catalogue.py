@@ -57,7 +57,7 @@ class Fault:
 def faults() -> list[Fault]:
     """Return the faults in the order of the catalogue, which is that of the stages."""
     files = sorted((HERE / "faults").glob("*.yaml"))
-    contents = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
+    contents = [yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader) for file in files]
     return [Fault(**each) for content in contents for each in content["faults"]]
 
 
