@@ -19,6 +19,7 @@ from lab.cache import Entry, digest
 from lab.errors import LabError
 from lab.host import Report
 from lab.paths import PROJECT
+from reports.redaction import redact
 
 #: The files that pin Allure and its dependencies. A change to either reinstalls it.
 PINS = (PROJECT / "reports" / "package.json", PROJECT / "reports" / "package-lock.json")
@@ -133,4 +134,4 @@ def _npm_ci(folder: Path, *options: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LabError(f"running npm failed: {error}") from error
     if ran.returncode:
-        raise LabError(f"npm failed to install Allure: {ran.stderr.strip()[-500:]}")
+        raise LabError(f"npm failed to install Allure: {redact(ran.stderr).strip()[-500:]}")

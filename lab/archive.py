@@ -25,6 +25,7 @@ from lab.build import NODE_ARCHIVE, Plan, plan, plans
 from lab.cache import GLANCE, MANIFEST, USERS, Entry, file_digest, locked
 from lab.errors import LabError
 from lab.paths import PROJECT, cache_root
+from reports.redaction import redact
 
 Say = Callable[[str], None]
 
@@ -308,7 +309,7 @@ def _collect_wheels(folder: Path) -> int:
             check=False,
         )
         if ran.returncode:
-            raise LabError(ran.stderr.strip()[-300:])
+            raise LabError(redact(ran.stderr).strip()[-300:])
         return len(list(target.iterdir()))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lab import build, engine, environment, firewall, host, runtime, scratch
 from lab.paths import SOURCES, cache_root, state_root
+from reports.redaction import redact
 
 #: Seconds to wait for a registry to answer.
 _REGISTRY_TIMEOUT = 15.0
@@ -131,7 +132,9 @@ def _firewall() -> list[Prerequisite]:
             "the kernel needs nf_tables with NFT_COMPAT, or legacy ip_tables with the filter and nat tables"
         )
         return [
-            Prerequisite("firewall", State.MISSING, f"iptables fails: {listed.stderr.strip()[-200:]}", action)
+            Prerequisite(
+                "firewall", State.MISSING, f"iptables fails: {redact(listed.stderr).strip()[-200:]}", action
+            )
         ]
     seen = "iptables is installed (root is needed to try it)" if listed.returncode else "iptables works"
     return [Prerequisite("firewall", State.PRESENT, seen)]

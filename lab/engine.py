@@ -21,6 +21,7 @@ from lab.cache import record_checkout
 from lab.errors import LabError
 from lab.host import Report, check_room, require_root
 from lab.paths import LABEL, OWNER_LABEL, owner
+from reports.redaction import redact
 
 #: Debian packages for the lab's own engine. The last two are for lab.network's firewall rules and routes.
 PACKAGES = ("docker.io", "iptables", "iproute2")
@@ -91,7 +92,7 @@ class Engine:
             raise LabError(f"docker {' '.join(args)} took more than {timeout} s on {self.host}") from late
         if check and done.returncode:
             raise LabError(
-                f"docker {' '.join(args)} failed ({done.returncode}): {done.stderr.strip()[-2000:]}"
+                f"docker {' '.join(args)} failed ({done.returncode}): {redact(done.stderr).strip()[-2000:]}"
             )
         return done
 

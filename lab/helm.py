@@ -17,6 +17,7 @@ from lab.errors import LabError
 from lab.paths import cache_root
 from lab.progress import Progress
 from lab.sources import Source, on_demand
+from reports.redaction import redact
 
 #: Istio's module, and where its charts are in it, by the names under which they are published.
 _MODULE = "istio.io/istio"
@@ -74,5 +75,5 @@ def _module(istio: Source) -> Path:
     command = ["go", "mod", "download", "-json", _MODULE]
     ran = environment.run(command, cwd=istio.folder, env=programs.go_environment())
     if ran.returncode:
-        raise LabError(f"`{' '.join(command)}` failed in {istio.name}:\n{ran.stderr.strip()[-1500:]}")
+        raise LabError(f"`{' '.join(command)}` failed in {istio.name}:\n{redact(ran.stderr).strip()[-1500:]}")
     return Path(json.loads(ran.stdout)["Dir"])

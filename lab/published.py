@@ -23,6 +23,7 @@ from lab.images import Archive, compose, configuration
 from lab.node import CONFIGURATION, _Lookup, _remove
 from lab.paths import LABEL, OWNER_LABEL, PROJECT, SOURCES, owner
 from lab.sources import Image, versions_of
+from reports.redaction import redact
 
 #: Published names of the lab's own images, for the registry and for the samples.
 NAMES = {
@@ -97,7 +98,7 @@ def program(name: str, folder: Path) -> Path:
         check=False,
     )  # fmt: skip
     if done.returncode:
-        raise LabError(f"`go build` of {name} failed:\n{done.stderr.strip()[-1500:]}")
+        raise LabError(f"`go build` of {name} failed:\n{redact(done.stderr).strip()[-1500:]}")
     return built
 
 
@@ -150,7 +151,9 @@ def _reshaped(plan: Plan, engine: Engine, coredns: Path) -> str:
         engine.docker("cp", str(coredns), f"{container}:/coredns.tar")
         ran = engine.docker("start", "--attach", container, check=False)
         if ran.returncode:
-            raise LabError(f"reshaping the node image failed:\n{ran.stderr[-2000:]}{ran.stdout[-1000:]}")
+            raise LabError(
+                f"reshaping the node image failed:\n{redact(ran.stderr)[-2000:]}{redact(ran.stdout)[-1000:]}"
+            )
         changes = [f"--change=ENTRYPOINT {json.dumps(CONFIGURATION['Entrypoint'])}", "--change=CMD []"]
         engine.docker("commit", *changes, container, name)
     finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 from fixtures.upgrade.request import STRATEGIES
 from lab.errors import LabError
 from lab.progress import readable
+from reports.redaction import redact
 from suites.bench.timed import COMMAND, timed
 
 #: The goal in seconds for both strategies with their rollbacks, in quick mode.
@@ -42,7 +43,7 @@ def parsed(seconds: float, text: str) -> Ran:
     """Parse the output of a run; LabError with the end of the output if it has no verdict."""
     verdict = _VERDICT.search(text)
     if verdict is None:
-        raise LabError(f"an upgrade ended without a verdict:\n{text[-2000:]}")
+        raise LabError(f"an upgrade ended without a verdict:\n{redact(text)[-2000:]}")
     streams = [(found["sent"], found["failed"]) for found in _STREAM.finditer(text)]
     return Ran(
         seconds,
