@@ -23,7 +23,14 @@ _GOOD, _BAD, _OPEN = "good", "bad", "open"
 _COLOURS = {"success": _GOOD, "safe": _GOOD, "met": _GOOD, "failure": _BAD, "unsafe": _BAD, "missed": _BAD}
 _WORDS = {"success": "Passed", "partial": "Passed, with skipped tests", "failure": "Failed"}
 #: What each line of a failure's reason says, after the first one.
-_LABELS = {"last observation": "Observed", "likely cause": "Likely cause", "reproduce": "Try by hand"}
+_LABELS = {
+    "last observation": "Observed",
+    "likely cause": "Likely cause",
+    "what to do": "What to do",
+    "reproduce": "Try by hand",
+}
+#: A test of one budget of a strategy.
+_BUDGET_TEST = re.compile(r"test_budget_is_met\[(?P<strategy>in-place|canary)-(?P<budget>.+)\]")
 #: The first line of a wait's reason: how it ended, and what was expected.
 _WAIT = re.compile(r"(?P<ended>[^:]+ after [^:(]+ \(\d+ attempts?\)): (?P<expected>.*)")
 _COUNTS = {
@@ -37,6 +44,7 @@ _KINDS = {
     "environment": "The environment broke before the mesh could be tested.",
     "suite": "The suite itself has an error.",
 }
+_NO_CAUSE = "none was found"
 _TO_DO = {
     True: "Remove the likely cause, then repeat it with the command below.",
     False: "Read the evidence of the failed test below: events, pods, logs and the proxies' configuration.",
@@ -133,7 +141,8 @@ def _of_upgrade(verdict: Mapping[str, Any]) -> Answer:
     first += [_reasons(each) for each in verdict["strategies"]]
     if verdict["behaviourChanges"]:
         first.append(f"<p>Behaviour changes: {_text(verdict['behaviourChanges'])}</p>")
-    first.append(f"<p>Repeat it: <code>{_text(verdict['reproduce'])}</code></p>")
+    if not verdict["failures"]:
+        first.append(f"<p>Repeat it: <code>{_text(verdict['reproduce'])}</code></p>")
     return _answer(first, list(_budgets(verdict)))
 
 
@@ -152,7 +161,7 @@ def _reasons(strategy: Mapping[str, Any]) -> str:
     exempt = dict.fromkeys(each["name"] for each in strategy["exempt"])
     lines += [f"Exempt, so not shown: {each}" for each in exempt]
     if word == "unsafe":
-        lines.append(f"What to do: read “{name}: requests that failed” and “{name}: timeline” below.")
+        lines.append(f"Evidence: “{name}: requests and pods that failed” and “{name}: timeline” below.")
     listed = "".join(f"<li>{_text(each)}</li>" for each in lines)
     return f"<h2>{_text(name)}: {_coloured(word, word)}</h2><ul>{listed}</ul>"
 
@@ -196,16 +205,20 @@ def _failure(title: str, failed: Sequence[Mapping[str, str]]) -> str:
     """Return the first failure: what was expected and observed, why, what to do, the command."""
     first, *more = failed
     parts = _parts(first["reason"])
-    parts["What to do"] = _TO_DO["Likely cause" in parts]
+    parts.setdefault("What to do", _TO_DO[parts.get("Likely cause", _NO_CAUSE) != _NO_CAUSE])
     rows = [(name, _text(text)) for name, text in parts.items()]
     rows.append(("Command", f"<code>{_text(first['reproduce'])}</code>"))
-    names = _text(", ".join(each["name"] for each in more))
+    names = _text(", ".join(_name(each["name"]) for each in more))
     others = f"<p>{len(more)} more failed: {names}</p>" if more else ""
     listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows)
-    return (
-        f'<div class="box"><h2>{_text(title)}: {_text(first["name"])}</h2><p>{_KINDS[first["kind"]]}</p>'
-        f"<dl>{listed}</dl>{others}</div>"
-    )
+    heading = _text(f"{title}: {_name(first['name'])}")
+    return f'<div class="box"><h2>{heading}</h2><p>{_KINDS[first["kind"]]}</p><dl>{listed}</dl>{others}</div>'
+
+
+def _name(test: str) -> str:
+    """Return a test's name as a reader knows it: that of a budget has the budget's name."""
+    found = _BUDGET_TEST.fullmatch(test)
+    return f"{found['strategy']}, budget {found['budget']}" if found else test
 
 
 def _skipped(stages: Sequence[Mapping[str, Any]]) -> str:
@@ -223,7 +236,8 @@ def _parts(reason: str) -> dict[str, str]:
     """Return the parts of a failure's reason by their labels on the page."""
     start, *lines = reason.splitlines() or [""]
     waited = _WAIT.fullmatch(start)
-    opening = "Expected" if waited else "Error"
+    observed = any(line.strip().startswith("last observation: ") for line in lines)
+    opening = "Expected" if waited or observed else "Error"
     parts = {opening: waited["expected"] if waited else start}
     for line in lines:
         name, colon, text = line.strip().partition(": ")
