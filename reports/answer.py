@@ -205,7 +205,7 @@ def _failure(title: str, failed: Sequence[Mapping[str, str]]) -> str:
     """Return the first failure: what was expected and observed, why, what to do, the command."""
     first, *more = failed
     parts = _parts(first["reason"])
-    parts.setdefault("What to do", _TO_DO[parts.get("Likely cause", _NO_CAUSE) != _NO_CAUSE])
+    parts.setdefault("What to do", _TO_DO[not parts.get("Likely cause", _NO_CAUSE).startswith(_NO_CAUSE)])
     rows = [(name, _text(text)) for name, text in parts.items()]
     rows.append(("Command", f"<code>{_text(first['reproduce'])}</code>"))
     names = _text(", ".join(_name(each["name"]) for each in more))

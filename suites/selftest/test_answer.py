@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from fixtures.checks.upgrade import BudgetMissed, check_met
 from fixtures.plugins.failures import kind_and_reason
+from fixtures.upgrade.explanation import explanation
 from fixtures.waits import ConditionNotMet
 from reports import answer, conformance
 from reports.errors import ReportError
@@ -115,6 +117,42 @@ def test_failed_promise_of_an_upgrade_is_explained(tmp_path: Path) -> None:
     found = answered(tmp_path).verdict
     assert "<h2>Upgrade: test_404</h2><p>The mesh did not behave as expected.</p>" in found
     assert "<dt>Likely cause</dt><dd>selector matches no gateway pod" in found
+
+
+def test_missed_budget_is_explained_from_the_records(tmp_path: Path) -> None:
+    """Its name, limit, value, cause and advice are on the first screen, without the test's own words."""
+    found = judged(sent(records(), missed="refused 4 times: 400 Bad Request"))
+    (mine,) = (each for each in found.verdict.results if each.budget.name == "missed-injections")
+    with pytest.raises(BudgetMissed) as caught:
+        check_met(mine.met, **explanation(mine, found))
+    kind, reason = kind_and_reason(caught.value)
+    name = "test_budget_is_met[in-place-missed-injections]"
+    outcome = TestOutcome(name=name, result="failed", kind=kind, reason=reason, reproduce="again")
+    (tmp_path / conformance.VERDICT_FILE).write_text(
+        json.dumps(verdict([found], broken=[name], outcomes=[outcome]))
+    )
+    shown = answered(tmp_path).verdict
+    for text in (
+        "<h2>Upgrade: in-place, budget missed-injections</h2>",
+        "<dt>Expected</dt><dd>at most 0 pods: created pods that got no sidecar</dd>",
+        "<dt>Observed</dt><dd>1 pods, among 1;",
+        "<dt>Likely cause</dt><dd>in before: refused 4 times: 400 Bad Request</dd>",
+        "<dt>What to do</dt><dd>create no pods in that phase",
+    ):
+        assert text in shown
+    assert "Repeat it" not in shown, "the box has the command already"
+
+
+def test_cause_of_most_failed_requests_is_named(tmp_path: Path) -> None:
+    found = judged(sent(records("north-south get new", "reset")))
+    (mine,) = (each for each in found.verdict.results if each.budget.name == "failed")
+    assert explanation(mine, found)["cause"] == "in before: reset, reached nowhere"
+
+
+def test_failure_whose_cause_was_not_found_leads_to_the_evidence(tmp_path: Path) -> None:
+    reason = "AssertionError: wrong\nlikely cause: none was found; applied so far: Gateway a/b"
+    shown = page(tmp_path, stage(replace(FAILED, reason=reason))).verdict
+    assert "<dt>What to do</dt><dd>Read the evidence" in shown
 
 
 def test_upgrade_says_what_is_not_covered(tmp_path: Path) -> None:
