@@ -7,14 +7,15 @@ import html
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from reports import conformance
+from reports.answer_style import STYLE
 from reports.durations import in_words
 from reports.environment import build_of
 from reports.errors import ReportError
@@ -39,6 +40,8 @@ _COUNTS = {
     "skipped": "skipped",
     "notReached": "not reached",
 }
+#: Attachments of an upgrade's strategy that say what failed, and when.
+_EVIDENCE = ("requests and pods that failed", "timeline")
 _KINDS = {
     "product": "The mesh did not behave as expected.",
     "environment": "The environment broke before the mesh could be tested.",
@@ -49,31 +52,6 @@ _TO_DO = {
     True: "Remove the likely cause, then repeat it with the command below.",
     False: "Read the evidence of the failed test below: events, pods, logs and the proxies' configuration.",
 }
-STYLE = """<style>
-.answer{box-sizing:border-box;width:calc(100% - 32px);max-width:920px;margin:12px auto 0;padding:16px 24px;
- border-radius:8px;font:14px/1.5 Verdana,'DejaVu Sans',Arial,sans-serif;overflow-wrap:anywhere;
- background:var(--color-bg-primary,#fff);color:var(--color-text-primary,#1d2329)}
-.answer h1{font-size:24px;line-height:1.3;margin:0 0 4px}
-.answer h2{font-size:16px;margin:16px 0 4px}
-.answer p{margin:0 0 8px}
-.answer table{border-collapse:collapse;width:100%;margin:8px 0}
-.answer td,.answer th{text-align:left;vertical-align:top;padding:3px 12px 3px 0;border-top:1px solid #8884}
-.answer td:not(:last-child),.answer th{overflow-wrap:normal;white-space:nowrap}
-.answer dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:8px 0}
-.answer dt{font-weight:bold}.answer dd{margin:0}
-.answer code{font:13px/1.5 'DejaVu Sans Mono',Menlo,monospace}
-.answer .good{color:#1a7f37}.answer .bad{color:#cf222e}.answer .open{color:#9a6700}
-.answer ul{list-style:disc;margin:0 0 8px;padding-left:24px}
-.answer .box{border-left:4px solid #cf222e;padding-left:12px;margin:12px 0}
-@media(max-width:600px){.answer{width:calc(100% - 16px);padding:12px}.answer td{padding-right:8px}
- .answer tr{display:flex;flex-wrap:wrap;border-top:1px solid #8884;padding:3px 0}
- .answer td,.answer th{border:0;padding-top:0}.answer td:last-child,.answer th:last-child{flex-basis:100%}
- .answer td:first-child{font-weight:bold}
- .answer .limit::before{content:"limit "}
- .answer dl{grid-template-columns:1fr;gap:0}.answer dd{margin-bottom:8px}}
-/* Allure's ring counts tests, so it is green beside an unsafe upgrade. The verdict is above. */
-article:has(>[aria-label^="Success rate"]){display:none}
-</style>"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +60,8 @@ class Answer:
 
     verdict: str
     details: str
+    #: Names of the attachments that say what failed, so that the page does not fold them away.
+    evidence: Collection[str] = ()
 
 
 def of(results: Path) -> Answer | None:
@@ -143,7 +123,9 @@ def _of_upgrade(verdict: Mapping[str, Any]) -> Answer:
         first.append(f"<p>Behaviour changes: {_text(verdict['behaviourChanges'])}</p>")
     if not verdict["failures"]:
         first.append(f"<p>Repeat it: <code>{_text(verdict['reproduce'])}</code></p>")
-    return _answer(first, list(_budgets(verdict)))
+    unsafe = [each["name"] for each in verdict["strategies"] if each["verdict"] == "unsafe"]
+    evidence = [f"{name}: {what}" for name in unsafe for what in _EVIDENCE]
+    return replace(_answer(first, list(_budgets(verdict))), evidence=evidence)
 
 
 def _answer(verdict: Sequence[str], details: Sequence[str]) -> Answer:
@@ -161,7 +143,7 @@ def _reasons(strategy: Mapping[str, Any]) -> str:
     exempt = dict.fromkeys(each["name"] for each in strategy["exempt"])
     lines += [f"Exempt, so not shown: {each}" for each in exempt]
     if word == "unsafe":
-        lines.append(f"Evidence: “{name}: requests and pods that failed” and “{name}: timeline” below.")
+        lines.append(f"Evidence: {' and '.join(f'“{name}: {each}”' for each in _EVIDENCE)} below.")
     listed = "".join(f"<li>{_text(each)}</li>" for each in lines)
     return f"<h2>{_text(name)}: {_coloured(word, word)}</h2><ul>{listed}</ul>"
 

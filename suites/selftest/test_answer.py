@@ -108,6 +108,7 @@ def test_unsafe_upgrade_opens_with_the_word_and_its_budgets(tmp_path: Path) -> N
     assert "<li>Not shown: latency-p50 not measured, limit 1.25</li>" in found.verdict
     assert "<li>Missing evidence: " in found.verdict
     assert '<td>failed</td><td><span class="bad">missed</span></td><td>1</td>' in (found.details)
+    assert found.evidence == ["canary: requests and pods that failed", "canary: timeline"]
 
 
 def test_failed_promise_of_an_upgrade_is_explained(tmp_path: Path) -> None:
