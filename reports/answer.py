@@ -19,6 +19,7 @@ from reports.answer_style import STYLE
 from reports.durations import in_words
 from reports.environment import build_of
 from reports.errors import ReportError
+from reports.summary import one_line
 
 _GOOD, _BAD, _OPEN = "good", "bad", "open"
 _COLOURS = {"success": _GOOD, "safe": _GOOD, "met": _GOOD, "failure": _BAD, "unsafe": _BAD, "missed": _BAD}
@@ -47,6 +48,10 @@ _KINDS = {
     "environment": "The environment broke before the mesh could be tested.",
     "suite": "The suite itself has an error.",
 }
+#: How the reason of a check begins.
+_CHECKED = "AssertionError: "
+#: Characters of an observation in a failure's box, and in the table; Allure's part has the whole text.
+_BOX, _ROW = 400, 160
 _NO_CAUSE = "none was found"
 _TO_DO = {
     True: "Remove the likely cause, then repeat it with the command below.",
@@ -186,7 +191,7 @@ def _headline(word: str, result: str, sentence: str) -> str:
 def _failure(title: str, failed: Sequence[Mapping[str, str]]) -> str:
     """Return the first failure: what was expected and observed, why, what to do, the command."""
     first, *more = failed
-    parts = _parts(first["reason"])
+    parts = _parts(first["reason"], first.get("expected", ""))
     parts.setdefault("What to do", _TO_DO[not parts.get("Likely cause", _NO_CAUSE).startswith(_NO_CAUSE)])
     rows = [(name, _text(text)) for name, text in parts.items()]
     rows.append(("Command", f"<code>{_text(first['reproduce'])}</code>"))
@@ -214,8 +219,11 @@ def _skipped(stages: Sequence[Mapping[str, Any]]) -> str:
     return f"<p>Skipped:</p><ul>{listed}</ul>" if listed else ""
 
 
-def _parts(reason: str) -> dict[str, str]:
-    """Return the parts of a failure's reason by their labels on the page."""
+def _parts(reason: str, expected: str) -> dict[str, str]:
+    """Return the parts of a failure's reason by their labels on the page.
+
+    A check without a wait gives its observation alone: what it expects is in the test's own words.
+    """
     start, *lines = reason.splitlines() or [""]
     waited = _WAIT.fullmatch(start)
     observed = any(line.strip().startswith("last observation: ") for line in lines)
@@ -227,6 +235,9 @@ def _parts(reason: str) -> dict[str, str]:
             parts[_LABELS[name]] = text
         else:
             parts[opening] += f" {line.strip()}"
+    if opening == "Error" and expected and start.startswith(_CHECKED):
+        seen = one_line(parts.pop("Error").removeprefix(_CHECKED), _BOX)
+        parts = {"Expected": expected, "Observed": seen, **parts}
     if waited:
         parts["Waited"] = waited["ended"]
     return parts
@@ -235,8 +246,8 @@ def _parts(reason: str) -> dict[str, str]:
 def _stage_row(stage: Mapping[str, Any]) -> Iterator[str]:
     why = [stage["reason"]] if stage["reason"] else stage["seen"]
     if stage["failed"]:
-        parts = _parts(stage["failed"][0]["reason"])
-        why = [parts.get("Observed") or next(iter(parts.values()))]
+        parts = _parts(stage["failed"][0]["reason"], stage["failed"][0].get("expected", ""))
+        why = [one_line(parts.get("Observed") or next(iter(parts.values())), _ROW)]
     elif not why and stage["skipped"]:
         why = [stage["skipped"][0]["reason"]]
     yield _text(stage["title"])

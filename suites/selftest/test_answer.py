@@ -144,6 +144,23 @@ def test_missed_budget_is_explained_from_the_records(tmp_path: Path) -> None:
     assert "Repeat it" not in shown, "the box has the command already"
 
 
+def test_failed_check_says_what_the_test_expects_and_what_it_saw(tmp_path: Path) -> None:
+    """Without pytest's repetition of the asserted expression, and cut where a pod is described at length."""
+    left, seen = ["web"], f"the traffic of containers ['web'] is not captured: {'pod ' * 200}"
+    with pytest.raises(AssertionError) as caught:
+        assert not left, seen
+    kind, reason = kind_and_reason(caught.value)
+    failed = replace(FAILED, kind=kind, reason=reason, expected="No container runs as <the proxy's> user.")
+    found = page(tmp_path, stage(failed))
+    assert "<dt>Expected</dt><dd>No container runs as &lt;the proxy&#x27;s&gt; user.</dd>" in found.verdict
+    assert (
+        "<dt>Observed</dt><dd>the traffic of containers [&#x27;web&#x27;] is not captured:" in found.verdict
+    )
+    assert "assert not" not in found.verdict
+    assert "...</dd>" in found.verdict
+    assert len(found.details) < 1500
+
+
 def test_cause_of_most_failed_requests_is_named(tmp_path: Path) -> None:
     found = judged(sent(records("north-south get new", "reset")))
     (mine,) = (each for each in found.verdict.results if each.budget.name == "failed")
