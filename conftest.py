@@ -13,6 +13,7 @@ pytest_plugins = [
     "fixtures.plugins.stages",
     "fixtures.plugins.report",
     "fixtures.plugins.causes",
+    "fixtures.plugins.preparation",
     "fixtures.plugins.cluster",
     "fixtures.plugins.mesh",
     "fixtures.plugins.app",

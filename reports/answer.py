@@ -7,23 +7,32 @@ import html
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from reports import conformance
+from reports.answer_style import STYLE
 from reports.durations import in_words
 from reports.environment import build_of
 from reports.errors import ReportError
+from reports.summary import one_line
 
 _GOOD, _BAD, _OPEN = "good", "bad", "open"
 _COLOURS = {"success": _GOOD, "safe": _GOOD, "met": _GOOD, "failure": _BAD, "unsafe": _BAD, "missed": _BAD}
 _WORDS = {"success": "Passed", "partial": "Passed, with skipped tests", "failure": "Failed"}
 #: What each line of a failure's reason says, after the first one.
-_LABELS = {"last observation": "Observed", "likely cause": "Likely cause", "reproduce": "Try by hand"}
+_LABELS = {
+    "last observation": "Observed",
+    "likely cause": "Likely cause",
+    "what to do": "What to do",
+    "reproduce": "Try by hand",
+}
+#: A test of one budget of a strategy.
+_BUDGET_TEST = re.compile(r"test_budget_is_met\[(?P<strategy>in-place|canary)-(?P<budget>.+)\]")
 #: The first line of a wait's reason: how it ended, and what was expected.
 _WAIT = re.compile(r"(?P<ended>[^:]+ after [^:(]+ \(\d+ attempts?\)): (?P<expected>.*)")
 _COUNTS = {
@@ -32,40 +41,22 @@ _COUNTS = {
     "skipped": "skipped",
     "notReached": "not reached",
 }
+#: Attachments of an upgrade's strategy that say what failed, and when.
+_EVIDENCE = ("requests and pods that failed", "timeline")
 _KINDS = {
     "product": "The mesh did not behave as expected.",
     "environment": "The environment broke before the mesh could be tested.",
     "suite": "The suite itself has an error.",
 }
+#: How the reason of a check begins.
+_CHECKED = "AssertionError: "
+#: Characters of an observation in a failure's box, and in the table; Allure's part has the whole text.
+_BOX, _ROW = 400, 160
+_NO_CAUSE = "none was found"
 _TO_DO = {
     True: "Remove the likely cause, then repeat it with the command below.",
     False: "Read the evidence of the failed test below: events, pods, logs and the proxies' configuration.",
 }
-STYLE = """<style>
-.answer{box-sizing:border-box;width:calc(100% - 32px);max-width:920px;margin:12px auto 0;padding:16px 24px;
- border-radius:8px;font:14px/1.5 Verdana,'DejaVu Sans',Arial,sans-serif;overflow-wrap:anywhere;
- background:var(--color-bg-primary,#fff);color:var(--color-text-primary,#1d2329)}
-.answer h1{font-size:24px;line-height:1.3;margin:0 0 4px}
-.answer h2{font-size:16px;margin:16px 0 4px}
-.answer p{margin:0 0 8px}
-.answer table{border-collapse:collapse;width:100%;margin:8px 0}
-.answer td,.answer th{text-align:left;vertical-align:top;padding:3px 12px 3px 0;border-top:1px solid #8884}
-.answer td:not(:last-child),.answer th{overflow-wrap:normal;white-space:nowrap}
-.answer dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:8px 0}
-.answer dt{font-weight:bold}.answer dd{margin:0}
-.answer code{font:13px/1.5 'DejaVu Sans Mono',Menlo,monospace}
-.answer .good{color:#1a7f37}.answer .bad{color:#cf222e}.answer .open{color:#9a6700}
-.answer ul{list-style:disc;margin:0 0 8px;padding-left:24px}
-.answer .box{border-left:4px solid #cf222e;padding-left:12px;margin:12px 0}
-@media(max-width:600px){.answer{width:calc(100% - 16px);padding:12px}.answer td{padding-right:8px}
- .answer tr{display:flex;flex-wrap:wrap;border-top:1px solid #8884;padding:3px 0}
- .answer td,.answer th{border:0;padding-top:0}.answer td:last-child,.answer th:last-child{flex-basis:100%}
- .answer td:first-child{font-weight:bold}
- .answer .limit::before{content:"limit "}
- .answer dl{grid-template-columns:1fr;gap:0}.answer dd{margin-bottom:8px}}
-/* Allure's ring counts tests, so it is green beside an unsafe upgrade. The verdict is above. */
-article:has(>[aria-label^="Success rate"]){display:none}
-</style>"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +65,8 @@ class Answer:
 
     verdict: str
     details: str
+    #: Names of the attachments that say what failed, so that the page does not fold them away.
+    evidence: Collection[str] = ()
 
 
 def of(results: Path) -> Answer | None:
@@ -133,8 +126,11 @@ def _of_upgrade(verdict: Mapping[str, Any]) -> Answer:
     first += [_reasons(each) for each in verdict["strategies"]]
     if verdict["behaviourChanges"]:
         first.append(f"<p>Behaviour changes: {_text(verdict['behaviourChanges'])}</p>")
-    first.append(f"<p>Repeat it: <code>{_text(verdict['reproduce'])}</code></p>")
-    return _answer(first, list(_budgets(verdict)))
+    if not verdict["failures"]:
+        first.append(f"<p>Repeat it: <code>{_text(verdict['reproduce'])}</code></p>")
+    unsafe = [each["name"] for each in verdict["strategies"] if each["verdict"] == "unsafe"]
+    evidence = [f"{name}: {what}" for name in unsafe for what in _EVIDENCE]
+    return replace(_answer(first, list(_budgets(verdict))), evidence=evidence)
 
 
 def _answer(verdict: Sequence[str], details: Sequence[str]) -> Answer:
@@ -152,7 +148,7 @@ def _reasons(strategy: Mapping[str, Any]) -> str:
     exempt = dict.fromkeys(each["name"] for each in strategy["exempt"])
     lines += [f"Exempt, so not shown: {each}" for each in exempt]
     if word == "unsafe":
-        lines.append(f"What to do: read “{name}: requests that failed” and “{name}: timeline” below.")
+        lines.append(f"Evidence: {' and '.join(f'“{name}: {each}”' for each in _EVIDENCE)} below.")
     listed = "".join(f"<li>{_text(each)}</li>" for each in lines)
     return f"<h2>{_text(name)}: {_coloured(word, word)}</h2><ul>{listed}</ul>"
 
@@ -195,17 +191,21 @@ def _headline(word: str, result: str, sentence: str) -> str:
 def _failure(title: str, failed: Sequence[Mapping[str, str]]) -> str:
     """Return the first failure: what was expected and observed, why, what to do, the command."""
     first, *more = failed
-    parts = _parts(first["reason"])
-    parts["What to do"] = _TO_DO["Likely cause" in parts]
+    parts = _parts(first["reason"], first.get("expected", ""))
+    parts.setdefault("What to do", _TO_DO[not parts.get("Likely cause", _NO_CAUSE).startswith(_NO_CAUSE)])
     rows = [(name, _text(text)) for name, text in parts.items()]
     rows.append(("Command", f"<code>{_text(first['reproduce'])}</code>"))
-    names = _text(", ".join(each["name"] for each in more))
+    names = _text(", ".join(_name(each["name"]) for each in more))
     others = f"<p>{len(more)} more failed: {names}</p>" if more else ""
     listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows)
-    return (
-        f'<div class="box"><h2>{_text(title)}: {_text(first["name"])}</h2><p>{_KINDS[first["kind"]]}</p>'
-        f"<dl>{listed}</dl>{others}</div>"
-    )
+    heading = _text(f"{title}: {_name(first['name'])}")
+    return f'<div class="box"><h2>{heading}</h2><p>{_KINDS[first["kind"]]}</p><dl>{listed}</dl>{others}</div>'
+
+
+def _name(test: str) -> str:
+    """Return a test's name as a reader knows it: that of a budget has the budget's name."""
+    found = _BUDGET_TEST.fullmatch(test)
+    return f"{found['strategy']}, budget {found['budget']}" if found else test
 
 
 def _skipped(stages: Sequence[Mapping[str, Any]]) -> str:
@@ -219,11 +219,15 @@ def _skipped(stages: Sequence[Mapping[str, Any]]) -> str:
     return f"<p>Skipped:</p><ul>{listed}</ul>" if listed else ""
 
 
-def _parts(reason: str) -> dict[str, str]:
-    """Return the parts of a failure's reason by their labels on the page."""
+def _parts(reason: str, expected: str) -> dict[str, str]:
+    """Return the parts of a failure's reason by their labels on the page.
+
+    A check without a wait gives its observation alone: what it expects is in the test's own words.
+    """
     start, *lines = reason.splitlines() or [""]
     waited = _WAIT.fullmatch(start)
-    opening = "Expected" if waited else "Error"
+    observed = any(line.strip().startswith("last observation: ") for line in lines)
+    opening = "Expected" if waited or observed else "Error"
     parts = {opening: waited["expected"] if waited else start}
     for line in lines:
         name, colon, text = line.strip().partition(": ")
@@ -231,6 +235,9 @@ def _parts(reason: str) -> dict[str, str]:
             parts[_LABELS[name]] = text
         else:
             parts[opening] += f" {line.strip()}"
+    if opening == "Error" and expected and start.startswith(_CHECKED):
+        seen = one_line(parts.pop("Error").removeprefix(_CHECKED), _BOX)
+        parts = {"Expected": expected, "Observed": seen, **parts}
     if waited:
         parts["Waited"] = waited["ended"]
     return parts
@@ -239,8 +246,8 @@ def _parts(reason: str) -> dict[str, str]:
 def _stage_row(stage: Mapping[str, Any]) -> Iterator[str]:
     why = [stage["reason"]] if stage["reason"] else stage["seen"]
     if stage["failed"]:
-        parts = _parts(stage["failed"][0]["reason"])
-        why = [parts.get("Observed") or next(iter(parts.values()))]
+        parts = _parts(stage["failed"][0]["reason"], stage["failed"][0].get("expected", ""))
+        why = [one_line(parts.get("Observed") or next(iter(parts.values())), _ROW)]
     elif not why and stage["skipped"]:
         why = [stage["skipped"][0]["reason"]]
     yield _text(stage["title"])

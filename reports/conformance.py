@@ -133,7 +133,13 @@ def _counts(results: Sequence[str]) -> dict[str, int]:
 def failures(outcomes: Iterable[TestOutcome]) -> list[dict[str, str]]:
     """Return each failed test with its reason and the command that repeats it."""
     return [
-        {"name": each.name, "kind": each.kind, "reason": each.reason, "reproduce": each.reproduce}
+        {
+            "name": each.name,
+            "kind": each.kind,
+            "expected": each.expected,
+            "reason": each.reason,
+            "reproduce": each.reproduce,
+        }
         for each in outcomes
         if each.result == "failed"
     ]

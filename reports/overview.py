@@ -7,7 +7,7 @@ import html
 import json
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -86,14 +86,16 @@ def pictures(every: Sequence[Given]) -> str:
     return _section(_folded(each.name, _shown(each), unfolded=True) for each in every if _unfolded(each))
 
 
-def folds(every: Sequence[Given], *, answered: bool = False) -> str:
+def folds(every: Sequence[Given], *, answered: bool = False, evidence: Collection[str] = ()) -> str:
     """Return the HTML of one fold per other picture, one per text and one for all stand-ins, or "" for none.
 
-    The verdict's line is unfolded unless the page is `answered` already.
+    The verdict's line is unfolded unless the page is `answered` already, and so are the texts of `evidence`.
     """
     stand_ins = [each for each in every if _STAND_IN.match(each.name)]
     parts = [
-        _folded(each.name, _shown(each), unfolded=each.name == VERDICT and not answered)
+        _folded(
+            each.name, _shown(each), unfolded=each.name in evidence or (each.name == VERDICT and not answered)
+        )
         for each in every
         if each not in stand_ins and not _unfolded(each)
     ]

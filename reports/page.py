@@ -79,7 +79,8 @@ def _head(results: Path, trend: str) -> str:
     """Return what precedes Allure's part: verdict, pictures, stages or budgets, trend, and folds."""
     answered, every = answer.of(results), overview.given(results)
     verdict, details = (answered.verdict, answered.details) if answered else ("", "")
-    folded = overview.folds(every, answered=bool(answered))
+    evidence = answered.evidence if answered else ()
+    folded = overview.folds(every, answered=bool(answered), evidence=evidence)
     return verdict + overview.pictures(every) + details + answer.paragraph(trend) + folded
 
 

@@ -30,6 +30,8 @@ class TestOutcome:
     #: Where a failure lies: product, environment or suite.
     kind: str = ""
     reason: str = ""
+    #: What a failed test expects: the first sentences of its docstring.
+    expected: str = ""
     #: The command that repeats a failed test's stage.
     reproduce: str = ""
     file: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from reports.pictures.canvas import (
@@ -20,7 +21,7 @@ from reports.pictures.canvas import (
 )
 from reports.pictures.marks import SHAPES, mark
 from reports.pictures.scales import Scale, clock, lasting, latencies, ticks
-from reports.pictures.series import Bin, Failures, Lifeline, Point, direction
+from reports.pictures.series import MOST_MARKS, Bin, Failures, Lifeline, Pod, Point, direction
 from reports.pictures.sheet import LEFT, RIGHT, Sheet
 
 #: Colours of the directions, in their order.
@@ -90,6 +91,22 @@ def draw_failures(sheet: Sheet, failed: Failures, colours: Colours) -> None:
             mark(sheet.canvas, at, shapes[outcome], colours[direction(point.stream)], _tip(point, sheet))
         shown = f"{count:,}" if len(drawn) == count else f"{len(drawn):,} of {count:,}"
         sheet.canvas.text((_BESIDE, middle + 5), shown, size=SMALL, room=_room())
+
+
+def draw_pods(sheet: Sheet, pods: Sequence[Pod]) -> None:
+    """Draw a row per outcome with a mark per pod; nothing if each pod got its sidecar at once."""
+    outcomes = Counter(each.outcome for each in pods)
+    if not outcomes:
+        return
+    top = sheet.panel("pods created during the upgrade", _ROW * len(outcomes))
+    for row, (outcome, count) in enumerate(sorted(outcomes.items())):
+        middle = top + _ROW * (row + 0.5)
+        mark(sheet.canvas, (MARGIN + 6, middle), row, INK)
+        sheet.canvas.text((MARGIN + 18, middle + 5), outcome, size=SMALL, room=LEFT - MARGIN - 26)
+        for each in [one for one in pods if one.outcome == outcome][:MOST_MARKS]:
+            tip = f"{clock(each.start - sheet.time.least)}, {outcome}: {each.why}"
+            mark(sheet.canvas, (sheet.time.place(each.start), middle), row, VERMILLION, tip)
+        sheet.canvas.text((_BESIDE, middle + 5), f"{count:,}", size=SMALL, room=_room())
 
 
 def draw_connections(sheet: Sheet, connections: Sequence[Lifeline]) -> None:

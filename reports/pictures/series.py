@@ -40,6 +40,16 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Pod:
+    """A created pod that did not get its sidecar at once: when, since the epoch, and what came of it."""
+
+    start: float
+    #: Such as "no sidecar".
+    outcome: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lifeline:
     """A long-lived connection, which should stay open throughout the upgrade."""
 

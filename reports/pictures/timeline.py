@@ -6,23 +6,38 @@ from collections.abc import Sequence
 
 from reports.durations import in_words
 from reports.pictures.canvas import FAINT, HEADING, MARGIN, SMALL, WIDTH, Canvas, sentence
-from reports.pictures.panels import COLOURS, draw_connections, draw_failures, draw_latencies, draw_rates
+from reports.pictures.panels import (
+    COLOURS,
+    draw_connections,
+    draw_failures,
+    draw_latencies,
+    draw_pods,
+    draw_rates,
+)
 from reports.pictures.scales import Scale
-from reports.pictures.series import Band, Failures, Lifeline, Point, bins, failures
+from reports.pictures.series import Band, Failures, Lifeline, Pod, Point, bins, failures
 from reports.pictures.sheet import LEFT, RIGHT, Sheet
 
-__all__ = ["Band", "Lifeline", "Point", "timeline"]
+__all__ = ["Band", "Lifeline", "Pod", "Point", "timeline"]
 
+#: The outcome of a pod that got no sidecar, however often it was created.
+NO_SIDECAR = "no sidecar"
 TITLE = "The upgrade, second by second"
 
 
 def timeline(
-    phases: Sequence[Band], points: Sequence[Point], *, held: Sequence[Lifeline] = (), title: str = TITLE
+    phases: Sequence[Band],
+    points: Sequence[Point],
+    *,
+    held: Sequence[Lifeline] = (),
+    pods: Sequence[Pod] = (),
+    title: str = TITLE,
 ) -> str:
     """Return the timeline as SVG, of bounded size for any number of points.
 
-    `held` are the long-lived connections. A failure is a point that is not ok, whatever its outcome. If there
-    are too many failures to draw, the picture omits some and says how many.
+    `held` are the long-lived connections, `pods` those that did not get their sidecar at once. A failure is a
+    point that is not ok, whatever its outcome. If there are too many failures to draw, the picture omits some
+    and says how many.
     """
     if not phases and not points and not held:
         return sentence(title, "Nothing was recorded: no phase began and no request was sent.")
@@ -31,6 +46,8 @@ def timeline(
     canvas = Canvas(title)
     canvas.text((MARGIN, 34), title, size=HEADING, bold=True, room=WIDTH - 2 * MARGIN)
     summary = _in_words(len(points), failed, held, ended - begun)
+    if missed := sum(each.outcome == NO_SIDECAR for each in pods):
+        summary += f"; {missed} {'pod' if missed == 1 else 'pods'} got no sidecar"
     canvas.text((MARGIN, 58), summary, size=SMALL, fill=FAINT, room=WIDTH - 2 * MARGIN)
     colours = dict(zip(curves, COLOURS * len(curves), strict=False))
     _legend(canvas, colours, 84)
@@ -39,6 +56,7 @@ def timeline(
     draw_rates(sheet, curves, colours)
     draw_latencies(sheet, curves, colours)
     draw_failures(sheet, failed, colours)
+    draw_pods(sheet, pods)
     draw_connections(sheet, held)
     sheet.axis()
     sheet.table()

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fixtures.exit_codes import VERDICT_FILE
+from fixtures.exit_codes import VERDICT_FILE, ExitCode
 from lab import scratch
 from lab.errors import LabError
-from reports import page, results_folder
+from reports import github, page, results_folder
 from reports.errors import ReportError
 from suites.command import report
 
@@ -25,6 +25,14 @@ _PLACES = {
 _SUBCOMMANDS = {"article": "run", "ledger": "ledger observe"}
 #: The exit code of pytest for an invalid option.
 _USAGE_ERROR = 4
+#: By exit code, the verdict of a run that ended before its tests could give one.
+_ENDED = {
+    2: "interrupted: the run did not reach its end",
+    3: "internal error: pytest or a plugin failed, see above",
+    _USAGE_ERROR: "refused: see the error above; nothing was created",
+    5: "no test was selected: nothing was created",
+    int(ExitCode.ENVIRONMENT): "the environment failed: no test has run, see the error above",
+}
 #: Options that need their value after "=", because pytest takes a separate value for a test path.
 _JOINED = (
     "--manifests", "--mesh-manifests", "--kubeconfig", "--alluredir", "--history",
@@ -57,6 +65,7 @@ def run_suite(suite: str, options: Sequence[str]) -> int:
                 f"ERROR: --alluredir={named[-1]} gives the page no name: name a folder for the results, "
                 "such as --alluredir=results\n"
             )
+            sys.stdout.write(_verdict_of_pytest(_USAGE_ERROR))
             return _USAGE_ERROR
         made = results.with_name(f"{results.name}.html")
     elif results:
@@ -67,8 +76,19 @@ def run_suite(suite: str, options: Sequence[str]) -> int:
     if results and verdict and any(results.glob("*-result.json")):
         histories = [Path(each.partition("=")[2]) for each in given if each.startswith("--history=")]
         sys.stdout.write(_page(results, made, histories[-1] if histories else None))
-    sys.stdout.write(verdict)
+    sys.stdout.write(verdict or _verdict_of_pytest(status))
     return status
+
+
+def _verdict_of_pytest(status: int) -> str:
+    """Return the line of a run that ended before it had a verdict; "" if it only listed or planned."""
+    if not (words := _ENDED.get(status, "" if status >= 0 else f"ended by signal {-status}")):
+        return ""
+    line = f"verdict: {words.replace(':', f' (exit {status}):', 1)}"
+    if summary := os.environ.get(github.SUMMARY):
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(github.summary(line, [], {}))
+    return f"{line}\n"
 
 
 def _pytest(arguments: Sequence[str], verdict: Path) -> int:

@@ -139,7 +139,7 @@ def _registry(site: Site, address: str, folder: Path) -> Iterator[str]:
     with socket.create_server((address, 0)) as chosen:
         place = f"{address}:{chosen.getsockname()[1]}"
     blobs = folder / "blobs"
-    blobs.mkdir()
+    blobs.mkdir(exist_ok=True)
     command = [site.registry, place, str(blobs), *site.arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:

@@ -1,30 +1,20 @@
 """The distribution `upstream` on the machine of an ordinary user, from mirrors that hold the lab's parts."""
 
-import os
-import shutil
-import subprocess
-import sysconfig
-import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fixtures.distributions.upstream.published import PUBLISHED
-from lab import build, engine, published
-from lab.paths import PROJECT
 from lab.sources import versions_of
-from suites.lab import mirrors
+from suites.lab import mirrors, users_machine
 from suites.lab.mirrors import MIRRORS, NAME, NETWORK, Site
+from suites.lab.users_machine import STAND_INS
 
 pytestmark = [pytest.mark.lab, pytest.mark.full]
 
 OLD, ISTIO = versions_of("istio")[-2:]
-#: Debian's Python. The one of these tests may be in root's home, where no other user gets in.
-COMMAND = ["/usr/bin/python3", "-m", "suites.command"]
-#: The lab's values and EnvoyFilters stand in for what its Envoy lacks.
-VALUES = "--manifests=overlay"
-STAND_INS = ("application-protocols", "request-metrics"), ("application-protocols", "marked-requests")
+COMMAND = [users_machine.PYTHON, "-m", "suites.command"]
 #: As in `make test`: pods are refused while istiod is replaced (docs/findings.md), and latency needs quiet.
 BUDGETS = [
     *("--budget=missed-injections=20", "--budget=refused-injections=30"),
@@ -51,74 +41,24 @@ Results = Mapping[str, dict[str, str | int]]
 @pytest.fixture(scope="module")
 def site() -> Iterator[tuple[Path, Site]]:
     """A folder with everything that the mirrors serve, and with the user's checkout and home."""
-    if os.geteuid() != 0 or mirrors.SOCKET.exists():
-        pytest.skip(f"needs root, and a machine without an engine at {mirrors.SOCKET}")
-    plan = build.build()
-    kubernetes = versions_of("kubernetes", plan.sources)[-1]
-    with tempfile.TemporaryDirectory(prefix="ilab-") as made:
-        folder = Path(made)
-        folder.chmod(0o755)
-        yield (
-            folder,
-            Site(
-                releases=str(published.releases(plan, PUBLISHED["kind"]["version"], folder / "releases")),
-                registry=str(published.program("registry", folder)),
-                arguments=[
-                    *published.images(plan, folder),
-                    published.node_image(plan, engine.ensure(print), folder),
-                ],
-                environment=environment(folder),
-                checkout=str(users_checkout(folder)),
-                steps=steps(kubernetes),
-            ),
-        )
+    with users_machine.made() as (folder, made):
+        yield folder, replace(made, steps=steps(users_machine.kubernetes_version()))
 
 
 def steps(kubernetes: str) -> dict[str, list[str]]:
     """Return the user's commands by name, in the order in which they run."""
     node = f"--kubernetes-version={kubernetes}"
-    article, upgrade = ([f"--mesh-manifests=manifests/lab/{each}.yaml" for each in row] for row in STAND_INS)
     newest = f"--istio-version={ISTIO.rpartition('.')[0]}"
-    run = [*COMMAND, "run", newest, node, VALUES, *article]
+    run = [*COMMAND, "run", newest, node, *STAND_INS["run"]]
     return {
         "images": [*COMMAND, "images", newest, node, MIRRORS],
         "run": [*run, f"--cluster-name={NAME}", MIRRORS, NETWORK],
         "killed": ["/bin/bash", "-euc", KILLED, "killed", *run, MIRRORS],
         "upgrade": [
             *COMMAND, "upgrade", f"--from={OLD}", f"--to={ISTIO}", "--strategy=in-place", node,
-            *BUDGETS, VALUES, *upgrade, f"--cluster-name={NAME}", MIRRORS, NETWORK,
+            *BUDGETS, *STAND_INS["upgrade"], f"--cluster-name={NAME}", MIRRORS, NETWORK,
         ],
     }  # fmt: skip
-
-
-def users_checkout(folder: Path) -> Path:
-    """Copy this checkout's files and packages to where the user reads them, and make the user's home."""
-    checkout, home = folder / "checkout", folder / "home"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=PROJECT, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    for name in filter(None, listed.split("\0")):
-        if (PROJECT / name).is_file():
-            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(PROJECT / name, checkout / name)
-    values = checkout / "overlay" / "upstream" / "istio-values.yaml"
-    values.parent.mkdir(parents=True)
-    shutil.copy2(PROJECT / "manifests" / "lab" / "istio-values.yaml", values)
-    shutil.copytree(sysconfig.get_path("purelib"), folder / "packages", symlinks=True)
-    home.mkdir()
-    subprocess.run(["chown", "--recursive", str(mirrors.USER), str(checkout), str(home)], check=True)
-    return checkout
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """The environment of the user: no variable names an engine, a proxy or a cache."""
-    return {
-        "HOME": f"{folder}/home",
-        "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": f"{folder}/packages",
-        "LANG": "C.UTF-8",
-    }
 
 
 @pytest.fixture(scope="module")

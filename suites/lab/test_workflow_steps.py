@@ -15,10 +15,10 @@ import yaml
 
 from lab.sources import versions_of
 from reports import conformance
-from suites.lab.workflow_steps import Job, Runner, checkout
+from suites.lab.workflow_steps import Job, Runner, checkout, variables, write_matrix
 from suites.nightly import matrix, results
 from suites.selftest import fake_github
-from suites.selftest.fake_github import NAME, TOKEN, Github
+from suites.selftest.fake_github import TOKEN, Github
 
 pytestmark = pytest.mark.lab
 
@@ -49,14 +49,8 @@ def github() -> Iterator[Github]:
 def runner(github: Github, tmp_path: Path) -> Runner:
     """A runner whose checkout has two cells of the lab in its matrix."""
     copied = checkout(tmp_path / "checkout")
-    entries = [{name: getattr(each, name) for name in each.__slots__} for each in CELLS]
-    (copied / ".github" / "matrix.yaml").write_text(json.dumps({"cells": entries}))
-    variables = {
-        "CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_API_URL": github.url, "GITHUB_REPOSITORY": NAME,
-        "GITHUB_REF_NAME": "main", "GITHUB_SHA": "c" * 40, "GITHUB_RUN_ID": "7", "RUNNER_OS": "Linux",
-        "GITHUB_SERVER_URL": "https://github.invalid", "GITHUB_WORKSPACE": str(copied), "PYTEST_ADDOPTS": "",
-    }  # fmt: skip
-    return Runner(copied, tmp_path / "artifacts", tmp_path / "temporary", variables)
+    write_matrix(copied, CELLS)
+    return Runner(copied, tmp_path / "artifacts", tmp_path / "temporary", variables(copied, github.url))
 
 
 def cells(runner: Runner) -> list[dict[str, str]]:
@@ -65,10 +59,10 @@ def cells(runner: Runner) -> list[dict[str, str]]:
     return listed
 
 
-def run_cell(runner: Runner, cell: dict[str, str], options: str, **variables: str) -> Job:
+def run_cell(runner: Runner, cell: dict[str, str], options: str, **overrides: str) -> Job:
     """Run the job `cell` with the lab and these options."""
     context: dict[str, Any] = {"matrix": {"cell": cell}, "github": {"token": TOKEN}}
-    return runner.run("nightly", "cell", context, DISTRIBUTION="lab", OPTIONS=options, **variables)
+    return runner.run("nightly", "cell", context, DISTRIBUTION="lab", OPTIONS=options, **overrides)
 
 
 def recorded(runner: Runner, cell: str) -> results.Result:

@@ -4,19 +4,22 @@ Actions are not run: of `upload-artifact` only the paths are copied. The step na
 because the copy's `.venv` leads to the interpreter of this run.
 """
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from lab.paths import PROJECT
+from suites.nightly.matrix import Cell
+from suites.selftest import fake_github
 
 _EXPRESSION = re.compile(r"\$\{\{ *([\w.]+) *\}\}")
 #: Steps that a test can't run without changing this machine.
@@ -33,17 +36,22 @@ def checkout(folder: Path) -> Path:
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
+    install(folder)
+    commit(folder)
+    return folder
+
+
+def install(folder: Path) -> None:
+    """Make a `.venv` in a checkout that leads to this interpreter, in place of the step named Install."""
     programs = folder / ".venv" / "bin"
     programs.mkdir(parents=True)
     for name, words in (("python", ""), ("istio-conformance", " -m suites.command")):
         (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{words} "$@"\n')
         (programs / name).chmod(0o755)
-    _commit(folder)
-    return folder
 
 
-def _commit(folder: Path) -> None:
-    """Make the copy a repository with one commit, as a runner's checkout is, so that a run can name it."""
+def commit(folder: Path) -> None:
+    """Make a folder a repository with one commit, as a runner's checkout is, so that a run can name it."""
     author = ["-c", "user.name=selftest", "-c", "user.email=selftest@invalid"]
     for words in (
         ["init", "--quiet"],
@@ -155,6 +163,21 @@ def _value(path: str, scope: Mapping[str, Any]) -> str:
     for part in path.split("."):
         found = found.get(part, {}) if isinstance(found, Mapping) else {}
     return str(found) if isinstance(found, str | int) else ""
+
+
+def write_matrix(folder: Path, cells: Iterable[Cell]) -> None:
+    """Replace the matrix of a checkout."""
+    entries = [asdict(each) for each in cells]
+    (folder / ".github" / "matrix.yaml").write_text(json.dumps({"cells": entries}))
+
+
+def variables(folder: Path, api: str) -> dict[str, str]:
+    """Return the variables of a hosted runner for a checkout and the address of GitHub's API."""
+    return {
+        "CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_API_URL": api, "GITHUB_REPOSITORY": fake_github.NAME,
+        "GITHUB_REF_NAME": "main", "GITHUB_SHA": "c" * 40, "GITHUB_RUN_ID": "7", "RUNNER_OS": "Linux",
+        "GITHUB_SERVER_URL": "https://github.invalid", "GITHUB_WORKSPACE": str(folder), "PYTEST_ADDOPTS": "",
+    }  # fmt: skip
 
 
 def _assignments(file: Path) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from fixtures.checks.upgrade import BudgetMissed, check_met
 from fixtures.plugins.failures import kind_and_reason
+from fixtures.upgrade.explanation import explanation
 from fixtures.waits import ConditionNotMet
 from reports import answer, conformance
 from reports.errors import ReportError
@@ -106,6 +108,7 @@ def test_unsafe_upgrade_opens_with_the_word_and_its_budgets(tmp_path: Path) -> N
     assert "<li>Not shown: latency-p50 not measured, limit 1.25</li>" in found.verdict
     assert "<li>Missing evidence: " in found.verdict
     assert '<td>failed</td><td><span class="bad">missed</span></td><td>1</td>' in (found.details)
+    assert found.evidence == ["canary: requests and pods that failed", "canary: timeline"]
 
 
 def test_failed_promise_of_an_upgrade_is_explained(tmp_path: Path) -> None:
@@ -115,6 +118,59 @@ def test_failed_promise_of_an_upgrade_is_explained(tmp_path: Path) -> None:
     found = answered(tmp_path).verdict
     assert "<h2>Upgrade: test_404</h2><p>The mesh did not behave as expected.</p>" in found
     assert "<dt>Likely cause</dt><dd>selector matches no gateway pod" in found
+
+
+def test_missed_budget_is_explained_from_the_records(tmp_path: Path) -> None:
+    """Its name, limit, value, cause and advice are on the first screen, without the test's own words."""
+    found = judged(sent(records(), missed="refused 4 times: 400 Bad Request"))
+    (mine,) = (each for each in found.verdict.results if each.budget.name == "missed-injections")
+    with pytest.raises(BudgetMissed) as caught:
+        check_met(mine.met, **explanation(mine, found))
+    kind, reason = kind_and_reason(caught.value)
+    name = "test_budget_is_met[in-place-missed-injections]"
+    outcome = TestOutcome(name=name, result="failed", kind=kind, reason=reason, reproduce="again")
+    (tmp_path / conformance.VERDICT_FILE).write_text(
+        json.dumps(verdict([found], broken=[name], outcomes=[outcome]))
+    )
+    shown = answered(tmp_path).verdict
+    for text in (
+        "<h2>Upgrade: in-place, budget missed-injections</h2>",
+        "<dt>Expected</dt><dd>at most 0 pods: created pods that got no sidecar</dd>",
+        "<dt>Observed</dt><dd>1 pods, among 1;",
+        "<dt>Likely cause</dt><dd>in before: refused 4 times: 400 Bad Request</dd>",
+        "<dt>What to do</dt><dd>create no pods in that phase",
+    ):
+        assert text in shown
+    assert "Repeat it" not in shown, "the box has the command already"
+
+
+def test_failed_check_says_what_the_test_expects_and_what_it_saw(tmp_path: Path) -> None:
+    """Without pytest's repetition of the asserted expression, and cut where a pod is described at length."""
+    left, seen = ["web"], f"the traffic of containers ['web'] is not captured: {'pod ' * 200}"
+    with pytest.raises(AssertionError) as caught:
+        assert not left, seen
+    kind, reason = kind_and_reason(caught.value)
+    failed = replace(FAILED, kind=kind, reason=reason, expected="No container runs as <the proxy's> user.")
+    found = page(tmp_path, stage(failed))
+    assert "<dt>Expected</dt><dd>No container runs as &lt;the proxy&#x27;s&gt; user.</dd>" in found.verdict
+    assert (
+        "<dt>Observed</dt><dd>the traffic of containers [&#x27;web&#x27;] is not captured:" in found.verdict
+    )
+    assert "assert not" not in found.verdict
+    assert "...</dd>" in found.verdict
+    assert len(found.details) < 1500
+
+
+def test_cause_of_most_failed_requests_is_named(tmp_path: Path) -> None:
+    found = judged(sent(records("north-south get new", "reset")))
+    (mine,) = (each for each in found.verdict.results if each.budget.name == "failed")
+    assert explanation(mine, found)["cause"] == "in before: reset, reached nowhere"
+
+
+def test_failure_whose_cause_was_not_found_leads_to_the_evidence(tmp_path: Path) -> None:
+    reason = "AssertionError: wrong\nlikely cause: none was found; applied so far: Gateway a/b"
+    shown = page(tmp_path, stage(replace(FAILED, reason=reason))).verdict
+    assert "<dt>What to do</dt><dd>Read the evidence" in shown
 
 
 def test_upgrade_says_what_is_not_covered(tmp_path: Path) -> None:

@@ -47,6 +47,15 @@ def test_absent_control_plane_fails() -> None:
         check_versions(report, "1.29.1", [])
 
 
+def test_connection_of_an_istioctl_that_has_just_ended_is_no_proxy() -> None:
+    report = recorded("version.json")
+    report["dataPlaneVersion"].append({"ID": "test-1.default", "IstioVersion": "65536.65536.65536"})
+    check_versions(report, "1.29.1", [GATEWAY])
+    report["dataPlaneVersion"][-1]["IstioVersion"] = "1.29.1"
+    with pytest.raises(AssertionError, match=r"the data plane is .*test-1\.default"):
+        check_versions(report, "1.29.1", [GATEWAY])
+
+
 def test_other_proxy_version_fails() -> None:
     report = recorded("version.json")
     report["dataPlaneVersion"][0]["IstioVersion"] = "1.28.2"

@@ -71,3 +71,12 @@ def test_profile_without_a_gateway_skips_what_needs_one(run: Run) -> None:
     result = run("--profile=minimal", "-rs")
     result.assert_outcomes(passed=5, skipped=1, deselected=2)
     result.stdout.fnmatch_lines(["*profile minimal has no ingress gateway*"])
+
+
+def test_run_of_which_each_test_would_be_skipped_is_refused(run: Run) -> None:
+    """--stage gateway with the profile minimal, for example, would make a cluster for nothing."""
+    result = run("--profile=minimal", "-k", "through_the_gateway")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*--profile minimal: every selected test would be skipped, because profile minimal has no ingress*"]
+    )

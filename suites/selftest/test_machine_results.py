@@ -11,6 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from fixtures.plugins.failures import expectation
 from fixtures.upgrade import verdict_document
 from fixtures.upgrade.judging.judgement import Judgement
 from reports import conformance, github
@@ -88,6 +89,7 @@ FAILED = TestOutcome(
     name="test_b",
     result="failed",
     kind="product",
+    expected="The app answers.",
     reason="404, not 200",
     reproduce="run it",
     file="suites/a,b.py",
@@ -130,10 +132,18 @@ def test_only_a_published_istio_is_called_conformance() -> None:
 
 def test_reasons_of_failed_and_skipped_tests_are_named() -> None:
     (found,) = conformance.document([stage(PASSED, FAILED, SKIPPED)], LAB, FACTS)["stages"]
-    assert found["failed"] == [
-        {"name": "test_b", "kind": "product", "reason": "404, not 200", "reproduce": "run it"}
-    ]
+    told = {"expected": "The app answers.", "reason": "404, not 200", "reproduce": "run it"}
+    assert found["failed"] == [{"name": "test_b", "kind": "product", **told}]
     assert found["skipped"] == [{"name": "test_c", "reason": "there is no Grafana"}]
+
+
+def test_expectation_is_the_first_paragraph_of_the_tests_docstring(request: pytest.FixtureRequest) -> None:
+    """The report shows this,
+    on one line.
+
+    It leaves this out.
+    """
+    assert expectation(request.node) == "The report shows this, on one line."
 
 
 def verdict(found: list[Judgement], **more: Any) -> Any:

@@ -119,3 +119,18 @@ def test_verdict_is_first_and_expanded(results: Path) -> None:
 def test_picture_of_the_answer_is_unfolded(tmp_path: Path, name: str) -> None:
     attach(tmp_path, name, SVG, kind="image/svg+xml")
     assert "<details open>" in overview.pictures(overview.given(tmp_path))
+
+
+def test_evidence_of_what_failed_is_unfolded(tmp_path: Path) -> None:
+    every = [
+        overview.Given(name, written(tmp_path, name), "text/plain") for name in ("canary: timeline", "other")
+    ]
+    head = overview.folds(every, answered=True, evidence=["canary: timeline"])
+    assert "<details open><summary>Canary: timeline</summary>" in head
+    assert "<details><summary>Other</summary>" in head
+
+
+def written(folder: Path, name: str) -> Path:
+    """A file with this text."""
+    (folder / name).write_text(name)
+    return folder / name

@@ -8,7 +8,7 @@ import pytest
 
 from reports.pictures.scales import clock, lasting, latencies, ticks, time_ticks
 from reports.pictures.series import BIN, MOST_MARKS, bins, failures, percentile
-from reports.pictures.timeline import Band, Lifeline, Point, timeline
+from reports.pictures.timeline import NO_SIDECAR, Band, Lifeline, Pod, Point, timeline
 from suites.selftest.drawings import drawing
 
 BEGUN = 1_760_000_000.0
@@ -161,3 +161,17 @@ def test_axes_have_round_values() -> None:
     assert [clock(5), clock(760), clock(3600), lasting(0.0025), lasting(1.5)] == [
         *("0:05", "12:40", "1:00:00", "2.5 ms", "1.5 s")
     ]
+
+
+def test_pods_without_a_sidecar_are_shown_where_a_pod_was_created() -> None:
+    pods = [Pod(BEGUN + 3, NO_SIDECAR, "refused 4 times"), Pod(BEGUN + 4, "refused at first", "reset")]
+    shown = drawing(timeline(bands(5, 5), [*sent(10)], pods=pods))
+    assert "1 pod got no sidecar" in shown.text
+    assert {"pods created during the upgrade", NO_SIDECAR, "refused at first"} <= {
+        each.text for each in shown.words
+    }
+    assert shown.collisions() == []
+
+
+def test_upgrade_in_which_each_pod_got_its_sidecar_has_no_row_for_them() -> None:
+    assert "pods created" not in drawing(timeline(bands(5, 5), [*sent(10)])).text

@@ -6,6 +6,7 @@ import pytest
 from fixtures.checks.upgrade import check_met, check_none
 from fixtures.stages import Observed
 from fixtures.upgrade import summary
+from fixtures.upgrade.explanation import explanation
 from fixtures.upgrade.judging.budgets import BUDGETS
 from fixtures.upgrade.judging.judgement import Judgement
 from fixtures.upgrade.request import Upgrade
@@ -22,7 +23,7 @@ def test_budget_is_met(strategy: str, budget: str, judged: Judgement, observed: 
     observed(line)
     if mine.met is None:
         pytest.skip(f"not measured: {mine.note}")
-    check_met([] if mine.met else [line, *summary.failure_lines(judged, summary.SHOWN)])
+    check_met(mine.met, **explanation(mine, judged))
 
 
 @allure.title("The mesh retries no request ({strategy})")
