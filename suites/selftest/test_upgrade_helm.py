@@ -37,7 +37,7 @@ class Recorder:
         self.changes = True
         self.generations = 0
 
-    def run_helm(self, _version: HelmVersion, command: list[str]) -> None:
+    def run(self, _version: HelmVersion, command: list[str]) -> None:
         self.done.append(" ".join(word for word in command[1:4] if not word.startswith("-")))
 
     def generation(self, *_: str) -> int:

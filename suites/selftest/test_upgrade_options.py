@@ -99,7 +99,7 @@ def test_an_invalid_option_is_a_usage_error(run: Run, options: tuple[str, ...], 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--installer", "manifests"), "an upgrade uses istioctl or helm"),
+        (("--installer", "manifests"), "an upgrade uses helm or istioctl"),
         (("--revision", "blue"), "an upgrade sets its own profile and revisions"),
         (("--context", "mine", "--kubeconfig", "kubeconfig"), "an upgrade creates its own kind clusters"),
     ],
