@@ -15,7 +15,7 @@ from suites.selftest.traffic_peers import stream
 STREAMS = (stream("get", rate=40), stream("denied", rate=10, expected="403", path="/denied"))
 PHASES = (Phase("before", "", 0, 20, 20), Phase("gateway", "", 20, 40, 20))
 MODE = Mode(name="trial", requests=1_600)
-HELD = StreamSession("events", "events", "north-south", 0.0, None, "open", 200, 0.3, 0)
+HELD = StreamSession("events", "events", "north-south", 0.0, None, "open", 200, 0.3, 0, 40.0)
 #: The gateway's pod is removed in this time.
 REMOVALS = (Removal("gateway-1", ("north-south",), 28.0, 33.0),)
 AGAIN = replace(HELD, start=31.0, reconnects=1)

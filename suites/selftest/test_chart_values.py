@@ -8,10 +8,10 @@ import yaml
 from fixtures.declaration import declared_in
 from fixtures.installers import chart_values
 from fixtures.installers.base import InstallPlan
-from fixtures.installers.chart_values import Untranslatable
 from fixtures.installers.helm import HelmInstaller
 from fixtures.installers.install_files import profile_layers, write_files
 from fixtures.installers.operator_names import operator_names
+from fixtures.installers.operator_spec import Untranslatable, merged
 from fixtures.manifests import ManifestError, Manifests
 from lab.paths import PROJECT
 
@@ -22,7 +22,7 @@ PORTS = {"http2": (80, 30080), "https": (443, 30443), "status-port": (15021, 300
 @pytest.mark.parametrize("values_of", ["lab", "upstream"])
 def test_every_value_of_the_distribution_is_translated(values_of: str) -> None:
     values = Manifests().path(f"{values_of}/istio-values.yaml")
-    spec = chart_values.merged([values, Manifests().path("upgrade/in-place.yaml")])
+    spec = merged([values, Manifests().path("upgrade/in-place.yaml")])
     istiod, gateway = chart_values.istiod(spec), chart_values.gateway(spec, INGRESS, NAME)
     assert istiod["meshConfig"]["accessLogFile"] == "/dev/stdout"
     assert istiod["meshConfig"]["defaultConfig"]["concurrency"] == 1
@@ -34,7 +34,7 @@ def test_every_value_of_the_distribution_is_translated(values_of: str) -> None:
 
 
 def test_gateway_listens_on_the_ports_of_its_service() -> None:
-    spec = chart_values.merged([Manifests().path("lab/istio-values.yaml")])
+    spec = merged([Manifests().path("lab/istio-values.yaml")])
     ports = chart_values.gateway(spec, INGRESS, NAME)["service"]["ports"]
     assert {each["name"]: (each["port"], each["nodePort"]) for each in ports} == PORTS
     assert all(each["targetPort"] == each["port"] for each in ports)
@@ -42,18 +42,18 @@ def test_gateway_listens_on_the_ports_of_its_service() -> None:
 
 def test_value_that_the_gateway_chart_lacks_is_refused() -> None:
     spec = {"values": {"gateways": {NAME: {"runAsRoot": True}}}}
-    with pytest.raises(Untranslatable, match=f"no value for values.gateways.{NAME}.runAsRoot"):
+    with pytest.raises(Untranslatable, match=f"no chart has a value for values.gateways.{NAME}.runAsRoot"):
         chart_values.gateway(spec, INGRESS, NAME)
 
 
 def test_setting_of_a_component_that_the_chart_lacks_is_refused() -> None:
-    spec = {"components": {INGRESS: [{"name": NAME, "k8s": {"hpaSpec": {}}}]}}
-    with pytest.raises(Untranslatable, match=f"components.{INGRESS}.{NAME}.k8s.hpaSpec"):
+    spec = {"components": {INGRESS: [{"name": NAME, "k8s": {"overlays": []}}]}}
+    with pytest.raises(Untranslatable, match=f"components.{INGRESS}.{NAME}.k8s.overlays"):
         chart_values.gateway(spec, INGRESS, NAME)
 
 
 def test_revision_has_tags_and_the_default_validator(tmp_path: Path) -> None:
-    spec = chart_values.merged(write_files(tmp_path, "1.31.0", "blue", layers=[]))
+    spec = merged(write_files(tmp_path, "1.31.0", "blue", layers=[]))
     assert chart_values.base(spec) == {"defaultRevision": "blue"}
     assert chart_values.istiod(spec, ["default", "prod"])["revisionTags"] == ["default", "prod"]
     assert chart_values.gateway(spec, INGRESS, NAME)["revision"] == "blue"
@@ -65,7 +65,7 @@ def test_revision_has_tags_and_the_default_validator(tmp_path: Path) -> None:
 )
 def test_profile_decides_on_the_gateways(tmp_path: Path, profile: str, ingress: int, egress: int) -> None:
     layers = profile_layers(tmp_path, Manifests().path("lab/istio-values.yaml"), profile)
-    spec = chart_values.merged(write_files(tmp_path, "1.31.0", layers=layers, profile=profile))
+    spec = merged(write_files(tmp_path, "1.31.0", layers=layers, profile=profile))
     assert len(chart_values.gateways(spec, INGRESS)) == ingress
     assert len(chart_values.gateways(spec, "egressGateways")) == egress
 

@@ -139,12 +139,22 @@ def test_long_stream_may_end_only_with_the_pod_that_carries_it(held: StreamSessi
 def test_stream_must_carry_messages_again_after_its_pod_was_replaced(
     again: float | None, broken: int
 ) -> None:
-    ended = replace(HELD, ended=30.0, end="closed")
+    ended = replace(HELD, ended=30.0, as_of=30.0, end="closed")
     later = [replace(HELD, start=again, reconnects=1)] if again else []
     results = judge(account(records()), PHASES, streams=STREAMS, held=[ended, *later], removals=REMOVALS)
     (found,) = (each for each in results if each.budget.name == "held-broken")
     assert (found.value, found.met) == (broken, not broken)
     assert ("not back within 5.0 s" if broken else "again after 1.0 s at most") in found.note
+
+
+@pytest.mark.parametrize(("until", "broken"), [(40.0, 0), (30.0, 1)])
+def test_stream_of_a_replaced_client_is_back_if_the_new_client_carries_it(until: float, broken: int) -> None:
+    """The new pod sends before the old one stops, so its session began earlier and need not begin again."""
+    ended = replace(HELD, ended=30.0, as_of=30.0, end="closed")
+    new_client = replace(HELD, start=29.0, as_of=until)
+    results = judge(account(records()), PHASES, streams=STREAMS, held=[ended, new_client], removals=REMOVALS)
+    (found,) = (each for each in results if each.budget.name == "held-broken")
+    assert (found.value, found.met) == (broken, not broken)
 
 
 def test_unmeasured_budget_is_not_met() -> None:
@@ -203,7 +213,7 @@ def test_exempt_names_are_evidence_or_budgets() -> None:
 
 
 def test_long_stream_that_ends_in_a_phase_without_a_removed_pod_is_broken() -> None:
-    ended = replace(HELD, ended=30.0, end="closed")
+    ended = replace(HELD, ended=30.0, as_of=30.0, end="closed")
     results = judge(account(records()), PHASES, streams=STREAMS, held=[ended, AGAIN], removals=())
     (found,) = (each for each in results if each.budget.name == "held-broken")
     assert found.value == 1

@@ -16,7 +16,9 @@ from fixtures.upgrade.judging.log_entries import app_entries, proxy_entries
 from fixtures.upgrade.judging.phases import OUTSIDE, Phase, PhasesOverlap, Removal, phase_of
 
 RECORD = Record("r-0-1", "north-south get new", 1700000000.25, 0.002, "200", "new", 0.0005)
-HELD = StreamSession("north-south events", "events", "north-south", 1700000000.0, None, "open", 4, 0.21, 0)
+HELD = StreamSession(
+    "north-south events", "events", "north-south", 1700000000.0, None, "open", 4, 0.21, 0, 1700000004.0
+)
 SUMMARY = Summary(1700000000.0, 1700000060.0, "SIGTERM", {"north-south get new": 1}, 0.0004, 0.002, 0.1, 9)
 ACCESS = {
     "path": "/echo?id=r-0-1&hold_ms=110",

@@ -20,7 +20,7 @@ from fixtures.upgrade.strategies.helm_in_place import HelmInPlace
 from fixtures.upgrade.timeline import Timeline
 
 NAMES = ("istio-base", "istiod", "istio-ingressgateway")
-TREE = Path("x")
+TREE, GATEWAY_CHART = Path("x"), Path("gateway")
 
 
 #: What the steps and Helm have done, in order.
@@ -37,7 +37,7 @@ class Recorder:
         self.changes = True
         self.generations = 0
 
-    def run_helm(self, _version: HelmVersion, command: list[str]) -> None:
+    def run(self, _version: HelmVersion, command: list[str]) -> None:
         self.done.append(" ".join(word for word in command[1:4] if not word.startswith("-")))
 
     def generation(self, *_: str) -> int:
@@ -70,6 +70,10 @@ class FakeHelm(Helm):
         DONE.append(f"uninstall {name}")
 
 
+def chart_of(release: str) -> Path:
+    return GATEWAY_CHART if release.endswith("gateway") else TREE
+
+
 def helm() -> FakeHelm:
     return FakeHelm(program=Path("helm"), kubeconfig=TREE, environment={}, folder=TREE, timeout=1)
 
@@ -82,9 +86,11 @@ def upgrade(recorder: Recorder, new: str = "1.31.0") -> HelmInPlace:
             istioctl=cast("Istioctl", None),
             files=(),
             helm=helm(),
-            gateway_chart=TREE,
+            gateway_chart=GATEWAY_CHART,
             timeout=60,
-            releases=[ChartRelease(name=name, namespace="x", chart=TREE, values=TREE) for name in NAMES],
+            releases=[
+                ChartRelease(name=name, namespace="x", chart=chart_of(name), values=TREE) for name in NAMES
+            ],
         )
         for version in ("1.30.4", new)
     )
@@ -147,10 +153,10 @@ def canary(tmp_path: Path) -> HelmCanary:
             files=(),
             revision=revision,
             helm=helm(),
-            gateway_chart=TREE,
+            gateway_chart=GATEWAY_CHART,
             timeout=60,
             releases=[
-                ChartRelease(name=name, namespace="x", chart=TREE, values=values)
+                ChartRelease(name=name, namespace="x", chart=chart_of(name), values=values)
                 for name in ("istio-base", f"istiod-{revision}")
             ],
         )

@@ -99,7 +99,7 @@ def test_an_invalid_option_is_a_usage_error(run: Run, options: tuple[str, ...], 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--installer", "manifests"), "an upgrade uses istioctl or helm"),
+        (("--installer", "manifests"), "an upgrade uses helm or istioctl"),
         (("--revision", "blue"), "an upgrade sets its own profile and revisions"),
         (("--context", "mine", "--kubeconfig", "kubeconfig"), "an upgrade creates its own kind clusters"),
     ],
@@ -119,6 +119,29 @@ def test_values_must_be_a_mapping(run: Run, tmp_path: Path) -> None:
     mine = tmp_path / "values.yaml"
     mine.write_text("- a list\n")
     assert "does not contain a YAML mapping" in refused(run("--istio-values", str(mine)))
+
+
+@pytest.mark.parametrize(
+    ("installer", "values", "told"),
+    [
+        ("istioctl", "{profile: demo}", "for 1.28.2: remove values.profile: demo"),
+        ("istioctl", "{revision: blue}", "remove values.revision: blue"),
+        (
+            "istioctl",
+            "{global: {tag: 1.2.3, istioNamespace: mesh}}",
+            "remove values.global.tag: 1.2.3, val",
+        ),
+        ("istioctl", "{global: 1}", "spec.values.global of values.yaml is not a mapping"),
+        ("helm", "{gateways: {istio-ingressgateway: {runAsRoot: true}}}", "istio-ingressgateway.runAsRoot"),
+        ("helm", "{revisionTags: [a]}", "no chart has a value for values.revisionTags"),
+    ],
+)
+def test_values_that_no_side_can_install_are_refused_by_name(
+    run: Run, tmp_path: Path, installer: str, values: str, told: str
+) -> None:
+    mine = tmp_path / "values.yaml"
+    mine.write_text(values)
+    assert told in refused(run("--installer", installer, "--istio-values", str(mine)))
 
 
 def test_an_upgrade_together_with_the_stages_is_a_usage_error(run: Run, pytester: pytest.Pytester) -> None:
