@@ -124,10 +124,21 @@ def test_app_without_a_service_is_refused(overlay: Overlay) -> None:
         names_in(manifests, operator_names())
 
 
-@pytest.mark.parametrize("metadata", ["", "metadata:", "metadata: {name: 5}", "metadata: [a]"])
-def test_resource_without_a_name_is_reported_with_its_file(metadata: str, overlay: Overlay) -> None:
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ("", "Gateway lacks metadata"),
+        ("metadata:", "Gateway lacks metadata"),
+        ("metadata: {labels: {}}", "Gateway lacks metadata.name"),
+        ("metadata: {name: 5}", "Gateway 5 has a number as metadata.name, which must be a text; quote it"),
+        ("metadata: [a]", "Gateway has a list as metadata, which must be a mapping"),
+    ],
+)
+def test_resource_without_a_name_is_reported_with_its_file(
+    metadata: str, told: str, overlay: Overlay
+) -> None:
     text = f"apiVersion: networking.istio.io/v1\nkind: Gateway\n{metadata}\n"
-    with pytest.raises(ManifestError, match=r"article/gateway\.yaml: the Gateway has no metadata\.name"):
+    with pytest.raises(ManifestError, match=rf"article/gateway\.yaml: {told}"):
         names_in(Manifests.checked(overlay(GATEWAY, text)), operator_names())
 
 
@@ -136,7 +147,7 @@ def test_app_resource_without_spec_is_refused(kind: str, overlay: Overlay) -> No
     parts = Manifests().load(APP)
     next(each for each in parts if each["kind"] == kind)["spec"] = None
     manifests = Manifests.checked(overlay(APP, yaml.safe_dump_all(parts)))
-    with pytest.raises(ManifestError, match=r"test-app\.yaml lacks a field that the stages require"):
+    with pytest.raises(ManifestError, match=rf"test-app\.yaml: {kind} test-\w+ lacks spec"):
         names_in(manifests, operator_names())
 
 
