@@ -1,5 +1,6 @@
 """The user's manifests in place of the project's, and what is refused in them."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,3 +185,69 @@ def test_only_virtual_services_are_changed_to_have_no_retries() -> None:
     assert without_retries(rule) is rule
     (own,) = map(without_retries, Manifests().load(ROUTE))
     assert own["spec"]["http"][0]["retries"] == {"attempts": 0}
+
+
+def test_file_beside_the_manifests_is_not_used_and_said_so(overlay: Overlay) -> None:
+    folder = overlay(GATEWAY, (MANIFESTS / GATEWAY).read_text())
+    overlay("article/README.md", "How we deploy")
+    (note,) = Manifests.checked(folder).notes()
+    assert note.endswith("article/README.md is not used: it is no manifest")
+
+
+def test_byte_order_mark_and_line_ends_of_windows_are_read(overlay: Overlay) -> None:
+    text = "\ufeff# ours\r\n---\r\n" + (MANIFESTS / APP).read_text().replace("\n", "\r\n")
+    assert Manifests(overlay=overlay(APP, text)).load(APP) == Manifests().load(APP)
+
+
+@pytest.mark.parametrize(
+    ("scalar", "value"),
+    [
+        ("2026-11-02", "2026-11-02"),
+        ("2026-11-02T08:15:00Z", "2026-11-02T08:15:00Z"),
+        ("12:30", "12:30"),
+        ("0644", 420),
+        ("0o644", 420),
+        ("0x1F", 31),
+        ("-5", -5),
+        ("0", 0),
+        ("yes", True),
+        ("1.5", 1.5),
+    ],
+)
+def test_scalar_is_read_as_kubectl_reads_it(scalar: str, value: object, overlay: Overlay) -> None:
+    text = f"apiVersion: v1\nkind: ConfigMap\ndata: {{x: {scalar}}}\n"
+    (found,) = Manifests(overlay=overlay(APP, text)).load(APP)
+    assert (found["data"]["x"], type(found["data"]["x"])) == (value, type(value))
+
+
+def test_exported_resource_is_read_without_what_its_cluster_added(overlay: Overlay) -> None:
+    parts = Manifests().load(APP)
+    exported = copy.deepcopy(parts)
+    for each in exported:
+        each["metadata"] |= {"uid": "1", "resourceVersion": "2", "managedFields": [{}], "generation": 1}
+        each["status"] = {"phase": "Active"}
+    exported[2]["spec"] |= {"clusterIP": "10.43.0.9", "clusterIPs": ["10.43.0.9"]}
+    exported[2]["spec"]["ports"][0]["nodePort"] = 30080
+    owned = {"name": "test-1", "uid": "3", "ownerReferences": [{"kind": "Deployment"}]}
+    exported.append({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": owned})
+    assert Manifests(overlay=overlay(APP, yaml.safe_dump_all(exported))).load(APP) == parts
+
+
+def test_fixed_addresses_of_a_written_service_remain(overlay: Overlay) -> None:
+    parts = Manifests().load(APP)
+    parts[2]["spec"] |= {"clusterIP": "None"}
+    parts[2]["spec"]["ports"][0]["nodePort"] = 30081
+    assert Manifests(overlay=overlay(APP, yaml.safe_dump_all(parts))).load(APP) == parts
+
+
+def test_projects_route_leads_to_the_service_of_the_page(overlay: Overlay) -> None:
+    cache = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "cache", "namespace": "test-namespace"},
+        "spec": {"selector": {"app": "cache"}, "ports": [{"name": "http", "port": 6379}]},
+    }
+    app = Manifests().load(APP)
+    del app[2]["spec"]["ports"][0]["name"]
+    manifests = Manifests.checked(overlay(APP, yaml.safe_dump_all([cache, *app])))
+    assert declared_in(manifests).primary.service == "test-svc"
