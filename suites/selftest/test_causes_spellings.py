@@ -1,11 +1,12 @@
 """Causes in the less usual spellings of what resources declare."""
 
 import copy
+from typing import Any
 
 import pytest
 
 from fixtures.causes import found, likely
-from suites.selftest.views import resource, routed
+from suites.selftest.views import resource, route_of, routed
 
 SYSTEM = "istio-system.svc.cluster.local"
 
@@ -74,3 +75,23 @@ def test_udp_port_of_the_same_number_declares_nothing() -> None:
     ports = cluster.kinds["Service"][1]["spec"]["ports"]
     ports.insert(0, {"name": "udp-quic", "protocol": "UDP", "port": 80, "targetPort": 80})
     assert found(cluster) == []
+
+
+@pytest.mark.parametrize(
+    ("match", "named"), [({"uri": {"prefix": "/"}}, True), ({"headers": {"x": {}}}, False)]
+)
+def test_fault_of_requests_with_a_header_is_no_cause(match: Any, named: bool) -> None:
+    cluster = routed()
+    route_of(cluster)["http"][0] |= {"fault": {"abort": {"httpStatus": 503}}, "match": [match]}
+    assert ("fault injected by a route" in str(likely(cluster))) is named
+
+
+def test_policy_that_denies_some_paths_is_a_circumstance() -> None:
+    cluster = routed()
+    cluster.kinds["Pod"][1]["spec"]["containers"].append({"name": "istio-proxy", "image": "proxyv2:1"})
+    rules = [{"to": [{"operation": {"paths": ["/admin*"]}}]}]
+    spec = {"action": "DENY", "rules": rules}
+    cluster.kinds["AuthorizationPolicy"] = [resource("no-admin", spec=spec)]
+    assert str(likely(cluster)).startswith("perhaps paths denied by a policy: AuthorizationPolicy test-")
+    rules.append({"to": [{"operation": {"methods": ["GET"]}}]})
+    assert str(likely(cluster)).startswith("requests denied by a policy: AuthorizationPolicy test-")
