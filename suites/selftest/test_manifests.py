@@ -1,6 +1,7 @@
 """The user's manifests in place of the project's, and what is refused in them."""
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,11 @@ def test_list_is_read_as_its_items(overlay: Overlay) -> None:
         APP, yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": Manifests().load(APP)})
     )
     assert Manifests(overlay=folder).load(APP) == Manifests().load(APP)
+
+
+def test_json_with_tabs_is_read(overlay: Overlay) -> None:
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": Manifests().load(APP)}, indent="\t")
+    assert Manifests(overlay=overlay(APP, text)).load(APP) == Manifests().load(APP)
 
 
 def test_files_missing_from_the_overlay_are_the_projects(overlay: Overlay) -> None:
