@@ -75,9 +75,13 @@ def test_envoy_runs_as_the_user_that_iptables_exempts(
 def test_no_container_of_the_app_runs_as_the_proxys_user(
     injected_app: Resource, node: Node, names: Names, thresholds: Thresholds
 ) -> None:
-    """The app is injected: no other container of its pod runs as user 1337, whose traffic bypasses Envoy."""
+    """The app is injected: no other container runs as user or group 1337, whose traffic bypasses Envoy."""
     users = {
-        name: {process.uid for process in node.processes(node.pid(container_id(injected_app, name)))}
+        name: {
+            number
+            for process in node.processes(node.pid(container_id(injected_app, name)))
+            for number in (process.uid, process.gid)
+        }
         for name in containers(injected_app)
         if name != names.proxy_container
     }

@@ -136,12 +136,13 @@ def test_container_with_a_process_of_the_proxys_user_fails() -> None:
         check_captured_user(INJECTED, {"web": {0, 1337}}, 1337)
 
 
+@pytest.mark.parametrize("field", ["runAsUser", "runAsGroup"])
 @pytest.mark.parametrize("place", ["container", "pod"])
-def test_init_container_of_the_proxys_user_fails(place: str) -> None:
+def test_init_container_of_the_proxys_user_or_group_fails(place: str, field: str) -> None:
     pod = deepcopy(INJECTED)
     own: dict[str, Any] = {"name": "migrate", "image": "own"}
     pod["spec"]["initContainers"].append(own)
-    (own if place == "container" else pod["spec"])["securityContext"] = {"runAsUser": 1337}
+    (own if place == "container" else pod["spec"])["securityContext"] = {field: 1337}
     with pytest.raises(AssertionError, match=r"\['migrate'\] is not captured"):
         check_captured_user(pod, {"web": {0}}, 1337)
 

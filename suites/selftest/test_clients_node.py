@@ -14,11 +14,12 @@ TASK                                PID     STATUS
 7f1a22aa9b10                        1877    RUNNING
 """
 PROCESSES = """\
-4026531836     1     0     0 systemd
-4026532501  1877  1337  1337 pilot-agent
-4026532501  1902  1337  1337 envoy
-4026532700  2412     0     0 nginx
-         -     3     0     0 kthread of the host
+4026531836     1     0     0 systemd         0::/init.scope
+4026532501  1877  1337  1337 pilot-agent     4:memory:/kubepods/pod1/7f1a
+4026532501  1902  1337  1337 envoy           4:memory:/kubepods/pod1/7f1a
+4026532501  1950 10001 10001 nginx           4:memory:/kubepods/pod1/99c0
+4026532700  2412     0     0 nginx           4:memory:/kubepods/pod2/0c8b
+         -     3     0     0 kthread of the host -
 """
 SOCKETS = """\
 LISTEN 0      4096         0.0.0.0:15021      0.0.0.0:*
@@ -79,7 +80,7 @@ def test_listening_sockets_are_sorted_by_port(tmp_path: Path) -> None:
     ]
 
 
-def test_container_processes_are_those_of_its_pid_namespace(tmp_path: Path) -> None:
+def test_container_processes_are_those_of_its_pid_namespace_and_cgroup(tmp_path: Path) -> None:
     assert node(tmp_path, PROCESSES).processes(1877) == [
         Process(1877, 1337, 1337, "pilot-agent"),
         Process(1902, 1337, 1337, "envoy"),

@@ -191,3 +191,12 @@ def test_app_without_its_namespace_is_refused(files: Files, declare: Declare) ->
     part(files, APP, "Namespace")["metadata"]["name"] = "elsewhere"
     with pytest.raises(ManifestError, match=r"must contain the Namespace test-namespace of the app"):
         declare(files)
+
+
+def test_slow_start_and_end_of_the_pods_are_read(files: Files, declare: Declare) -> None:
+    assert (declare(files).workload.ends_in, declare(files).workload.ready_in) == (30, 0)
+    part(files, APP, "Deployment")["spec"]["minReadySeconds"] = 5
+    spec = template(files)["spec"]
+    spec["terminationGracePeriodSeconds"] = 120
+    spec["containers"][0]["startupProbe"] = {"initialDelaySeconds": 40}
+    assert (declare(files).workload.ends_in, declare(files).workload.ready_in) == (120, 45)

@@ -40,7 +40,6 @@ def policy(spec: Any, namespace: str = "test-namespace") -> Any:
             "DISABLE",
         ),
         ({"selector": {"matchLabels": {"app": "other"}}, "mtls": {"mode": "DISABLE"}}, ""),
-        ({"mtls": {"mode": "PERMISSIVE"}}, ""),
     ],
     ids=[
         "port",
@@ -50,7 +49,6 @@ def policy(spec: Any, namespace: str = "test-namespace") -> Any:
         "port before pods",
         "unset port",
         "other pods",
-        "namespace",
     ],
 )
 def test_mode_of_the_apps_port_is_the_narrowest(spec: Any, mode: str, files: Files, declare: Declare) -> None:

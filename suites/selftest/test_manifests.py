@@ -1,5 +1,7 @@
 """The user's manifests in place of the project's, and what is refused in them."""
 
+import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +54,11 @@ def test_list_is_read_as_its_items(overlay: Overlay) -> None:
         APP, yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": Manifests().load(APP)})
     )
     assert Manifests(overlay=folder).load(APP) == Manifests().load(APP)
+
+
+def test_json_with_tabs_is_read(overlay: Overlay) -> None:
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": Manifests().load(APP)}, indent="\t")
+    assert Manifests(overlay=overlay(APP, text)).load(APP) == Manifests().load(APP)
 
 
 def test_files_missing_from_the_overlay_are_the_projects(overlay: Overlay) -> None:
@@ -124,10 +131,21 @@ def test_app_without_a_service_is_refused(overlay: Overlay) -> None:
         names_in(manifests, operator_names())
 
 
-@pytest.mark.parametrize("metadata", ["", "metadata:", "metadata: {name: 5}", "metadata: [a]"])
-def test_resource_without_a_name_is_reported_with_its_file(metadata: str, overlay: Overlay) -> None:
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ("", "Gateway lacks metadata"),
+        ("metadata:", "Gateway lacks metadata"),
+        ("metadata: {labels: {}}", "Gateway lacks metadata.name"),
+        ("metadata: {name: 5}", "Gateway 5 has a number as metadata.name, which must be a text; quote it"),
+        ("metadata: [a]", "Gateway has a list as metadata, which must be a mapping"),
+    ],
+)
+def test_resource_without_a_name_is_reported_with_its_file(
+    metadata: str, told: str, overlay: Overlay
+) -> None:
     text = f"apiVersion: networking.istio.io/v1\nkind: Gateway\n{metadata}\n"
-    with pytest.raises(ManifestError, match=r"article/gateway\.yaml: the Gateway has no metadata\.name"):
+    with pytest.raises(ManifestError, match=rf"article/gateway\.yaml: {told}"):
         names_in(Manifests.checked(overlay(GATEWAY, text)), operator_names())
 
 
@@ -136,7 +154,7 @@ def test_app_resource_without_spec_is_refused(kind: str, overlay: Overlay) -> No
     parts = Manifests().load(APP)
     next(each for each in parts if each["kind"] == kind)["spec"] = None
     manifests = Manifests.checked(overlay(APP, yaml.safe_dump_all(parts)))
-    with pytest.raises(ManifestError, match=r"test-app\.yaml lacks a field that the stages require"):
+    with pytest.raises(ManifestError, match=rf"test-app\.yaml: {kind} test-\w+ lacks spec"):
         names_in(manifests, operator_names())
 
 
@@ -173,3 +191,69 @@ def test_only_virtual_services_are_changed_to_have_no_retries() -> None:
     assert without_retries(rule) is rule
     (own,) = map(without_retries, Manifests().load(ROUTE))
     assert own["spec"]["http"][0]["retries"] == {"attempts": 0}
+
+
+def test_file_beside_the_manifests_is_not_used_and_said_so(overlay: Overlay) -> None:
+    folder = overlay(GATEWAY, (MANIFESTS / GATEWAY).read_text())
+    overlay("article/README.md", "How we deploy")
+    (note,) = Manifests.checked(folder).notes()
+    assert note.endswith("article/README.md is not used: it is no manifest")
+
+
+def test_byte_order_mark_and_line_ends_of_windows_are_read(overlay: Overlay) -> None:
+    text = "\ufeff# ours\r\n---\r\n" + (MANIFESTS / APP).read_text().replace("\n", "\r\n")
+    assert Manifests(overlay=overlay(APP, text)).load(APP) == Manifests().load(APP)
+
+
+@pytest.mark.parametrize(
+    ("scalar", "value"),
+    [
+        ("2026-11-02", "2026-11-02"),
+        ("2026-11-02T08:15:00Z", "2026-11-02T08:15:00Z"),
+        ("12:30", "12:30"),
+        ("0644", 420),
+        ("0o644", 420),
+        ("0x1F", 31),
+        ("-5", -5),
+        ("0", 0),
+        ("yes", True),
+        ("1.5", 1.5),
+    ],
+)
+def test_scalar_is_read_as_kubectl_reads_it(scalar: str, value: object, overlay: Overlay) -> None:
+    text = f"apiVersion: v1\nkind: ConfigMap\ndata: {{x: {scalar}}}\n"
+    (found,) = Manifests(overlay=overlay(APP, text)).load(APP)
+    assert (found["data"]["x"], type(found["data"]["x"])) == (value, type(value))
+
+
+def test_exported_resource_is_read_without_what_its_cluster_added(overlay: Overlay) -> None:
+    parts = Manifests().load(APP)
+    exported = copy.deepcopy(parts)
+    for each in exported:
+        each["metadata"] |= {"uid": "1", "resourceVersion": "2", "managedFields": [{}], "generation": 1}
+        each["status"] = {"phase": "Active"}
+    exported[2]["spec"] |= {"clusterIP": "10.43.0.9", "clusterIPs": ["10.43.0.9"]}
+    exported[2]["spec"]["ports"][0]["nodePort"] = 30080
+    owned = {"name": "test-1", "uid": "3", "ownerReferences": [{"kind": "Deployment"}]}
+    exported.append({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": owned})
+    assert Manifests(overlay=overlay(APP, yaml.safe_dump_all(exported))).load(APP) == parts
+
+
+def test_fixed_addresses_of_a_written_service_remain(overlay: Overlay) -> None:
+    parts = Manifests().load(APP)
+    parts[2]["spec"] |= {"clusterIP": "None"}
+    parts[2]["spec"]["ports"][0]["nodePort"] = 30081
+    assert Manifests(overlay=overlay(APP, yaml.safe_dump_all(parts))).load(APP) == parts
+
+
+def test_projects_route_leads_to_the_service_of_the_page(overlay: Overlay) -> None:
+    cache = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "cache", "namespace": "test-namespace"},
+        "spec": {"selector": {"app": "cache"}, "ports": [{"name": "http", "port": 6379}]},
+    }
+    app = Manifests().load(APP)
+    del app[2]["spec"]["ports"][0]["name"]
+    manifests = Manifests.checked(overlay(APP, yaml.safe_dump_all([cache, *app])))
+    assert declared_in(manifests).primary.service == "test-svc"
