@@ -149,10 +149,9 @@ def test_versions_with_different_releases_are_refused() -> None:
 
 def test_version_knows_its_installers_commands() -> None:
     version = upgrade(Recorder()).old
+    commands = version.commands(7)
     assert version.tool == "helm"
-    assert [command[1:4] for command in version.commands(7)] == [
-        ["upgrade", "--install", name] for name in NAMES
-    ]
+    assert [command[1:4] for command in commands] == [["upgrade", "--install", name] for name in NAMES]
     assert all("7s" in command for command in commands)
 
 
