@@ -14,6 +14,7 @@ from fixtures.installers.base import PLAIN
 from fixtures.installers.helm import HelmInstaller, uninstall_all
 from fixtures.installers.operator_spec import Untranslatable
 from fixtures.manifests import Manifests
+from fixtures.settings import upgrade_holds
 from fixtures.upgrade.app import TrafficApp
 from fixtures.upgrade.helm_version import HelmVersion
 from fixtures.upgrade.steps import Steps
@@ -255,3 +256,31 @@ def test_canary_moves_shared_releases_and_leaves_them_in_a_rollback(
     canary.back(timeline)
     assert "upgrade istio-edgegateway" in DONE
     assert "upgrade istio-cni" not in DONE
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Timeline]:
+    """A function that returns the timeline of a strategy in the mode gate; it records and does not wait."""
+    monkeypatch.setattr("fixtures.waits.consistently", lambda *_, **__: None)
+    return lambda strategy: Timeline(
+        minima=upgrade_holds("gate", strategy), check_flowing=lambda: None, report=lambda _: None
+    )
+
+
+def test_canary_holds_every_phase_of_the_gate(canary: HelmCanary, gate: Callable[[str], Timeline]) -> None:
+    timeline = gate("canary")
+    canary.forward(timeline)
+    canary.back(timeline)
+    canary.clean_up(timeline)
+    assert [each.name for each in timeline.phases[-2:]] == list(canary.completing)
+    assert len(timeline.phases) == 8
+    assert {each.minimum for each in timeline.phases} == {upgrade_holds("gate", "canary")["gateway"]}
+
+
+def test_in_place_holds_the_gateway_phase_of_the_gate_for_both(gate: Callable[[str], Timeline]) -> None:
+    timeline, strategy = gate("in-place"), upgrade(Recorder())
+    strategy.forward(timeline)
+    strategy.back(timeline)
+    minima = {each.name.removeprefix("rollback-"): each.minimum for each in timeline.phases}
+    held = upgrade_holds("gate", "in-place")
+    assert minima == {name: held[name] for name in ("control-plane", "gateway", "workloads")}
