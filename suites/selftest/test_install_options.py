@@ -42,7 +42,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     return lambda *options: pytester.runpytest_inprocess("-p", "fixtures.plugins.options", "-v", *options)
 
 
-@pytest.mark.parametrize("name", ["Blue", "prod", "default", "1.31.0", "-a", "x" * 41])
+@pytest.mark.parametrize("name", ["Blue", "prod", "default", "1.31.0", "-a", "x" * 41, "123", "1e3", "true"])
 def test_revision_that_is_no_name_is_refused(run: Run, name: str) -> None:
     result = run(f"--revision={name}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
