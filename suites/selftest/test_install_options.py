@@ -71,3 +71,27 @@ def test_profile_without_a_gateway_skips_what_needs_one(run: Run) -> None:
     result = run("--profile=minimal", "-rs")
     result.assert_outcomes(passed=5, skipped=1, deselected=2)
     result.stdout.fnmatch_lines(["*profile minimal has no ingress gateway*"])
+
+
+@pytest.mark.parametrize(
+    ("options", "values", "told"),
+    [
+        ((), "{profile: demo}", "for 1.31.0: remove values.profile: demo"),
+        (("--profile=demo",), "{global: {tag: 1.30.4}}", "remove values.global.tag: 1.30.4"),
+        (("--installer=helm",), "{gateways: {istio-ingressgateway: {name: x}}}", "istio-ingressgateway.name"),
+        (("--installer=manifests",), "{global: []}", "spec.values.global of values.yaml is not a mapping"),
+        ((), "- a list", "does not contain a YAML mapping"),
+    ],
+)
+def test_values_that_a_run_cannot_install_are_refused(
+    run: Run, pytester: pytest.Pytester, options: tuple[str, ...], values: str, told: str
+) -> None:
+    (pytester.path / "values.yaml").write_text(values)
+    result = run("--istio-values=values.yaml", *options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{told}*"])
+
+
+def test_values_that_agree_with_the_run_are_accepted(run: Run, pytester: pytest.Pytester) -> None:
+    (pytester.path / "values.yaml").write_text("{profile: demo, revision: blue, global: {tag: 1.31.0}}")
+    run("--istio-values=values.yaml", "--profile=demo", "--revision=blue").assert_outcomes(passed=9)
