@@ -1,14 +1,19 @@
 """IstioOperator files as values of Istio's charts: what is translated, and what is refused."""
 
+import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
+from fixtures.clients.command import CommandFailed
+from fixtures.clients.istioctl import Istioctl
+from fixtures.clients.kube import Kube
+from fixtures.clients.kubectl import Kubectl
 from fixtures.declaration import declared_in
 from fixtures.installers import chart_values
-from fixtures.installers.base import InstallPlan
+from fixtures.installers.base import PLAIN, InstallContext, InstallPlan
 from fixtures.installers.helm import HelmInstaller
 from fixtures.installers.install_files import profile_layers, write_files
 from fixtures.installers.operator_names import operator_names
@@ -240,3 +245,23 @@ def test_every_chart_gets_the_compatibility_version() -> None:
 @pytest.mark.parametrize("text", ["y", "N", "1e3", "0o7", "yes", "1.5"])
 def test_text_stays_text_for_helm_and_istioctl(text: str) -> None:
     assert f"'{text}'" in dump({"value": text})
+
+
+def test_value_unknown_to_istio_is_refused_before_a_release_is_written(tmp_path: Path) -> None:
+    """The charts of istiod and base accept any value, so istioctl's validation names it."""
+    command = ["sh", "-c", "echo 'unknown field \"bogus\"' >&2; exit 1"]
+    program = tmp_path / "istioctl"
+    program.write_text(f"#!/bin/sh\n{shlex.join(command)}\n")
+    program.chmod(0o755)
+    istioctl = Istioctl(program=program, kubeconfig=tmp_path / "none", environment={}, timeout=10)
+    context = InstallContext(
+        plan=PLAIN,
+        kube=cast("Kube", None),
+        kubectl=cast("Kubectl", None),
+        istioctl=istioctl,
+        folder=tmp_path / "values",
+        istio_namespace="istio-system",
+        charts=lambda: pytest.fail("the charts are needed too early"),
+    )
+    with pytest.raises(CommandFailed, match='unknown field "bogus"'):
+        HelmInstaller(context).releases([operator({"values": {"bogus": 1}}, tmp_path)])
