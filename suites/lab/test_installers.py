@@ -32,7 +32,8 @@ ISTIO_VERSION = description.available_istio_versions()[-1]
 _EVERY = [{"op": "replace", "path": "/webhooks/0/namespaceSelector", "value": {}}]
 _LABELS = ("[revision]", "[default]")
 #: kubectl commands that break what only profile demo or a revision has, and the tests that must then fail.
-#: Two rounds: a tag that selects every namespace also injects where the deleted webhooks no longer do.
+#: Rounds: a tag that selects every namespace also injects where the deleted webhooks no longer do, and a tag
+#: that is gone injects nowhere.
 FAULTS = (
     (
         (
@@ -68,6 +69,10 @@ FAULTS = (
             ),
         ),
         ("test_unknown_tag_does_not_inject", "test_disabled_injection_wins_over_a_tag"),
+    ),
+    (
+        (("delete", "mutatingwebhookconfiguration", "istio-revision-tag-prod"),),
+        ("test_label_of_revision_or_tag_injects[prod]",),
     ),
 )
 

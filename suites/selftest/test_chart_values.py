@@ -1,18 +1,24 @@
 """IstioOperator files as values of Istio's charts: what is translated, and what is refused."""
 
+import shlex
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import yaml
 
+from fixtures.clients.command import CommandFailed
+from fixtures.clients.istioctl import Istioctl
+from fixtures.clients.kube import Kube
+from fixtures.clients.kubectl import Kubectl
 from fixtures.declaration import declared_in
 from fixtures.installers import chart_values
-from fixtures.installers.base import InstallPlan
+from fixtures.installers.base import PLAIN, InstallContext, InstallPlan
 from fixtures.installers.helm import HelmInstaller
 from fixtures.installers.install_files import profile_layers, write_files
 from fixtures.installers.operator_names import operator_names
 from fixtures.installers.operator_spec import Untranslatable, merged
-from fixtures.manifests import ManifestError, Manifests
+from fixtures.manifests import ManifestError, Manifests, dump
 from lab.paths import PROJECT
 
 INGRESS, NAME = "ingressGateways", "istio-ingressgateway"
@@ -105,3 +111,157 @@ def test_certificate_belongs_into_the_namespace_of_helms_gateway() -> None:
         ManifestError, match="must be in the gateway's namespace istio-ingress, not istio-system"
     ):
         declared_in(manifests, HelmInstaller.names(InstallPlan()).gateway.namespace)
+
+
+def operator(spec: Any, folder: Path) -> Path:
+    path = folder / "operator.yaml"
+    path.write_text(yaml.safe_dump({"kind": "IstioOperator", "spec": spec}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("spec", "named"),
+    [
+        ({"namespace": "mesh"}, ["namespace"]),
+        ({"values": {"global": {"istioNamespace": "mesh"}}}, ["values.global.istioNamespace"]),
+        ({"values": {"revision": "blue", "profile": "demo"}}, ["values.revision", "values.profile"]),
+        ({"values": {"gateways": {"securityContext": {}}}}, ["values.gateways.securityContext"]),
+        ({"values": {"gateways": {NAME: {"name": "x"}}}}, [f"values.gateways.{NAME}.name"]),
+        ({"components": {"ztunnel": {"enabled": True}}}, ["components.ztunnel"]),
+        ({"components": {"base": {"enabled": False}}}, ["components.base.enabled"]),
+        ({"components": {"pilot": {"enabled": False}}}, ["components.pilot.enabled"]),
+        ({"components": {"pilot": {"k8s": {"overlays": []}}}}, ["components.pilot.k8s.overlays"]),
+        ({"components": {"pilot": {"k8s": {"env": {"A": "b"}}}}}, ["components.pilot.k8s.env"]),
+        (
+            {"components": {"cni": {"enabled": True, "k8s": {"nodeSelector": {}}}}},
+            ["components.cni.k8s.nodeSelector"],
+        ),
+        (
+            {
+                "components": {
+                    INGRESS: [{"name": NAME, "namespace": "edge", "hub": "x", "label": {"app": "x"}}]
+                }
+            },
+            [f"components.{INGRESS}.{NAME}.{each}" for each in ("hub", "namespace", "label.app")],
+        ),
+        (
+            {"components": {INGRESS: [{"name": NAME, "k8s": {"service": {"sessionAffinity": "ClientIP"}}}]}},
+            [f"components.{INGRESS}.{NAME}.k8s.service.sessionAffinity"],
+        ),
+        (
+            {"components": {INGRESS: [{"name": NAME, "k8s": {"service": {"ports": [{"name": "x"}]}}}]}},
+            [f"components.{INGRESS}.{NAME}.k8s.service.ports"],
+        ),
+        ({"bogus": 1, "installPackagePath": "x"}, ["bogus", "installPackagePath"]),
+    ],
+    ids=lambda each: ",".join(each) if isinstance(each, list) else "",
+)
+def test_setting_without_a_value_is_refused_by_its_path(
+    spec: dict[str, Any], named: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(Untranslatable) as refused:
+        HelmInstaller.check([operator(spec, tmp_path)])
+    assert list(refused.value.paths) == named
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ([1], "spec of operator.yaml is not a mapping"),
+        (
+            {"components": {INGRESS: {"name": NAME}}},
+            f"spec.components.{INGRESS} of operator.yaml is not a list",
+        ),
+        ({"components": {INGRESS: [{"enabled": True}]}}, "has no name"),
+        ({"components": {INGRESS: [None]}}, "has no name"),
+        (
+            {"components": {"pilot": {"k8s": 1}}},
+            "spec.components.pilot.k8s of operator.yaml is not a mapping",
+        ),
+        ({"values": {"gateways": {NAME: []}}}, f"spec.values.gateways.{NAME} of operator.yaml is not"),
+    ],
+)
+def test_file_of_another_shape_is_refused(spec: Any, told: str, tmp_path: Path) -> None:
+    with pytest.raises(Untranslatable, match=told):
+        merged([operator(spec, tmp_path)])
+
+
+def test_settings_of_istiods_deployment_become_values() -> None:
+    env = [{"name": "A", "value": 1}, {"name": "B", "valueFrom": {}}]
+    k8s = {"replicaCount": 2, "env": env, "hpaSpec": {"maxReplicas": 4}, "strategy": {"rollingUpdate": {}}}
+    spec = {"components": {"pilot": {"hub": "h", "k8s": k8s}}, "values": {"pilot": {"replicaCount": 3}}}
+    sourced = [{"name": "B", "valueFrom": {}}]
+    wanted = {"replicaCount": 3, "env": {"A": "1"}, "envVarFrom": sourced, "autoscaleMax": 4, "hub": "h"}
+    assert chart_values.istiod(spec)["pilot"] == wanted
+
+
+def test_settings_of_a_gateways_deployment_become_values() -> None:
+    k8s = {
+        "env": [{"name": "A", "value": "b"}],
+        "hpaSpec": {"minReplicas": 2},
+        "serviceAnnotations": {"a": "b"},
+        "service": {"type": "NodePort"},
+        "priorityClassName": "high",
+    }
+    found = chart_values.gateway({"components": {INGRESS: [{"name": NAME, "k8s": k8s}]}}, INGRESS, NAME)
+    assert found["autoscaling"] == {"enabled": True, "minReplicas": 2}
+    assert found["service"] == {"type": "NodePort", "annotations": {"a": "b"}}
+    assert (found["env"], found["priorityClassName"]) == ({"A": "b"}, "high")
+
+
+def test_further_gateway_has_the_values_and_labels_of_its_kind(tmp_path: Path) -> None:
+    entries = [{"name": NAME}, {"name": "edge", "namespace": "edge", "label": {"team": "edge"}}]
+    values = {"gateways": {NAME: {"podAnnotations": {"a": "b"}}}}
+    spec = merged([operator({"components": {INGRESS: entries}, "values": values}, tmp_path)])
+    found = chart_values.gateway(spec, INGRESS, "edge")
+    assert found["labels"] == {"app": NAME, "istio": "ingressgateway", "team": "edge"}
+    assert (found["name"], found["podAnnotations"]) == ("edge", {"a": "b"})
+    assert chart_values.namespace_of(spec, INGRESS, "edge") == "edge"
+    assert "labels" not in chart_values.gateway(spec, INGRESS, NAME)
+
+
+def test_istiod_knows_of_the_cni_plugin() -> None:
+    spec = {"components": {"cni": {"enabled": True, "namespace": "kube-system"}}, "values": {"cni": {"x": 1}}}
+    assert chart_values.istiod(spec)["pilot"] == {"cni": {"enabled": True}}
+    assert chart_values.cni(spec)["x"] == 1
+    assert chart_values.cni_namespace(spec, "istio-system") == "kube-system"
+
+
+def test_mesh_config_of_the_spec_wins_and_other_values_win_over_the_spec() -> None:
+    """As istioctl 1.31 merges them."""
+    values = {"meshConfig": {"accessLogFile": "/b", "enableTracing": True}, "global": {"hub": "b"}}
+    found = chart_values.istiod({"hub": "a", "meshConfig": {"accessLogFile": "/a"}, "values": values})
+    assert found["meshConfig"] == {"accessLogFile": "/a", "enableTracing": True}
+    assert found["global"]["hub"] == "b"
+
+
+def test_every_chart_gets_the_compatibility_version() -> None:
+    spec = {"compatibilityVersion": "1.30", "values": {"base": {"excludedCRDs": ["x"]}}}
+    made = (chart_values.base(spec), chart_values.istiod(spec), chart_values.cni(spec))
+    assert [each["compatibilityVersion"] for each in made] == ["1.30"] * 3
+    assert chart_values.base(spec)["base"] == {"excludedCRDs": ["x"]}
+
+
+@pytest.mark.parametrize("text", ["y", "N", "1e3", "0o7", "yes", "1.5"])
+def test_text_stays_text_for_helm_and_istioctl(text: str) -> None:
+    assert f"'{text}'" in dump({"value": text})
+
+
+def test_value_unknown_to_istio_is_refused_before_a_release_is_written(tmp_path: Path) -> None:
+    """The charts of istiod and base accept any value, so istioctl's validation names it."""
+    command = ["sh", "-c", "echo 'unknown field \"bogus\"' >&2; exit 1"]
+    program = tmp_path / "istioctl"
+    program.write_text(f"#!/bin/sh\n{shlex.join(command)}\n")
+    program.chmod(0o755)
+    istioctl = Istioctl(program=program, kubeconfig=tmp_path / "none", environment={}, timeout=10)
+    context = InstallContext(
+        plan=PLAIN,
+        kube=cast("Kube", None),
+        kubectl=cast("Kubectl", None),
+        istioctl=istioctl,
+        folder=tmp_path / "values",
+        istio_namespace="istio-system",
+        charts=lambda: pytest.fail("the charts are needed too early"),
+    )
+    with pytest.raises(CommandFailed, match='unknown field "bogus"'):
+        HelmInstaller(context).releases([operator({"values": {"bogus": 1}}, tmp_path)])

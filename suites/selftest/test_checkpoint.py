@@ -86,6 +86,7 @@ def test_another_distribution_is_refused() -> None:
     ("requested", "told"),
     [
         ({"installer": "helm"}, "installed with installer istioctl: add --installer=istioctl"),
+        ({"istio_values": "mine.yaml"}, "installed with istio-values (none): remove --istio-values"),
         ({"profile": "demo"}, "installed with profile default: add --profile=default"),
         ({"revision": "blue"}, "installed with revision (none): remove --revision"),
     ],

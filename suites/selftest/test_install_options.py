@@ -42,7 +42,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     return lambda *options: pytester.runpytest_inprocess("-p", "fixtures.plugins.options", "-v", *options)
 
 
-@pytest.mark.parametrize("name", ["Blue", "prod", "default", "1.31.0", "-a", "x" * 41])
+@pytest.mark.parametrize("name", ["Blue", "prod", "default", "1.31.0", "-a", "x" * 41, "123", "1e3", "true"])
 def test_revision_that_is_no_name_is_refused(run: Run, name: str) -> None:
     result = run(f"--revision={name}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -80,3 +80,27 @@ def test_run_of_which_each_test_would_be_skipped_is_refused(run: Run) -> None:
     result.stderr.fnmatch_lines(
         ["*--profile minimal: every selected test would be skipped, because profile minimal has no ingress*"]
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "values", "told"),
+    [
+        ((), "{profile: demo}", "for 1.31.0: remove values.profile: demo"),
+        (("--profile=demo",), "{global: {tag: 1.30.4}}", "remove values.global.tag: 1.30.4"),
+        (("--installer=helm",), "{gateways: {istio-ingressgateway: {name: x}}}", "istio-ingressgateway.name"),
+        (("--installer=manifests",), "{global: []}", "spec.values.global of values.yaml is not a mapping"),
+        ((), "- a list", "does not contain a YAML mapping"),
+    ],
+)
+def test_values_that_a_run_cannot_install_are_refused(
+    run: Run, pytester: pytest.Pytester, options: tuple[str, ...], values: str, told: str
+) -> None:
+    (pytester.path / "values.yaml").write_text(values)
+    result = run("--istio-values=values.yaml", *options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{told}*"])
+
+
+def test_values_that_agree_with_the_run_are_accepted(run: Run, pytester: pytest.Pytester) -> None:
+    (pytester.path / "values.yaml").write_text("{profile: demo, revision: blue, global: {tag: 1.31.0}}")
+    run("--istio-values=values.yaml", "--profile=demo", "--revision=blue").assert_outcomes(passed=9)

@@ -1,6 +1,7 @@
 """The upgrades by Helm: which releases it changes, in which order, and what the rollback leaves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,10 +12,13 @@ from fixtures.clients.istioctl import Istioctl
 from fixtures.declaration import names_in
 from fixtures.installers.base import PLAIN
 from fixtures.installers.helm import HelmInstaller, uninstall_all
+from fixtures.installers.operator_spec import Untranslatable
 from fixtures.manifests import Manifests
+from fixtures.settings import upgrade_holds
 from fixtures.upgrade.app import TrafficApp
 from fixtures.upgrade.helm_version import HelmVersion
 from fixtures.upgrade.steps import Steps
+from fixtures.upgrade.strategies import check_same_releases
 from fixtures.upgrade.strategies.helm_canary import HelmCanary
 from fixtures.upgrade.strategies.helm_in_place import HelmInPlace
 from fixtures.upgrade.timeline import Timeline
@@ -63,7 +67,8 @@ class FakeHelm(Helm):
         return "{apiVersion: a/v1, kind: MutatingWebhookConfiguration, metadata: {name: tag}}"
 
     def releases(self) -> list[dict[str, Any]]:
-        return [{"name": name, "namespace": "x", "revision": "2"} for name in (*NAMES, "theirs", "istio-cni")]
+        names = (*NAMES, "theirs", "istio-cni", "istio-edgegateway")
+        return [{"name": name, "namespace": "x", "revision": "2"} for name in names]
 
     def uninstall(self, name: str, namespace: str) -> None:
         self.removed.append(name)
@@ -78,7 +83,7 @@ def helm() -> FakeHelm:
     return FakeHelm(program=Path("helm"), kubeconfig=TREE, environment={}, folder=TREE, timeout=1)
 
 
-def upgrade(recorder: Recorder, new: str = "1.31.0") -> HelmInPlace:
+def upgrade(recorder: Recorder, new: str = "1.31.0", releases: Sequence[str] = NAMES) -> HelmInPlace:
     old, latter = (
         HelmVersion(
             version=version,
@@ -89,7 +94,7 @@ def upgrade(recorder: Recorder, new: str = "1.31.0") -> HelmInPlace:
             gateway_chart=GATEWAY_CHART,
             timeout=60,
             releases=[
-                ChartRelease(name=name, namespace="x", chart=chart_of(name), values=TREE) for name in NAMES
+                ChartRelease(name=name, namespace="x", chart=chart_of(name), values=TREE) for name in releases
             ],
         )
         for version in ("1.30.4", new)
@@ -125,6 +130,32 @@ def test_rollback_returns_istiod_and_gateway_and_keeps_the_crds(timeline: Timeli
     assert recorder.done == ["rollback istiod 2", "rollback istio-ingressgateway 2", "restart workloads"]
 
 
+def test_cni_plugin_and_further_gateways_are_upgraded_and_rolled_back(timeline: Timeline) -> None:
+    recorder = Recorder()
+    names = ("istio-base", "istio-cni", "istiod", "istio-ingressgateway", "istio-edgegateway")
+    strategy = upgrade(recorder, releases=names)
+    strategy.forward(timeline)
+    assert recorder.done[:-1] == [f"upgrade {name}" for name in names]
+    recorder.done.clear()
+    strategy.back(timeline)
+    back = ("istiod", "istio-cni", "istio-ingressgateway", "istio-edgegateway")
+    assert recorder.done[:-1] == [f"rollback {name} 2" for name in back]
+
+
+def test_versions_with_different_releases_are_refused() -> None:
+    new = upgrade(Recorder(), releases=(*NAMES, "istio-cni")).new
+    with pytest.raises(Untranslatable, match="only one version has istio-cni"):
+        check_same_releases(upgrade(Recorder()).old, new)
+
+
+def test_version_knows_its_installers_commands() -> None:
+    version = upgrade(Recorder()).old
+    commands = version.commands(7)
+    assert version.tool == "helm"
+    assert [command[1:4] for command in commands] == [["upgrade", "--install", name] for name in NAMES]
+    assert all("7s" in command for command in commands)
+
+
 def test_a_a_run_restarts_what_helm_leaves_unchanged(timeline: Timeline) -> None:
     recorder = Recorder()
     recorder.changes = False
@@ -137,7 +168,10 @@ def test_uninstall_leaves_the_releases_of_others() -> None:
     found = helm()
     found.removed.clear()
     uninstall_all(found)
-    assert found.removed == ["istio-ingressgateway", "istiod", "istio-cni", "istio-base"]
+    assert found.removed == [
+        *("istio-ingressgateway", "istio-edgegateway"),
+        *("istiod", "istio-cni", "istio-base"),
+    ]
 
 
 @pytest.fixture
@@ -206,3 +240,47 @@ def test_shared_service_is_in_the_gateways_namespace(canary: HelmCanary) -> None
     places = [(each["kind"], each["metadata"].get("namespace")) for each in canary._service()]
     assert ("Service", "istio-ingress") in places
     assert ("ServiceAccount", "istio-ingress") in places
+
+
+def test_canary_moves_shared_releases_and_leaves_them_in_a_rollback(
+    canary: HelmCanary, timeline: Timeline
+) -> None:
+    for version in (canary.old, canary.new):
+        shared = [replace(version.releases[0], name="istio-cni")]
+        shared.append(replace(version.releases[0], name="istio-edgegateway", chart=GATEWAY_CHART))
+        cast("list[ChartRelease]", version.releases).extend(shared)
+    canary.forward(timeline)
+    assert DONE[:2] == ["upgrade istio-base", "upgrade istio-cni"]
+    assert DONE[4:6] == ["uninstall istio-ingressgateway-old", "upgrade istio-edgegateway"]
+    DONE.clear()
+    canary.back(timeline)
+    assert "upgrade istio-edgegateway" in DONE
+    assert "upgrade istio-cni" not in DONE
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Timeline]:
+    """A function that returns the timeline of a strategy in the mode gate; it records and does not wait."""
+    monkeypatch.setattr("fixtures.waits.consistently", lambda *_, **__: None)
+    return lambda strategy: Timeline(
+        minima=upgrade_holds("gate", strategy), check_flowing=lambda: None, report=lambda _: None
+    )
+
+
+def test_canary_holds_every_phase_of_the_gate(canary: HelmCanary, gate: Callable[[str], Timeline]) -> None:
+    timeline = gate("canary")
+    canary.forward(timeline)
+    canary.back(timeline)
+    canary.clean_up(timeline)
+    assert [each.name for each in timeline.phases[-2:]] == list(canary.completing)
+    assert len(timeline.phases) == 8
+    assert {each.minimum for each in timeline.phases} == {upgrade_holds("gate", "canary")["gateway"]}
+
+
+def test_in_place_holds_the_gateway_phase_of_the_gate_for_both(gate: Callable[[str], Timeline]) -> None:
+    timeline, strategy = gate("in-place"), upgrade(Recorder())
+    strategy.forward(timeline)
+    strategy.back(timeline)
+    minima = {each.name.removeprefix("rollback-"): each.minimum for each in timeline.phases}
+    held = upgrade_holds("gate", "in-place")
+    assert minima == {name: held[name] for name in ("control-plane", "gateway", "workloads")}
