@@ -1,5 +1,7 @@
 """A new pod in the labelled namespace gets the sidecar."""
 
+from functools import partial
+
 import allure
 import pytest
 
@@ -36,7 +38,7 @@ def test_new_pod_has_a_ready_sidecar(
     injected_app: Resource, app: App, names: Names, observed: Observed
 ) -> None:
     """The app was scaled to 0 and back: each pod has istio-proxy and istio-init, and is fully ready."""
-    app.check_pods(check_injected)
+    app.check_pods(partial(check_injected, init=names.installed.init_container))
     for pod in app.pods():
         check_all_ready(pod)
     native = names.proxy_container in init_containers(injected_app)

@@ -20,9 +20,11 @@ pytestmark = [pytest.mark.upgrade, pytest.mark.parametrize("moment", ["after", "
 
 
 @allure.title("The app's pod has its sidecar, {moment} ({strategy})")
-def test_app_pod_has_its_sidecar(strategy: str, moment: Moment, observation_at: ObservationAt) -> None:
-    """The pod runs istio-proxy and istio-init beside the app, and all containers are ready."""
-    check_injected(observation_at(moment).pod, [APP])
+def test_app_pod_has_its_sidecar(
+    strategy: str, moment: Moment, observation_at: ObservationAt, names: Names
+) -> None:
+    """The pod runs istio-proxy and Istio's init container beside the app, and all containers are ready."""
+    check_injected(observation_at(moment).pod, [APP], init=names.installed.init_container)
     check_all_ready(observation_at(moment).pod)
 
 
