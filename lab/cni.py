@@ -22,19 +22,20 @@ _ARCHIVE = "install-cni.tar"
 _GUESS = 60.0
 
 
-def archive(istio_version: str, say: Callable[[str], None]) -> Path:
-    """Return an archive with the image, built first if it is missing.
-
-    LabError for a version of Istio other than the source's, and with Go's output if that fails.
-    """
-    source = on_demand("cni")
-    known = source.versions["istio"]
+def check(istio_version: str) -> None:
+    """Raise LabError unless the lab has the plugin of this version of Istio."""
+    known = on_demand("cni").versions["istio"]
     if istio_version != known:
         raise LabError(
             f"the lab has the CNI plugin of Istio {known} only, not of {istio_version}: "
             "remove components.cni from the values, or use --distribution upstream"
         )
-    base = plan(istio={istio_version}).rootfs
+
+
+def archive(istio_version: str, say: Callable[[str], None]) -> Path:
+    """Return an archive with the image, built first if it is missing. LabError as by `check`, or of a build."""
+    check(istio_version)
+    source, base = on_demand("cni"), plan(istio={istio_version}).rootfs
     key = digest(source.digest, base.key, Path(__file__).read_bytes())
     entry = Entry(cache_root(), "cni-image", key)
     entry.make(partial(_write, source, base), say, _ARCHIVE)

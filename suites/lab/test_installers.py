@@ -28,6 +28,12 @@ pytestmark = pytest.mark.lab
 NAME = "istio-conformance-installers"
 ARTICLE = [sys.executable, "-m", "pytest", "suites/article", "-p", "no:cacheprovider", "-rfs"]
 ISTIO_VERSION = description.available_istio_versions()[-1]
+#: The user's values that enable Istio's CNI plugin.
+CNI = """
+apiVersion: install.istio.io/v1alpha1
+kind: IstioOperator
+spec: {components: {cni: {enabled: true}}}
+"""
 #: A namespace selector that selects every namespace.
 _EVERY = [{"op": "replace", "path": "/webhooks/0/namespaceSelector", "value": {}}]
 _LABELS = ("[revision]", "[default]")
@@ -126,6 +132,16 @@ def test_profile_minimal_skips_what_needs_a_gateway(running: engine.Engine, inst
     assert ran.returncode == 0, ran.stdout[-6000:]
     assert "profile minimal has no ingress gateway" in ran.stdout
     assert ran.stdout.splitlines()[-1].startswith("verdict: passed, partial (exit 0)")
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("installer", ["istioctl", "helm", "manifests"])
+def test_article_passes_with_the_cni_plugin(running: engine.Engine, installer: str, tmp_path: Path) -> None:
+    """The user's values enable Istio's CNI plugin: every stage passes with its chains, without istio-init."""
+    values = tmp_path / "values.yaml"
+    values.write_text(CNI)
+    ran = article(f"--installer={installer}", f"--istio-values={values}")
+    assert ran.returncode == 0, ran.stdout[-6000:]
 
 
 @pytest.mark.full

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fixtures.checks.pods import (
+    VALIDATION,
     check_all_ready,
     check_captured_user,
     check_containers,
@@ -86,6 +87,17 @@ def test_proxy_without_its_init_container_fails() -> None:
     del pod["spec"]["initContainers"][0]
     with pytest.raises(AssertionError, match="istio-init is not the only init container"):
         check_injected(pod, ["web"])
+
+
+def test_init_container_is_the_one_of_the_installation() -> None:
+    """With Istio's CNI plugin, istio-validation checks the chains, and istio-init would set them up again."""
+    pod = deepcopy(INJECTED)
+    pod["spec"]["initContainers"][0]["name"] = VALIDATION
+    check_injected(pod, ["web"], init=VALIDATION)
+    with pytest.raises(AssertionError, match="istio-init is not the only init container"):
+        check_injected(pod, ["web"])
+    with pytest.raises(AssertionError, match="istio-validation is not the only init container"):
+        check_injected(INJECTED, ["web"], init=VALIDATION)
 
 
 def test_two_sidecars_fail() -> None:
