@@ -33,7 +33,7 @@ def check(istio_version: str) -> None:
 
 
 def archive(istio_version: str, say: Callable[[str], None]) -> Path:
-    """Return an archive with the image, built first if it is missing. LabError as by `check`, or of a build."""
+    """Return an archive with the image, built first if it is missing. LabError for other versions."""
     check(istio_version)
     source, base = on_demand("cni"), plan(istio={istio_version}).rootfs
     key = digest(source.digest, base.key, Path(__file__).read_bytes())
