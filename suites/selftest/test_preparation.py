@@ -84,11 +84,11 @@ def test_distribution_is_prepared_once_the_cluster_has_answered(prepare: Prepare
 
 
 def test_key_of_the_check_is_written_anew_for_the_run(tmp_path: Path) -> None:
-    """The client library remembers where it wrote a key, and that folder is gone."""
+    """The client library remembers where it wrote a key, although that folder is gone."""
     file, keys = kubeconfig(tmp_path, "https://127.0.0.1:1"), tmp_path / "keys"
     with pytest.raises(ApiError, match="no answer"):
         check_answers(file, "mine", 1)
-    ApiServer(file, timeout=1, keys=keys)
+    ApiServer(file, timeout=1, context="mine", keys=keys)
     assert list(keys.iterdir())
 
 
