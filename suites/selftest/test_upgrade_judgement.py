@@ -108,8 +108,8 @@ def test_one_failed_request_is_unsafe_and_shown() -> None:
 
 
 def test_pod_without_a_sidecar_is_in_the_picture_without_secrets() -> None:
-    """A reason is cut for its tooltip, in the middle of the token."""
-    shown = picture(judged(sent(records(), missed=f"{'refused ' * 20}token {JWT} end")))
+    """A reason is cut for its tooltip, behind the first part of the token."""
+    shown = picture(judged(sent(records(), missed=f"{'refused ' * 22}{JWT} end")))
     assert "1 pod got no sidecar" in shown
     assert "refused refused" in shown
     assert JWT.partition(".")[0] not in shown
