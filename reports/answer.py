@@ -193,6 +193,7 @@ def _failure(title: str, failed: Sequence[Mapping[str, str]]) -> str:
     first, *more = failed
     parts = _parts(first["reason"], first.get("expected", ""))
     parts.setdefault("What to do", _TO_DO[not parts.get("Likely cause", _NO_CAUSE).startswith(_NO_CAUSE)])
+    parts["What to do"] = parts["What to do"][:1].upper() + parts["What to do"][1:]
     rows = [(name, _text(text)) for name, text in parts.items()]
     rows.append(("Command", f"<code>{_text(first['reproduce'])}</code>"))
     names = _text(", ".join(_name(each["name"]) for each in more))

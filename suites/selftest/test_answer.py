@@ -138,7 +138,7 @@ def test_missed_budget_is_explained_from_the_records(tmp_path: Path) -> None:
         "<dt>Expected</dt><dd>at most 0 pods: created pods that got no sidecar</dd>",
         "<dt>Observed</dt><dd>1 pods, among 1;",
         "<dt>Likely cause</dt><dd>in before: refused 4 times: 400 Bad Request</dd>",
-        "<dt>What to do</dt><dd>create no pods in that phase",
+        "<dt>What to do</dt><dd>Create no pods in that phase",
     ):
         assert text in shown
     assert "Repeat it" not in shown, "the box has the command already"

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from fixtures.clients.api_server import ApiError, ApiServer
+from fixtures.clusters.existing import check_answers
 from fixtures.distributions.base import SourceOptions
 from fixtures.distributions.upstream import Upstream
 from fixtures.distributions.upstream.published import Platform
@@ -79,6 +81,15 @@ def test_distribution_is_prepared_once_the_cluster_has_answered(prepare: Prepare
         pytest.raises(AssertionError, match=PREPARED),
     ):
         prepare("mine", url)
+
+
+def test_key_of_the_check_is_written_anew_for_the_run(tmp_path: Path) -> None:
+    """The client library remembers where it wrote a key, although that folder is gone."""
+    file, keys = kubeconfig(tmp_path, "https://127.0.0.1:1"), tmp_path / "keys"
+    with pytest.raises(ApiError, match="no answer"):
+        check_answers(file, "mine", 1)
+    ApiServer(file, timeout=1, context="mine", keys=keys)
+    assert list(keys.iterdir())
 
 
 def test_published_run_on_an_existing_cluster_needs_no_node_and_no_engine(tmp_path: Path) -> None:

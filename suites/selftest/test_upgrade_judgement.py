@@ -8,6 +8,7 @@ import pytest
 from fixtures.declaration import names_in
 from fixtures.installers.operator_names import operator_names
 from fixtures.manifests import Manifests
+from fixtures.plugins.upgrade_verdict import picture
 from fixtures.traffic.records import NothingSent, Record, Result, Summary
 from fixtures.upgrade import summary
 from fixtures.upgrade.calibration import Attempt, Rates
@@ -22,6 +23,7 @@ from fixtures.upgrade.run import Run, Strategy, UpgradeFailure
 from fixtures.upgrade.steps import Steps
 from fixtures.upgrade.timeline import Timeline
 from fixtures.upgrade.traffic import Traffic, TrafficResult, is_single, plan
+from suites.selftest.secret_cases import JWT
 
 UPGRADE = Upgrade(old="1.28.2", new="1.29.1")
 STREAMS = [each for way in ("north-south", "east-west") for each in plan(way, "http://any:80").streams]
@@ -103,6 +105,14 @@ def test_one_failed_request_is_unsafe_and_shown() -> None:
     assert found.verdict.word == "unsafe"
     (line,) = summary.failure_lines(found)
     assert line.startswith("failed: before: north-south get new")
+
+
+def test_pod_without_a_sidecar_is_in_the_picture_without_secrets() -> None:
+    """A reason is cut for its tooltip, behind the first part of the token."""
+    shown = picture(judged(sent(records(), missed=f"{'refused ' * 22}{JWT} end")))
+    assert "1 pod got no sidecar" in shown
+    assert "refused refused" in shown
+    assert JWT.partition(".")[0] not in shown
 
 
 def test_failures_of_the_single_replica_count_for_no_budget() -> None:
