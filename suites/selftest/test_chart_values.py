@@ -152,6 +152,7 @@ def operator(spec: Any, folder: Path) -> Path:
             {"components": {INGRESS: [{"name": NAME, "k8s": {"service": {"ports": [{"name": "x"}]}}}]}},
             [f"components.{INGRESS}.{NAME}.k8s.service.ports"],
         ),
+        ({"components": {INGRESS: [{"name": "x" * 40}]}}, [f"components.{INGRESS}.{'x' * 40}.name"]),
         ({"bogus": 1, "installPackagePath": "x"}, ["bogus", "installPackagePath"]),
     ],
     ids=lambda each: ",".join(each) if isinstance(each, list) else "",
@@ -174,6 +175,7 @@ def test_setting_without_a_value_is_refused_by_its_path(
         ),
         ({"components": {INGRESS: [{"enabled": True}]}}, "has no name"),
         ({"components": {INGRESS: [None]}}, "has no name"),
+        ({"components": {INGRESS: [{"name": NAME}, {"name": NAME}]}}, f"has two entries {NAME}"),
         (
             {"components": {"pilot": {"k8s": 1}}},
             "spec.components.pilot.k8s of operator.yaml is not a mapping",
