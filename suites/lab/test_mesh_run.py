@@ -1,60 +1,20 @@
 """`mesh run` with the documented rights: it passes, fails for the right stage, and leaves nothing behind."""
 
-import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from fixtures.clients.kube import Kube, Resource
 from fixtures.clusters.base import Cluster
-from fixtures.mesh_run.marks import KIND, NAMESPACE
-from lab.paths import PROJECT
+from fixtures.mesh_run.marks import NAMESPACE
 from suites.lab.mesh_faults import MeshFault, faults, planted
-from suites.lab.mesh_users import digest, kubeconfig_of
+from suites.lab.mesh_runner import Runner, is_there, runner_of, stages_of
+from suites.lab.mesh_users import digest
 
 pytestmark = [pytest.mark.lab, pytest.mark.full, pytest.mark.stage("injection")]
-
-RIGHTS, USER = PROJECT / "docs" / "rbac" / "run.yaml", "istio-conformance-run"
-IMAGE = "registry.lab/nginx:1.22.1"
-#: Seconds within which a run ends.
-ENDS = 240
-MIDDLE = "pass  Nothing answers before the Gateway"
-
-
-@dataclass
-class Runner:
-    """The command as a process of its own, as the user with the documented rights."""
-
-    cluster: Cluster
-    kubeconfig: Path
-
-    def words(self, command: str, *options: str) -> list[str]:
-        place = [f"--kubeconfig={self.kubeconfig}", f"--kubectl={self.cluster.distribution.kubectl}"]
-        return [sys.executable, "-m", "suites.command", "mesh", command, *place, *options]
-
-    def run(self, *options: str) -> subprocess.CompletedProcess[str]:
-        words = self.words("run", f"--image={IMAGE}", "--yes", *options)
-        return subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=ENDS)
-
-    def cleanup(self) -> subprocess.CompletedProcess[str]:
-        words = self.words("cleanup")
-        return subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=ENDS)
-
-    def ended_by(self, sign: signal.Signals) -> int:
-        """Start a run, end it by a signal once its gateway is ready, and return its exit code."""
-        words = self.words("run", f"--image={IMAGE}", "--yes")
-        with subprocess.Popen(words, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as running:
-            assert running.stdout
-            assert any(line.startswith(MIDDLE) for line in running.stdout), "the run ended too early"
-            os.kill(running.pid, sign)
-            running.communicate(timeout=ENDS)
-        return running.returncode
 
 
 @pytest.fixture(scope="module")
@@ -62,22 +22,19 @@ def runner(
     cluster: Cluster, injected_app: Resource, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Runner]:
     """The command on a mesh that is not the run's, with another workload in it."""
-    runner = Runner(cluster, kubeconfig_of(cluster, RIGHTS, USER, tmp_path_factory.mktemp("runner")))
+    runner = runner_of(cluster, tmp_path_factory.mktemp("runner"))
     yield runner
     runner.cleanup()
 
 
-def is_there(kube: Kube) -> bool:
-    """Whether the run's namespace exists."""
-    return NAMESPACE in [each["metadata"]["name"] for each in kube.get_all(KIND)]
-
-
-def test_run_passes_and_changes_nothing_else(runner: Runner, cluster: Cluster, kube: Kube) -> None:
-    """Every stage passes, the namespace is gone at the end, and every other object is as it was."""
+def test_run_passes_and_changes_nothing_else(
+    runner: Runner, cluster: Cluster, kube: Kube, tmp_path: Path
+) -> None:
+    """Every stage passes, by credentials of a program; at the end every other object is as it was."""
     before = digest(cluster.kubectl)
-    ran = runner.run()
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "9 of 9 stages passed" in ran.stdout
+    result = runner.with_exec_credentials(tmp_path).result()
+    assert (result["result"], result["exitCode"]) == ("passed", 0), result
+    assert len(stages_of(result, "passed")) == len(result["stages"]) == 12
     assert not is_there(kube)
     assert digest(cluster.kubectl) == before
 
