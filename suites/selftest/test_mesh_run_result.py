@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from fixtures.clients.api_server import ApiError
 from fixtures.mesh_run import run as running
 from fixtures.mesh_run.marks import NAMESPACE
-from fixtures.mesh_run.rights import OF_STAGES
+from fixtures.mesh_run.rights import OF_STAGES, REQUIRED
 from fixtures.mesh_run.run import Skipped, Stage
 from suites.command import mesh, mesh_run
 from suites.selftest.fake_api_server import FakeApiServer, fake_api_server, refusal
@@ -243,4 +243,4 @@ def test_shared_gateway_is_announced_as_a_change(command: Run) -> None:
 
 def required_reviews() -> int:
     """The number of reviews before those of the optional rights: one for each name of each right."""
-    return sum(len(each.names) or 1 for each in mesh_run.rights.REQUIRED)
+    return sum(max(1, len(each.names)) for each in REQUIRED)
