@@ -1,6 +1,5 @@
 """The stages of `mesh run`: what each accepts, refuses and skips; and why pods are missing."""
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +18,7 @@ from fixtures.mesh_run.stages import MeshStages
 from fixtures.settings import Thresholds, Timeouts
 from fixtures.waits import ConditionNotMet, NotReady
 from suites.selftest.inspected import healthy
+from suites.selftest.nested import ROOT
 
 #: Waits that end at once.
 SHORT = Timeouts().scaled(0.001)
@@ -231,5 +231,14 @@ def test_page_instead_of_an_api_is_an_error() -> None:
 
 def test_files_of_the_stages_are_manifests_of_the_project() -> None:
     """Every manifest of a run is read by a plan, so that none is forgotten in its announcement."""
-    folder = Path(__file__).parents[2] / "manifests" / "mesh-run"
+    folder = ROOT / "manifests" / "mesh-run"
     assert {each.stem for each in folder.iterdir()} == {"app", "gateway", "gateway-service", "routing"}
+
+
+def test_every_stage_is_documented() -> None:
+    """docs/mesh-run.md has a row for each stage, in their order, and for nothing else."""
+    request = Request(image="image:1", prometheus=PLACE, jaeger=PLACE, kiali=PLACE)
+    text = (ROOT / "docs" / "mesh-run.md").read_text()
+    table = text.partition("| stage | what must hold |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
+    assert rows == [each.name for each in MeshStages(bench(request=request)).all()]
