@@ -1,6 +1,7 @@
 """`mesh run`: the forms of its result, its exit codes, and its errors before anything is created."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -208,6 +209,20 @@ def test_refused_namespace_is_the_environments_failure(command: Run) -> None:
     command.server.on(f"POST {NAMESPACES}", refusal(403, "Forbidden", "policy: no such names"))
     assert command("--yes") == ENVIRONMENT
     assert "policy: no such names" in command.stderr
+
+
+def test_proxy_of_the_environment_is_used(command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API server behind a proxy is reached as kubectl reaches it, except where NO_PROXY names it."""
+    file = command.server.kubeconfig
+    address = re.search(r"http://127.0.0.1:\d+", file.read_text())
+    assert address
+    file.write_text(file.read_text().replace(address[0], "http://cluster.invalid"))
+    monkeypatch.setenv("HTTP_PROXY", address[0])
+    monkeypatch.setenv("http_proxy", address[0])
+    assert command("--yes") == 0
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "cluster.invalid")
+    assert command("--yes") == ENVIRONMENT
 
 
 @pytest.mark.parametrize(
