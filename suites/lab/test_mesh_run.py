@@ -1,11 +1,15 @@
 """`mesh run` with the documented rights: it passes, fails for the right stage, and leaves nothing behind."""
 
+import json
 import re
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from fixtures.clients.kube import Kube, Resource
 from fixtures.clusters.base import Cluster
@@ -13,6 +17,10 @@ from fixtures.mesh_run.marks import NAMESPACE
 from suites.lab.mesh_faults import MeshFault, faults, planted
 from suites.lab.mesh_runner import Runner, is_there, runner_of, stages_of
 from suites.lab.mesh_users import digest
+
+_NAME = "kubernetes.io/metadata.name"
+#: Every other namespace stays as it is for istiod.
+OTHERS = {"matchExpressions": [{"key": _NAME, "operator": "NotIn", "values": [NAMESPACE]}]}
 
 pytestmark = [pytest.mark.lab, pytest.mark.full, pytest.mark.stage("injection")]
 
@@ -84,3 +92,52 @@ def test_image_that_cannot_be_pulled_is_the_environments_failure(runner: Runner,
     ran = runner.run("--timeout-factor=0.1", "--image=registry.lab/none:1")
     assert ran.returncode == 12, ran.stdout + ran.stderr
     assert not is_there(kube)
+
+
+def test_namespace_is_labelled_for_discovery_selectors(runner: Runner, cluster: Cluster, kube: Kube) -> None:
+    """Where istiod looks for a label, the namespace is announced and created with it, and the run passes."""
+    with discovering(cluster, OTHERS, {"matchLabels": {"mesh": "a"}}):
+        ran = runner.run()
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert f"Namespace {NAMESPACE} (mesh=a)" in ran.stdout
+    assert not is_there(kube)
+
+
+def test_discovery_selectors_that_leave_the_namespace_out_are_refused(
+    runner: Runner, cluster: Cluster, kube: Kube
+) -> None:
+    """Where only the label under test would select the namespace, nothing is created."""
+    with discovering(cluster, OTHERS, {"matchLabels": {"istio-injection": "enabled"}}):
+        ran = runner.run()
+    assert (ran.returncode, "discoverySelectors do not select" in ran.stderr) == (12, True), ran.stderr
+    assert not is_there(kube)
+
+
+def test_control_plane_without_a_ready_pod_is_refused(runner: Runner, cluster: Cluster, kube: Kube) -> None:
+    """Without a ready istiod nothing is created, and the message says which revision is down."""
+    place = ("deployment/istiod", "--namespace=istio-system")
+    cluster.kubectl.read("scale", *place, "--replicas=0")
+    try:
+        cluster.kubectl.read("rollout", "status", *place)
+        ran = runner.run()
+    finally:
+        cluster.kubectl.read("scale", *place, "--replicas=1")
+        cluster.kubectl.read("rollout", "status", *place)
+    assert (ran.returncode, "revision default is down" in ran.stderr) == (12, True), ran.stderr
+    assert not is_there(kube)
+
+
+@contextmanager
+def discovering(cluster: Cluster, *selectors: Any) -> Iterator[None]:
+    """Give the mesh these discoverySelectors for a while."""
+    place = ("configmap/istio", "--namespace=istio-system")
+    before = json.loads(cluster.kubectl.read("get", *place, "--output=json"))["data"]["mesh"]
+    changed = yaml.safe_dump({**yaml.safe_load(before), "discoverySelectors": list(selectors)})
+    cluster.kubectl.read(
+        "patch", *place, "--type=merge", f"--patch={json.dumps({'data': {'mesh': changed}})}"
+    )
+    try:
+        yield
+    finally:
+        restored = json.dumps({"data": {"mesh": before}})
+        cluster.kubectl.read("patch", *place, "--type=merge", f"--patch={restored}")
