@@ -27,14 +27,12 @@ from fixtures.mesh_run.run import LeftBehind
 from fixtures.waits import NotReady
 from reports import mesh_check
 from reports.redaction import redact, redact_tree
-from suites.command import mesh_run
+from suites.command import mesh_run, mesh_run_options
 from suites.command.mesh_access import Environment, Refused, explained, failed, opened
 
 #: The exit code for a refused option, as pytest's.
 USAGE_ERROR = 4
 INTERRUPTED = 2
-#: The app of `mesh run`, unless another one is named.
-IMAGE = "docker.io/library/nginx:1.28.0"
 #: Seconds between two lines of progress.
 _EVERY = 2.0
 
@@ -50,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if chosen.command == "run":
-            return mesh_run.run_stages(chosen)
+            return mesh_run.run_stages(chosen, arguments)
         if chosen.command == "cleanup":
             return mesh_run.clean_up(chosen)
         return _check(chosen, arguments)
@@ -103,13 +101,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
         description="Runs stages on the mesh, in a namespace that it creates, marks and removes. Prints "
         "every object first, and asks. docs/rbac/run.yaml has the rights.",
     )
-    running.add_argument(
-        "--revision", default="", metavar="NAME", help="a revision or a tag (the default one)"
-    )
-    running.add_argument("--image", default=IMAGE, help="a server of a page at port 80 (%(default)s)")
-    running.add_argument("--yes", action="store_true", help="do not ask before anything is created")
-    running.add_argument("--keep", action="store_true", help="keep the namespace; `mesh cleanup` removes it")
-    running.add_argument("--timeout-factor", type=float, default=1.0, help="multiply every time-out")
+    mesh_run_options.add(running)
     cleaning = commands.add_parser("cleanup", help="remove what a killed run has left, and nothing else")
     for command in (check, running, cleaning):
         _add_access(command)

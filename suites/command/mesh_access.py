@@ -57,7 +57,7 @@ def opened(chosen: argparse.Namespace) -> Iterator[Access]:
         own.touch(mode=0o600)
         own.write_text(text, encoding="utf-8")
         try:
-            kube = Kube(own, timeout=seconds)
+            kube = Kube(own, timeout=seconds, proxies=True)
         except ApiError as error:
             raise Environment(f"the kubeconfig cannot be used: {error.message}") from error
         kubectl = Kubectl(program=program, kubeconfig=own, environment=environment, timeout=seconds)

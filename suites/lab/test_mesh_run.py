@@ -1,60 +1,28 @@
 """`mesh run` with the documented rights: it passes, fails for the right stage, and leaves nothing behind."""
 
-import os
+import json
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from fixtures.clients.kube import Kube, Resource
 from fixtures.clusters.base import Cluster
-from fixtures.mesh_run.marks import KIND, NAMESPACE
-from lab.paths import PROJECT
+from fixtures.mesh_run.marks import NAMESPACE
 from suites.lab.mesh_faults import MeshFault, faults, planted
-from suites.lab.mesh_users import digest, kubeconfig_of
+from suites.lab.mesh_runner import Runner, is_there, runner_of, stages_of
+from suites.lab.mesh_users import digest
+
+_NAME = "kubernetes.io/metadata.name"
+#: Every other namespace stays as it is for istiod.
+OTHERS = {"matchExpressions": [{"key": _NAME, "operator": "NotIn", "values": [NAMESPACE]}]}
 
 pytestmark = [pytest.mark.lab, pytest.mark.full, pytest.mark.stage("injection")]
-
-RIGHTS, USER = PROJECT / "docs" / "rbac" / "run.yaml", "istio-conformance-run"
-IMAGE = "registry.lab/nginx:1.22.1"
-#: Seconds within which a run ends.
-ENDS = 240
-MIDDLE = "pass  Nothing answers before the Gateway"
-
-
-@dataclass
-class Runner:
-    """The command as a process of its own, as the user with the documented rights."""
-
-    cluster: Cluster
-    kubeconfig: Path
-
-    def words(self, command: str, *options: str) -> list[str]:
-        place = [f"--kubeconfig={self.kubeconfig}", f"--kubectl={self.cluster.distribution.kubectl}"]
-        return [sys.executable, "-m", "suites.command", "mesh", command, *place, *options]
-
-    def run(self, *options: str) -> subprocess.CompletedProcess[str]:
-        words = self.words("run", f"--image={IMAGE}", "--yes", *options)
-        return subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=ENDS)
-
-    def cleanup(self) -> subprocess.CompletedProcess[str]:
-        words = self.words("cleanup")
-        return subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=ENDS)
-
-    def ended_by(self, sign: signal.Signals) -> int:
-        """Start a run, end it by a signal once its gateway is ready, and return its exit code."""
-        words = self.words("run", f"--image={IMAGE}", "--yes")
-        with subprocess.Popen(words, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as running:
-            assert running.stdout
-            assert any(line.startswith(MIDDLE) for line in running.stdout), "the run ended too early"
-            os.kill(running.pid, sign)
-            running.communicate(timeout=ENDS)
-        return running.returncode
 
 
 @pytest.fixture(scope="module")
@@ -62,22 +30,19 @@ def runner(
     cluster: Cluster, injected_app: Resource, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Runner]:
     """The command on a mesh that is not the run's, with another workload in it."""
-    runner = Runner(cluster, kubeconfig_of(cluster, RIGHTS, USER, tmp_path_factory.mktemp("runner")))
+    runner = runner_of(cluster, tmp_path_factory.mktemp("runner"))
     yield runner
     runner.cleanup()
 
 
-def is_there(kube: Kube) -> bool:
-    """Whether the run's namespace exists."""
-    return NAMESPACE in [each["metadata"]["name"] for each in kube.get_all(KIND)]
-
-
-def test_run_passes_and_changes_nothing_else(runner: Runner, cluster: Cluster, kube: Kube) -> None:
-    """Every stage passes, the namespace is gone at the end, and every other object is as it was."""
+def test_run_passes_and_changes_nothing_else(
+    runner: Runner, cluster: Cluster, kube: Kube, tmp_path: Path
+) -> None:
+    """Every stage passes, by credentials of a program; at the end every other object is as it was."""
     before = digest(cluster.kubectl)
-    ran = runner.run()
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "9 of 9 stages passed" in ran.stdout
+    result = runner.with_exec_credentials(tmp_path).result()
+    assert (result["result"], result["exitCode"]) == ("passed", 0), result
+    assert len(stages_of(result, "passed")) == len(result["stages"]) == 12
     assert not is_there(kube)
     assert digest(cluster.kubectl) == before
 
@@ -127,3 +92,52 @@ def test_image_that_cannot_be_pulled_is_the_environments_failure(runner: Runner,
     ran = runner.run("--timeout-factor=0.1", "--image=registry.lab/none:1")
     assert ran.returncode == 12, ran.stdout + ran.stderr
     assert not is_there(kube)
+
+
+def test_namespace_is_labelled_for_discovery_selectors(runner: Runner, cluster: Cluster, kube: Kube) -> None:
+    """Where istiod looks for a label, the namespace is announced and created with it, and the run passes."""
+    with discovering(cluster, OTHERS, {"matchLabels": {"mesh": "a"}}):
+        ran = runner.run()
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert f"Namespace {NAMESPACE} (mesh=a)" in ran.stdout
+    assert not is_there(kube)
+
+
+def test_discovery_selectors_that_leave_the_namespace_out_are_refused(
+    runner: Runner, cluster: Cluster, kube: Kube
+) -> None:
+    """Where only the label under test would select the namespace, nothing is created."""
+    with discovering(cluster, OTHERS, {"matchLabels": {"istio-injection": "enabled"}}):
+        ran = runner.run()
+    assert (ran.returncode, "discoverySelectors do not select" in ran.stderr) == (12, True), ran.stderr
+    assert not is_there(kube)
+
+
+def test_control_plane_without_a_ready_pod_is_refused(runner: Runner, cluster: Cluster, kube: Kube) -> None:
+    """Without a ready istiod nothing is created, and the message says which revision is down."""
+    place = ("deployment/istiod", "--namespace=istio-system")
+    cluster.kubectl.read("scale", *place, "--replicas=0")
+    try:
+        cluster.kubectl.read("rollout", "status", *place)
+        ran = runner.run()
+    finally:
+        cluster.kubectl.read("scale", *place, "--replicas=1")
+        cluster.kubectl.read("rollout", "status", *place)
+    assert (ran.returncode, "revision default is down" in ran.stderr) == (12, True), ran.stderr
+    assert not is_there(kube)
+
+
+@contextmanager
+def discovering(cluster: Cluster, *selectors: Any) -> Iterator[None]:
+    """Give the mesh these discoverySelectors for a while."""
+    place = ("configmap/istio", "--namespace=istio-system")
+    before = json.loads(cluster.kubectl.read("get", *place, "--output=json"))["data"]["mesh"]
+    changed = yaml.safe_dump({**yaml.safe_load(before), "discoverySelectors": list(selectors)})
+    cluster.kubectl.read(
+        "patch", *place, "--type=merge", f"--patch={json.dumps({'data': {'mesh': changed}})}"
+    )
+    try:
+        yield
+    finally:
+        restored = json.dumps({"data": {"mesh": before}})
+        cluster.kubectl.read("patch", *place, "--type=merge", f"--patch={restored}")

@@ -7,23 +7,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 from fixtures.clients.api_server import ApiError
-from fixtures.clients.kube import kind_of
 from fixtures.mesh_run import marks
 from fixtures.mesh_run.marks import CREATOR, KIND, LABEL, NAMESPACE, NotOurs
-from fixtures.mesh_run.plan import RIGHTS, NoSuchRevision, plan
-from fixtures.mesh_run.run import LeftBehind, run
+from fixtures.mesh_run.rights import REQUIRED
+from fixtures.mesh_run.run import LeftBehind, Skipped, Stage, run
 from fixtures.waits import NotReady
 from suites.command import mesh
 from suites.selftest.fake_api_server import FakeApiServer, fake_api_server
-from suites.selftest.inspected import deployment, healthy, injector, objects
+from suites.selftest.inspected import healthy
 from suites.selftest.mesh_server import REVIEW, kubectl_for, serve
-from suites.selftest.nested import ROOT
 
 REFUSED, ENVIRONMENT = 4, 12
 OURS = {LABEL: "true"}
+AWAY = ApiError("DELETE", 0, "no answer", "refused")
 USER_REVIEW = "POST /apis/authentication.k8s.io/v1/selfsubjectreviews"
 
 
@@ -51,7 +49,9 @@ def namespace(name: str, **metadata: Any) -> Any:
 
 
 def stages(*functions: Any) -> Any:
-    return SimpleNamespace(all=lambda: [(str(n), f"stage {n}", each) for n, each in enumerate(functions, 1)])
+    return SimpleNamespace(
+        all=lambda: [Stage(str(n), f"stage {n}", each) for n, each in enumerate(functions, 1)]
+    )
 
 
 def fails(error: BaseException) -> Any:
@@ -64,9 +64,9 @@ def fails(error: BaseException) -> Any:
 def test_second_run_is_refused_and_names_the_cleanup() -> None:
     """The namespace of another run, or of a killed one, stays, and the message says what to do."""
     cluster: Any = Cluster()
-    marks.create(cluster)
+    marks.create(cluster, {})
     with pytest.raises(NotOurs, match="mesh cleanup"):
-        marks.create(cluster)
+        marks.create(cluster, {})
     assert list(cluster.namespaces) == [NAMESPACE]
 
 
@@ -77,7 +77,7 @@ def test_namespace_without_the_whole_mark_is_not_ours(metadata: Any) -> None:
     """A name or a label alone makes no namespace the run's: it is neither used nor deleted."""
     cluster: Any = Cluster(**{NAMESPACE: namespace(NAMESPACE, **metadata)})
     with pytest.raises(NotOurs, match="no run created it"):
-        marks.create(cluster)
+        marks.create(cluster, {})
     assert marks.remove(cluster) == []
     assert list(cluster.namespaces) == [NAMESPACE]
 
@@ -91,12 +91,43 @@ def test_namespace_is_removed_whatever_happens(error: BaseException) -> None:
     assert cluster.namespaces == {}
 
 
-def test_namespace_that_cannot_be_removed_is_named_with_the_cleanup() -> None:
-    """If the API server goes away, the namespace stays, and the message says how to remove it."""
+def test_namespace_that_stays_is_reported_beside_the_verdict() -> None:
+    """If the API server goes away, the stages' verdict stays, and the message says how to clean up."""
     cluster: Any = Cluster()
-    cluster.delete = fails(ApiError("DELETE", 0, "no answer", "refused"))
+    cluster.delete = fails(AWAY)
+    ran = run(cluster, stages(fails(AssertionError("404"))), lambda _: None, keep=False, answers_again=0)
+    assert (ran.verdict, ran.failed, ran.environment) == ("failed", True, True)
+    assert "mesh cleanup" in ran.left_behind
+
+
+def test_interrupted_run_says_what_stays() -> None:
+    """A run that is interrupted, and cannot delete its namespace, names the clean-up."""
+    cluster: Any = Cluster()
+    cluster.delete = fails(AWAY)
     with pytest.raises(LeftBehind, match="mesh cleanup"):
-        run(cluster, stages(lambda: "seen"), lambda _: None, keep=False)
+        run(cluster, stages(fails(KeyboardInterrupt())), lambda _: None, keep=False, answers_again=0)
+
+
+def test_removal_waits_for_an_api_server_that_comes_back() -> None:
+    """An API server that answers again in time is asked again, and nothing stays."""
+    cluster: Any = Cluster()
+    delete, errors = cluster.delete, [AWAY, AWAY]
+
+    def delete_later(kind: str, name: str) -> None:
+        if errors:
+            raise errors.pop()
+        delete(kind, name)
+
+    cluster.delete = delete_later
+    ran = run(cluster, stages(lambda: "seen"), lambda _: None, keep=False, answers_again=30)
+    assert (ran.left_behind, cluster.namespaces) == ("", {})
+
+
+def test_skipped_stage_makes_the_result_partial() -> None:
+    """A stage that cannot be had does not end the run, and its reason is kept."""
+    ran = run(Cluster(), stages(fails(Skipped("no rights")), lambda: "seen"), lambda _: None, keep=False)  # type: ignore[arg-type]
+    assert [each.result for each in ran.results] == ["skipped", "passed"]
+    assert (ran.verdict, ran.results[0].text) == ("partial", "no rights")
 
 
 def test_kept_namespace_stays_for_the_cleanup() -> None:
@@ -114,55 +145,8 @@ def test_stages_behind_a_failed_one_are_not_reached() -> None:
         (NotReady("the app", elapsed=1, tries=1, last="no"), "environment"),
         (ApiError("GET", 500, "no", "no"), "environment"),
     ):
-        results = run(Cluster(), stages(lambda: "seen", fails(error), late), lambda _: None, keep=False)  # type: ignore[arg-type]
-        assert [each.result for each in results] == ["passed", expected, "not reached"]
-
-
-def test_plan_asks_for_the_named_revision() -> None:
-    """A tag is asked for by its own name, and its revision is the one that must inject."""
-    cluster = healthy()
-    objects(cluster, "Deployment").append(deployment("canary"))
-    objects(cluster, "MutatingWebhookConfiguration").append(injector("canary", **{"istio.io/tag": "prod"}))
-    planned = plan(cluster, "prod", "image:1")
-    (gateway,) = (each for each in planned.gateway if each["kind"] == "Deployment")
-    assert gateway["spec"]["template"]["metadata"]["labels"]["istio.io/rev"] == "prod"
-    assert (planned.plane.revision, planned.injection) == ("canary", {"istio.io/rev": "prod"})
-    with pytest.raises(NoSuchRevision, match="canary, default, prod"):
-        plan(cluster, "other", "image:1")
-
-
-def test_everything_of_the_plan_is_in_its_namespace() -> None:
-    """Nothing but the namespace itself is outside of it, and no node or shared gateway is named."""
-    planned = plan(healthy(), "", "image:1")
-    made = [*planned.app, *planned.gateway, *planned.routing]
-    assert {each["metadata"]["namespace"] for each in made} == {NAMESPACE}
-    assert "nodeSelector" not in yaml.safe_dump(made)
-    assert next(planned.names()) == f"Namespace {NAMESPACE}"
-    assert len([*planned.names()]) == len(made) + 1
-
-
-def test_rights_are_exactly_those_of_the_manifest() -> None:
-    """docs/rbac/run.yaml grants what the run asks for before it begins, and nothing else."""
-    documents = yaml.safe_load_all((ROOT / "docs" / "rbac" / "run.yaml").read_text())
-    (role,) = (each for each in documents if each["kind"] == "ClusterRole")
-    granted = {
-        (verb, group, resource, tuple(rule.get("resourceNames", ())))
-        for rule in role["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
-    assert granted == {(each.verb, each.group, each.resource, each.names) for each in RIGHTS}
-
-
-def test_rights_cover_every_object_of_the_plan() -> None:
-    """Each kind that is applied has the rights to create and to patch it, by the plan's names."""
-    planned = plan(healthy(), "", "image:1")
-    for each in (*planned.app, *planned.gateway, *planned.routing):
-        group = kind_of(each).rpartition("/")[0].rpartition("/")[0]
-        mine = [one for one in RIGHTS if (one.group, one.resource) == (group, _plural(each["kind"]))]
-        assert {"create", "patch"} <= {one.verb for one in mine}, each["kind"]
-        assert all(each["metadata"]["name"] in one.names for one in mine if one.verb == "patch")
+        ran = run(Cluster(), stages(lambda: "seen", fails(error), late), lambda _: None, keep=False)  # type: ignore[arg-type]
+        assert [each.result for each in ran.results] == ["passed", expected, "not reached"]
 
 
 @pytest.fixture
@@ -191,7 +175,7 @@ def test_missing_rights_are_all_named_before_anything_is_created(
     """Without rights the run names each of them and creates nothing."""
     assert start(server, tmp_path, "--yes") == ENVIRONMENT
     told = capsys.readouterr().err
-    assert all(str(each) in told for each in RIGHTS)
+    assert all(str(each) in told for each in REQUIRED)
     assert created(server) == set()
 
 
@@ -216,7 +200,3 @@ def test_unknown_revision_is_refused(
     assert start(server, tmp_path, "--yes", "--revision=canary") == REFUSED
     assert "no revision or tag canary: name one with --revision (default)" in capsys.readouterr().err
     assert created(server) == set()
-
-
-def _plural(kind: str) -> str:
-    return f"{kind.lower()}s"
