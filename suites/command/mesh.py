@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     except (Environment, NoControlPlane, NoRights, LeftBehind, NotReady, CommandFailed) as error:
         return failed(error, ExitCode.ENVIRONMENT)
     except ApiError as error:
-        return failed(explained(error, chosen.context), ExitCode.ENVIRONMENT)
+        return failed(explained(error, chosen.context, chosen.request_timeout), ExitCode.ENVIRONMENT)
     except KeyboardInterrupt:
         return failed(RuntimeError("interrupted"), INTERRUPTED)
     finally:

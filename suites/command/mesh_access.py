@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from fixtures.clients.api_server import ApiError
+from fixtures.clients.exec_credentials import NoCredentials, with_credentials
 from fixtures.clients.kube import Kube
 from fixtures.clients.kubectl import Kubectl
 from fixtures.clusters.base import KUBECONFIG
@@ -20,6 +23,36 @@ from lab import scratch
 from reports.redaction import redact
 
 _UNAUTHORIZED = 401
+#: Seconds that kubectl has for what it does without the API server, and a credential plugin at least.
+_LOCAL = 20.0
+#: What happened where the API server gave no answer, by the exception, and what to check.
+_NO_ANSWER = (
+    (
+        ("ReadTimeoutError", "ConnectTimeoutError"),
+        "did not answer within {timeout:g} s (--request-timeout)",
+        "it hangs, or a firewall or proxy drops the connection; check address and VPN",
+    ),
+    (
+        ("SSLError",),
+        "did not complete the TLS handshake",
+        "check the kubeconfig's certificate-authority, and whether a proxy ends TLS",
+    ),
+    (
+        ("ProxyError",),
+        "cannot be reached through the proxy of the environment or the kubeconfig",
+        "check HTTPS_PROXY, NO_PROXY and proxy-url",
+    ),
+    (
+        ("NameResolutionError",),
+        "has a name that does not resolve",
+        "check the address and VPN",
+    ),
+    (
+        ("ProtocolError", "IncompleteRead", "malformed response"),
+        "broke off in the middle of an answer",
+        "it may have restarted: check again",
+    ),
+)
 
 
 class Refused(RuntimeError):
@@ -51,35 +84,41 @@ def opened(chosen: argparse.Namespace) -> Iterator[Access]:
     if not 0 < seconds < math.inf:
         raise Refused(f"--request-timeout must be a number of seconds above 0, not {seconds:g}")
     program, environment = _kubectl(chosen), dict(os.environ)
-    text = minified(program, chosen.kubeconfig, chosen.context, environment=environment, timeout=seconds)
+    # kubectl sends nothing here: a short time-out of requests must not end it.
+    local = max(seconds, _LOCAL)
+    text = minified(program, chosen.kubeconfig, chosen.context, environment=environment, timeout=local)
+    try:
+        text = with_credentials(text, _folder(chosen), environment=environment, timeout=local)
+    except NoCredentials as error:
+        raise Environment(str(error)) from error
     with scratch.folder("mesh") as folder:
         own = folder / KUBECONFIG
         own.touch(mode=0o600)
         own.write_text(text, encoding="utf-8")
         try:
-            kube = Kube(own, timeout=seconds, proxies=True)
+            kube = Kube(own, timeout=seconds, environment=environment)
         except ApiError as error:
-            raise Environment(f"the kubeconfig cannot be used: {error.message}") from error
+            raise Environment(f"the context cannot be used: {error.message}") from error
         kubectl = Kubectl(program=program, kubeconfig=own, environment=environment, timeout=seconds)
         kubernetes = _version(kube)
-        context = chosen.context or kubectl.read("config", "current-context").strip()
+        context = chosen.context or str(yaml.safe_load(text)["current-context"])
         yield Access(kube=kube, kubectl=kubectl, kubernetes=kubernetes, context=context)
 
 
-def explained(error: ApiError, context: str) -> Exception:
-    """Return an error of the API server with what to do about it."""
+def explained(error: ApiError, context: str, timeout: float) -> Exception:
+    """Return an error of the API server with what to do about it; `timeout` is that of a request, in s."""
     where = f"context {context}" if context else "the current context"
     if error.status == _UNAUTHORIZED:
         return Environment(
             f"the API server refuses the credentials of {where}; they may have expired: log in again, and "
             f"try `kubectl auth whoami` ({error})"
         )
-    if not error.status:
-        return Environment(
-            f"the API server of {where} does not answer: check the address, VPN and proxy, and try "
-            f"`kubectl version` ({error})"
-        )
-    return Environment(f"the API server of {where} refuses a request: {error}")
+    if error.status:
+        return Environment(f"the API server of {where} refuses a request: {error}")
+    known = ((happened, advice) for reasons, happened, advice in _NO_ANSWER if error.reason in reasons)
+    happened, advice = next(known, ("does not answer", "check the address, VPN and proxy"))
+    happened = happened.format(timeout=timeout)
+    return Environment(f"the API server of {where} {happened}: {advice}, and try `kubectl version` ({error})")
 
 
 def failed(error: Exception, code: int) -> int:
@@ -96,6 +135,13 @@ def _check_kubeconfig(chosen: argparse.Namespace) -> None:
     if not chosen.kubeconfig and not any(each.is_file() for each in files):
         names = ", ".join(map(str, files))
         raise Refused(f"there is no kubeconfig: none of {names} exists; name one with --kubeconfig")
+
+
+def _folder(chosen: argparse.Namespace) -> Path:
+    """Return the folder of the kubeconfig that is read, the first of several."""
+    files = [each for each in os.environ.get("KUBECONFIG", "").split(os.pathsep) if each]
+    file = chosen.kubeconfig or (Path(files[0]) if files else Path.home() / ".kube" / "config")
+    return Path(file).resolve().parent
 
 
 def _kubectl(chosen: argparse.Namespace) -> Path:

@@ -100,7 +100,7 @@ def _goes_away(server: FakeApiServer) -> None:
         (_expired, "refuses the credentials of the current context; they may have expired"),
         (_no_rights, "Missing rights: "),
         (_no_control_plane, "no control plane found"),
-        (_goes_away, "does not answer"),
+        (_goes_away, "broke off in the middle of an answer"),
         (_overloaded, "the check cannot begin, because the API server refuses it (500): etcd is gone"),
         (_null_list, "no control plane found"),
     ],
