@@ -29,10 +29,10 @@ check: $(READY) ## check format, lint, types, layers, YAML, workflows and selfte
 
 # Two halves that take about the same time, so that two cores run them side by side.
 selftests-ru: $(READY)
-	@$(PYTEST) suites/selftest/test_[ru]*.py --distribution lab -m 'not lab' --quiet
+	@$(PYTEST) suites/selftest/test_[ru]*.py --distribution lab -m 'not lab and not slow' --quiet
 
 selftests-others: $(READY)
-	@$(PYTEST) suites/selftest --ignore-glob='*/test_[ru]*.py' --distribution lab -m 'not lab' --quiet
+	@$(PYTEST) suites/selftest --ignore-glob='*/test_[ru]*.py' --distribution lab -m 'not lab and not slow' --quiet
 
 lint: $(READY)
 	@$(PYTHON) -m ruff format --check --quiet $(CODE)
@@ -55,9 +55,10 @@ run: $(READY) ## run the article's stages and make the report; DISTRIBUTION=upst
 BUSY := --exempt latency-p50 --exempt latency-p99 --exempt lag --exempt load --exempt silence --exempt requests \
   --budget latency-p50=5 --budget latency-p99=20 --budget missed-injections=20 --budget refused-injections=30
 
-test: ## check and run, then the lab's tests on a real engine and an upgrade in quick mode; CI runs this
+test: ## check, slow selftests and run, then the lab's tests on a real engine and an upgrade in quick mode; CI runs this
 	@rm -f $(PHASES)
 	@$(MAKE) check
+	@$(PYTEST) suites/selftest --distribution lab -m slow --quiet
 	@echo check >> $(PHASES)
 	@$(MAKE) run DISTRIBUTION=lab
 	@echo stages >> $(PHASES)

@@ -51,6 +51,7 @@ def test_fault_is_seen_with_its_object(check: str) -> None:
     assert subject in [str(each.subject) for each in seen(mesh, check)]
 
 
+@pytest.mark.slow
 def test_hundreds_of_proxies_take_seconds() -> None:
     """The checks of 250 differing proxies take less than 10 s of the processor."""
     large = LargeMesh(250)

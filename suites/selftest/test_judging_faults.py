@@ -47,6 +47,7 @@ def run() -> tuple[Account, Sequence[Phase]]:
     return run_accelerated(traffic())
 
 
+@pytest.mark.slow
 def test_every_planted_fault_is_detected(run: tuple[Account, Sequence[Phase]]) -> None:
     found = seen(*run, STREAMS)
     assert all(found.values()), found

@@ -233,6 +233,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_pytest(folder, PLUGINS, "--distribution=lab", ".", **variables)
 
 
+@pytest.mark.slow
 def test_run_writes_its_result(run: Path) -> None:
     file = run / "results" / conformance.FILE
     assert file.exists(), (run / "output").read_text()

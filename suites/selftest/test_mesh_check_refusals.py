@@ -131,6 +131,7 @@ def test_unreachable_server_is_the_environments_failure(command: Command) -> Non
     assert "does not answer: check the address, VPN and proxy" in command.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_interrupted_check_leaves_nothing(command: Command, tmp_path: Path, sign: signal.Signals) -> None:
     """Ended by Ctrl-C or SIGTERM, the command has removed its copy of the kubeconfig, and exits with 2."""

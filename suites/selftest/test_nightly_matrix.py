@@ -14,6 +14,7 @@ NODES = ("1.36.4", "1.35.8", "1.33.1")
 PATCHES = ("1.30.4", "1.30.10", "1.31.0", "1.29.1")
 
 
+@pytest.mark.slow
 def test_matrix_file_is_what_the_recorded_table_gives() -> None:
     assert matrix.MATRIX.read_text() == matrix.text(matrix.published_cells(TABLE))
 

@@ -127,6 +127,7 @@ def test_run_without_requests_does_not_claim_no_failures() -> None:
     assert "no request failed" not in drawing(timeline(bands(60), [])).text
 
 
+@pytest.mark.slow
 def test_picture_of_300000_requests_stays_small() -> None:
     random_ = random.Random(1)
     points = [

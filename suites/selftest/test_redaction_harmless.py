@@ -17,6 +17,7 @@ KEPT = [
 CERTIFICATE = "\n".join(["-----BEGIN CERTIFICATE-----", *BODY, "-----END CERTIFICATE-----"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", KEPT)
 def test_recorded_files_contain_nothing_to_redact(pattern: str) -> None:
     files = [*ROOT.glob(pattern)]
@@ -35,6 +36,7 @@ def project_strings() -> Iterator[str]:
                     yield node.value
 
 
+@pytest.mark.slow
 def test_projects_own_texts_are_not_redacted() -> None:
     assert [text for text in project_strings() if redact(text) != text] == []
 

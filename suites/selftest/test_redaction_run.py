@@ -13,6 +13,8 @@ from reports.redaction import MARK
 from suites.selftest import planted
 from suites.selftest.nested import ROOT, run_pytest
 
+pytestmark = pytest.mark.slow
+
 _GO_ON = "--continue-on-collection-errors"
 PLUGINS = ("redaction", "report", "causes")
 

@@ -8,6 +8,8 @@ import pytest
 
 from reports.redaction import redact
 
+pytestmark = pytest.mark.slow
+
 #: Limits: CPU seconds, and the ratio for a text four times as long (quadratic time would be 16).
 LONG, RATIO = 0.8, 9.0
 SHORT_SIZE, LONG_SIZE = 10_000, 40_000

@@ -151,6 +151,7 @@ def test_an_upgrade_together_with_the_stages_is_a_usage_error(run: Run, pytester
     assert "need separate clusters" in refused(run())
 
 
+@pytest.mark.slow
 def test_whole_command_refuses_an_option_without_a_traceback(tmp_path: Path) -> None:
     """With every plugin of the project, a refused option is one error and exit code 4."""
     words = [sys.executable, "-m", "suites.command", "upgrade", "--distribution=lab", "--exempt", "foo"]
