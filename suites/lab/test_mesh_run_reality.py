@@ -92,6 +92,43 @@ def options(cluster: Cluster) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def no_pods(cluster: Cluster, kube: Kube, tmp_path: Path) -> Iterator[None]:
+    """An admission policy that refuses the app's pods, and is active."""
+    container = {"name": "web", "image": IMAGE}
+    metadata = {"name": "probe", "namespace": "default", "labels": {"app": "app"}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
+
+    def refusal() -> str:
+        try:
+            return str(kube.admitted(pod))
+        except ApiError as error:
+            return error.message
+
+    def check_active() -> None:
+        assert "no pods here" in refusal()
+
+    with applied(cluster, tmp_path, *policy("no-pods", "CREATE", "pods", "no pods here")):
+        eventually(check_active, "the policy is active", EFFECT)
+        yield
+
+
+def give_address(cluster: Cluster, kube: Kube) -> str:
+    """Set the address of the run's Service to that of the node, as a controller does, and return it."""
+    addresses = kube.get_all("v1/Node")[0]["status"]["addresses"]
+    node = next(str(each["address"]) for each in addresses if each["type"] == "InternalIP")
+    eventually(
+        lambda: kube.get("v1/Service", "gateway", NAMESPACE),
+        "the run creates its Service",
+        ENDS,
+        retry_on=(NotFound,),
+    )
+    status = json.dumps({"status": {"loadBalancer": {"ingress": [{"ip": node}]}}})
+    patch = ("patch", "service", "gateway", f"--namespace={NAMESPACE}", "--subresource=status")
+    cluster.kubectl.read(*patch, "--type=merge", f"--patch={status}")
+    return node
+
+
 def test_run_passes_on_a_strict_mesh_that_allows_only_its_registry(
     runner: Runner, cluster: Cluster, kube: Kube, tmp_path: Path
 ) -> None:
@@ -145,21 +182,8 @@ def test_load_balancer_address_is_waited_for(
     runner: Runner, options: None, cluster: Cluster, kube: Kube
 ) -> None:
     """Once a controller sets the Service's address, requests go there."""
-    node = next(
-        each["address"]
-        for each in kube.get_all("v1/Node")[0]["status"]["addresses"]
-        if each["type"] == "InternalIP"
-    )
-    status = f'{{"status": {{"loadBalancer": {{"ingress": [{{"ip": "{node}"}}]}}}}}}'
-    patch = ("patch", "service", "gateway", f"--namespace={NAMESPACE}", "--subresource=status")
     with runner.started("--reach=load-balancer") as running:
-        eventually(
-            lambda: kube.get("v1/Service", "gateway", NAMESPACE),
-            "the run creates its Service",
-            ENDS,
-            retry_on=(NotFound,),
-        )
-        cluster.kubectl.read(*patch, "--type=merge", f"--patch={status}")
+        node = give_address(cluster, kube)
         stdout, stderr = running.communicate(timeout=ENDS)
     assert running.returncode == 0, stdout + stderr
     assert f"reached at {node}:8080" in stdout
@@ -205,26 +229,9 @@ def test_quota_reached_halfway_is_told(runner: Runner, kube: Kube) -> None:
     assert not is_there(kube)
 
 
-def test_admission_policy_that_refuses_pods_is_told(
-    runner: Runner, cluster: Cluster, kube: Kube, tmp_path: Path
-) -> None:
+def test_admission_policy_that_refuses_pods_is_told(runner: Runner, no_pods: None, kube: Kube) -> None:
     """A policy's own message is in the result, before the time-out, and nothing is left."""
-    container = {"name": "web", "image": IMAGE}
-    metadata = {"name": "probe", "namespace": "default", "labels": {"app": "app"}}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
-
-    def refusal() -> str:
-        try:
-            return str(kube.admitted(pod))
-        except ApiError as error:
-            return error.message
-
-    def check_active() -> None:
-        assert "no pods here" in refusal()
-
-    with applied(cluster, tmp_path, *policy("no-pods", "CREATE", "pods", "no pods here")):
-        eventually(check_active, "the policy is active", EFFECT)
-        result = runner.result()
+    result = runner.result()
     (text,) = stages_of(result, "environment").values()
     assert "no pods here" in text
     assert (result["exitCode"], result["stages"][0]["result"]) == (12, "environment")
