@@ -8,10 +8,9 @@ import yaml
 from fixtures.inspection.catalogue import CHECKS, GROUPS, TEXTS
 from fixtures.inspection.finding import NotReadable
 from fixtures.inspection.inspect import inspect
-from fixtures.inspection.objects import KINDS
+from fixtures.inspection.objects import CRDS, KINDS
 from fixtures.inspection.recorded_versions import minors, recorded, refused_values, unknown_fields
 from fixtures.inspection.reference import ASKING, page
-from fixtures.settings import ISTIO_CRDS
 from suites.lab.mesh_faults import faults
 from suites.selftest.inspected import healthy
 from suites.selftest.nested import ROOT
@@ -52,7 +51,7 @@ def test_rights_are_exactly_those_of_the_reads() -> None:
     crds = ("apiextensions.k8s.io", "customresourcedefinitions", "get")
     assert granted == {(kind.group, kind.plural, "list") for kind in KINDS.values()} | {crds}
     (named,) = (rule["resourceNames"] for rule in role["rules"] if "resourceNames" in rule)
-    assert sorted(named) == sorted(ISTIO_CRDS)
+    assert sorted(named) == sorted(CRDS)
 
 
 def test_checks_that_ask_istiod_are_marked() -> None:
