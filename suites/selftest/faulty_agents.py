@@ -33,8 +33,15 @@ def validated(mesh: Mesh, **state: Any) -> None:
     app["status"]["initContainerStatuses"] = [{"name": "istio-validation", "state": state}]
 
 
+def outside(mesh: Mesh) -> None:
+    """Leave the app's namespace out of what istiod watches."""
+    config = "discoverySelectors: [{matchLabels: {mesh: 'yes'}}]"
+    objects(mesh, "ConfigMap")[-1]["data"] = {"mesh": config}
+
+
 FAULTS: dict[str, tuple[Fault, str]] = {
     "node-agent-not-ready": (lambda mesh: cni(mesh, ready=0), CNI),
     "node-agent-skew": (lambda mesh: cni(mesh, "1.29.1"), CNI),
+    "injected-outside-discovery": (outside, "Namespace test-namespace"),
     "capture-missing": (validated, APP),
 }
