@@ -20,9 +20,10 @@ from fixtures.clusters.base import NotUsable
 from fixtures.exit_codes import ExitCode, exit_code
 from fixtures.inspection.document import CheckFacts, document
 from fixtures.inspection.inspect import Inspection
-from fixtures.inspection.mesh import MeshNotChosen, NoControlPlane, Version, version_of
+from fixtures.inspection.mesh import MeshNotChosen, NoControlPlane
 from fixtures.inspection.recorded_versions import minors
 from fixtures.inspection.survey import NoRights, Request, survey
+from fixtures.inspection.versions import Version, version_of
 from fixtures.mesh_run.run import LeftBehind
 from fixtures.waits import NotReady
 from reports import mesh_check

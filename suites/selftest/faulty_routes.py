@@ -34,7 +34,7 @@ def mutual_to_plain(mesh: Mesh) -> None:
     objects(mesh, "Pod")[1] = plain(
         "app", "test-namespace", app="test", **{"sidecar.istio.io/inject": "false"}
     )
-    add(mesh, "DestinationRule", "rule", host="test-svc", trafficPolicy={"tls": {"mode": "MUTUAL"}})
+    add(mesh, "DestinationRule", "rule", host="test-svc", trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})
 
 
 def second_route(mesh: Mesh) -> None:
@@ -64,6 +64,8 @@ def two_sidecars(mesh: Mesh) -> None:
 
 
 UNVERIFIED = {"portLevelSettings": [{"tls": {"mode": "SIMPLE", "insecureSkipVerify": True}}]}
+
+V9 = {"version": "v9"}
 
 FAULTS: dict[str, tuple[Fault, str]] = {
     "gateway-selects-no-pod": (
@@ -116,6 +118,16 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "port-without-protocol": (
         lambda mesh: objects(mesh, "Service")[1]["spec"]["ports"][0].update(name="web"),
         "Service test-namespace/test-svc",
+    ),
+    "subset-matches-nothing": (
+        lambda mesh: add(
+            mesh, "DestinationRule", "rule", host="test-svc", subsets=[{"name": "v9", "labels": V9}]
+        ),
+        "DestinationRule test-namespace/rule",
+    ),
+    "service-entry-matches-nothing": (
+        lambda mesh: add(mesh, "ServiceEntry", "entry", hosts=["a.b"], workloadSelector={"labels": V9}),
+        "ServiceEntry test-namespace/entry",
     ),
     "policy-matches-nothing": (
         lambda mesh: policy(

@@ -16,9 +16,8 @@ from fixtures.inspection.catalogue import CHECKS
 from fixtures.inspection.finding import Seen
 from fixtures.inspection.istiods import Answers
 from fixtures.inspection.mesh import Mesh
-from fixtures.inspection.objects import CONFIG_MAP, CRD, KINDS, Objects
+from fixtures.inspection.objects import CONFIG_MAP, CRD, CRDS, KINDS, Objects
 from fixtures.inspection.recorded_versions import recorded
-from fixtures.settings import ISTIO_CRDS
 from suites.selftest.views import GATEWAY, endpoints, namespace, resource, routed, service
 
 MINOR = "1.31"
@@ -118,7 +117,7 @@ def crds() -> list[Any]:
     """Istio's CRDs with the fields that the ledger of the version records."""
     known = recorded(MINOR)
     assert known
-    return [_crd(name, known.fields[name]) for name in ISTIO_CRDS]
+    return [_crd(name, known.fields[name]) for name in CRDS]
 
 
 def healthy() -> Mesh:

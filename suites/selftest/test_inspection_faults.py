@@ -10,7 +10,7 @@ from fixtures.inspection.finding import Severity
 from fixtures.inspection.inspect import inspect
 from fixtures.inspection.objects import CONFIG_MAP
 from suites.bench.large_mesh import LargeMesh
-from suites.selftest import faulty_planes, faulty_routes
+from suites.selftest import faulty_agents, faulty_planes, faulty_routes
 from suites.selftest.faulty_routes import second_route
 from suites.selftest.inspected import (
     ISTIOD_POD,
@@ -26,12 +26,12 @@ from suites.selftest.inspected import (
 )
 from suites.selftest.views import resource
 
-FAULTS = {**faulty_planes.FAULTS, **faulty_routes.FAULTS}
+FAULTS = {**faulty_planes.FAULTS, **faulty_routes.FAULTS, **faulty_agents.FAULTS}
 
 
 def test_every_check_has_a_fault() -> None:
     """A check without a fault would be a check that nobody has seen fail."""
-    assert list(FAULTS) == [each.id for each in CHECKS]
+    assert sorted(FAULTS) == sorted(each.id for each in CHECKS)
 
 
 def test_healthy_mesh_has_no_finding_and_is_checked_whole() -> None:

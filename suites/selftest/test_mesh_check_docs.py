@@ -8,18 +8,22 @@ import yaml
 from fixtures.inspection.catalogue import CHECKS, GROUPS, TEXTS
 from fixtures.inspection.finding import NotReadable
 from fixtures.inspection.inspect import inspect
-from fixtures.inspection.objects import KINDS
+from fixtures.inspection.objects import CRDS, KINDS
 from fixtures.inspection.recorded_versions import minors, recorded, refused_values, unknown_fields
 from fixtures.inspection.reference import ASKING, page
-from fixtures.settings import ISTIO_CRDS
 from suites.lab.mesh_faults import faults
 from suites.selftest.inspected import healthy
 from suites.selftest.nested import ROOT
 
 RIGHTS = [*yaml.safe_load_all((ROOT / "docs" / "rbac" / "check.yaml").read_text())]
 #: Checks of which the lab's mesh cannot have the fault: istiod restores its root and its certificate at
-#: once, and the version of istioctl is not the cluster's.
-ELSEWHERE = {"root-certificate-ends", "istiod-certificate-ends", "istioctl-skew"}
+#: once, the version of istioctl is not the cluster's, and discoverySelectors would change all of the mesh.
+ELSEWHERE = {
+    "root-certificate-ends",
+    "istiod-certificate-ends",
+    "istioctl-skew",
+    "injected-outside-discovery",
+}
 
 
 def test_page_is_the_catalogue() -> None:
@@ -52,7 +56,7 @@ def test_rights_are_exactly_those_of_the_reads() -> None:
     crds = ("apiextensions.k8s.io", "customresourcedefinitions", "get")
     assert granted == {(kind.group, kind.plural, "list") for kind in KINDS.values()} | {crds}
     (named,) = (rule["resourceNames"] for rule in role["rules"] if "resourceNames" in rule)
-    assert sorted(named) == sorted(ISTIO_CRDS)
+    assert sorted(named) == sorted(CRDS)
 
 
 def test_checks_that_ask_istiod_are_marked() -> None:
