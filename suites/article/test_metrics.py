@@ -67,7 +67,8 @@ def test_counters_carry_the_standard_labels(
     """The requests are counted: labels name workloads, Service and principals, and mTLS at the sidecar."""
     secured = "mutual_tls" if app.uses_mutual_tls else "none"
     policy = secured if reporter == "destination" else "unknown"
-    expected = [{**each, "connection_security_policy": policy} for each in app.labels_as_destination()]
+    labels = app.labels_as_reported(reporter)
+    expected = [{**each, "connection_security_policy": policy} for each in labels]
     check_labels(counted_requests.growth(), expected, reporter=reporter)
 
 

@@ -1,5 +1,6 @@
 """What is derived from a user's manifests, and which contradictions are refused before a cluster exists."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,19 @@ def test_app_without_its_namespace_is_refused(files: Files, declare: Declare) ->
     part(files, APP, "Namespace")["metadata"]["name"] = "elsewhere"
     with pytest.raises(ManifestError, match=r"must contain the Namespace test-namespace of the app"):
         declare(files)
+
+
+@pytest.mark.parametrize(
+    ("port", "names"),
+    [({"port": 8000, "targetPort": "http"}, ("again",)), ({"port": 9090}, ()), ({"port": 80}, ("again",))],
+)
+def test_other_services_of_the_same_port_are_known(
+    port: Any, names: tuple[str, ...], files: Files, declare: Declare
+) -> None:
+    other = copy.deepcopy(part(files, APP, "Service"))
+    other["metadata"]["name"], other["spec"]["ports"] = "again", [port]
+    files[APP].append(other)
+    assert declare(files).primary.others == names
 
 
 def test_slow_start_and_end_of_the_pods_are_read(files: Files, declare: Declare) -> None:
