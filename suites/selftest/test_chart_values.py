@@ -133,6 +133,11 @@ def operator(spec: Any, folder: Path) -> Path:
         ({"components": {"pilot": {"k8s": {"overlays": []}}}}, ["components.pilot.k8s.overlays"]),
         ({"components": {"pilot": {"k8s": {"env": {"A": "b"}}}}}, ["components.pilot.k8s.env"]),
         (
+            {"components": {"pilot": {"k8s": {"env": [{"name": "PILOT_TRACE_SAMPLING", "value": "5"}]}}}},
+            ["components.pilot.k8s.env.PILOT_TRACE_SAMPLING"],
+        ),
+        ({"values": {"pilot": {"env": {"CLUSTER_ID": "x"}}}}, ["values.pilot.env.CLUSTER_ID"]),
+        (
             {"components": {"cni": {"enabled": True, "k8s": {"nodeSelector": {}}}}},
             ["components.cni.k8s.nodeSelector"],
         ),
