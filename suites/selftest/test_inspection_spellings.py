@@ -164,6 +164,21 @@ FAULTS: list[tuple[str, str, Callable[[Mesh], Any]]] = [
     ("telemetry-provider-unknown", "ConfigMap istio-system/istio", default_provider),
     (
         "policy-matches-nothing",
+        RULE,
+        lambda mesh: rule(mesh, workloadSelector={"matchLabels": {"app": "no"}}),
+    ),
+    (
+        "policy-target-missing",
+        "WasmPlugin test-namespace/a",
+        lambda mesh: policy(mesh, "WasmPlugin", "a", targetRefs=[{"kind": "ServiceEntry", "name": "no"}]),
+    ),
+    (
+        "policy-target-missing",
+        "AuthorizationPolicy test-namespace/a",
+        lambda mesh: policy(mesh, "AuthorizationPolicy", "a", targetRefs=[{"kind": "Gateway", "name": "no"}]),
+    ),
+    (
+        "policy-matches-nothing",
         "TrafficExtension test-namespace/a",
         lambda mesh: policy(mesh, "TrafficExtension", "a", selector={"matchLabels": {"app": "no"}}),
     ),
