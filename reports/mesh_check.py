@@ -11,24 +11,26 @@ from reports.xml_text import allowed
 
 Json = Mapping[str, Any]
 
-_WIDTH = 110
+#: The widest line of a table, and the narrowest terminal that it is laid out for.
+WIDTH, _NARROWEST = 110, 50
 #: The findings of one check that a table has.
 SHOWN = 10
 _ERROR = "error"
 
 
-def table(result: Json, shown: int = SHOWN) -> str:
+def table(result: Json, shown: int = SHOWN, columns: int = WIDTH) -> str:
     """Return the findings as a table, then why each kind matters and what to do, and what was not checked.
 
-    Of each check, the table has at most `shown` findings.
+    Of each check, the table has at most `shown` findings. `columns` is the terminal's width.
     """
-    lines = [_head(result), ""]
+    width = max(_NARROWEST, min(WIDTH, columns))
+    lines = [*_wrapped(_head(result), "", width), ""]
     findings: Sequence[Json] = result["findings"]
     if findings:
-        lines += [*_rows(findings, shown), "", *_explained(findings)]
+        lines += [*_rows(findings, shown, width), "", *_explained(findings, width)]
     if result["notChecked"]:
-        lines += ["not checked:", *_not_checked(result["notChecked"]), ""]
-    return "\n".join([*lines, _verdict(result), ""])
+        lines += ["not checked:", *_not_checked(result["notChecked"], width), ""]
+    return "\n".join([*lines, *_wrapped([_verdict(result)], "", width), ""])
 
 
 def _verdict(result: Json) -> str:
@@ -74,54 +76,61 @@ def junit(result: Json) -> str:
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _head(result: Json) -> str:
+def _head(result: Json) -> list[str]:
     mesh, cluster = result["mesh"], result["cluster"]
     planes = ", ".join(
         f"{each['version']} as revision {each['revision']} ({each['ready']} of {each['desired']} ready)"
         for each in mesh["controlPlanes"]
     )
     versions = ", ".join(f"{number} of {version}" for version, number in mesh["proxyVersions"].items())
-    return (
-        f"Istio {planes} in namespace {mesh['namespace']}; "
-        f"{mesh['proxies']} proxies{f' ({versions})' if versions else ''}\n"
-        f"Kubernetes {cluster['kubernetes']}, context {cluster['context']}, {cluster['server']}"
-    )
+    proxies = f"{mesh['proxies']} proxies{f' ({versions})' if versions else ''}"
+    return [
+        f"Istio {planes} in namespace {mesh['namespace']}; {proxies}",
+        f"Kubernetes {cluster['kubernetes']}, context {cluster['context']}, {cluster['server']}",
+    ]
 
 
-def _rows(findings: Sequence[Json], shown: int) -> Iterator[str]:
+def _rows(findings: Sequence[Json], shown: int, width: int) -> Iterator[str]:
+    """Yield the table; where a row would be too wide, each object has a line of its own."""
     titles = ("SEVERITY", "CHECK", "OBJECT")
     first = len(titles[0])
     second = max(len(titles[1]), *(len(each["check"]) for each in findings))
-    yield f"{titles[0]:{first}}  {titles[1]:{second}}  {titles[2]}"
     counted: Counter[tuple[str, str]] = Counter()
     totals = Counter((each["severity"], each["check"]) for each in findings)
+    rows: list[tuple[str, str, str, str]] = []
     for finding in findings:
         kind = (finding["severity"], finding["check"])
         counted[kind] += 1
         if counted[kind] <= shown:
-            yield f"{kind[0]:{first}}  {kind[1]:{second}}  {_object(finding)}"
-            yield from _wrapped(finding["observed"], " " * (first + 2))
+            rows.append((*kind, _object(finding), finding["observed"]))
         elif counted[kind] == totals[kind]:
-            more = totals[kind] - shown
-            yield f"{kind[0]:{first}}  {kind[1]:{second}}  and {more} more: --all or -o json lists them"
+            rows.append((*kind, f"and {totals[kind] - shown} more: --all or -o json lists them", ""))
+    indent = " " * (first + 2)
+    stacked = width < WIDTH and any(first + second + len(row[2]) + 4 > width for row in rows)
+    for severity, check, place, observed in [(*titles, ""), *rows]:
+        if stacked:
+            yield f"{severity:{first}}  {check}"
+            yield f"{indent}{place}"
+        else:
+            yield f"{severity:{first}}  {check:{second}}  {place}"
+        yield from _wrapped([observed], indent, width)
 
 
-def _explained(findings: Sequence[Json]) -> Iterator[str]:
+def _explained(findings: Sequence[Json], width: int) -> Iterator[str]:
     for finding in {each["check"]: each for each in findings}.values():
-        yield f"{finding['check']}: {finding['title']}"
-        yield from _wrapped(f"why: {finding['why']}", "  ")
-        yield from _wrapped(f"do:  {finding['advice']}", "  ")
+        yield from _wrapped([f"{finding['check']}: {finding['title']}"], "", width)
+        yield from _wrapped([f"why: {finding['why']}", f"do:  {finding['advice']}"], "  ", width)
         yield f"  {finding['docs']}"
         yield ""
 
 
-def _not_checked(skipped: Sequence[Json]) -> Iterator[str]:
+def _not_checked(skipped: Sequence[Json], width: int) -> Iterator[str]:
     reasons: dict[tuple[str, str], list[str]] = {}
     for each in skipped:
         reasons.setdefault((each["missingRight"], each["reason"]), []).append(each["check"])
     for (right, reason), names in reasons.items():
-        yield from _wrapped(", ".join(names), "  ")
-        yield from _wrapped(f"missing right: {right}; {reason}" if right else reason, "    ")
+        yield from _wrapped([", ".join(names)], "  ", width)
+        yield from _wrapped([f"missing right: {right}; {reason}" if right else reason], "    ", width)
 
 
 def _advice(finding: Json) -> str:
@@ -138,7 +147,17 @@ def _object(finding: Json) -> str:
     return f"{place['kind']} {name}"
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(
-        text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-    )
+def _wrapped(texts: Sequence[str], indent: str, width: int) -> list[str]:
+    """Return texts in lines of at most this width; names stay whole, to be copied."""
+    return [
+        line
+        for text in texts
+        for line in textwrap.wrap(
+            text,
+            width,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+    ]

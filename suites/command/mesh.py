@@ -156,8 +156,9 @@ def _check(chosen: argparse.Namespace, arguments: Sequence[str]) -> int:
 
 def _print(result: dict[str, object], form: str, *, every: bool) -> None:
     clean = redact_tree(result)
+    columns = shutil.get_terminal_size((mesh_check.WIDTH, 0)).columns
     forms: dict[str, Callable[[dict[str, object]], str]] = {
-        "table": lambda each: mesh_check.table(each, sys.maxsize if every else mesh_check.SHOWN),
+        "table": lambda each: mesh_check.table(each, sys.maxsize if every else mesh_check.SHOWN, columns),
         "json": lambda each: json.dumps(each, indent=2, ensure_ascii=False) + "\n",
         "junit": mesh_check.junit,
     }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fixtures.inspection.mesh import Mesh
-from suites.selftest.inspected import objects
+from suites.selftest.inspected import deployment, objects
 from suites.selftest.views import resource
 
 Fault = Callable[[Mesh], Any]
@@ -42,6 +42,16 @@ def outside(mesh: Mesh) -> None:
 FAULTS: dict[str, tuple[Fault, str]] = {
     "node-agent-not-ready": (lambda mesh: cni(mesh, ready=0), CNI),
     "node-agent-skew": (lambda mesh: cni(mesh, "1.29.1"), CNI),
+    "annotation-unknown": (
+        lambda mesh: objects(mesh, "Pod")[1]["metadata"]["annotations"].update(
+            {"traffic.sidecar.istio.io/excludeOutboundPort": "3306"}
+        ),
+        APP,
+    ),
+    "control-plane-unsupported": (
+        lambda mesh: objects(mesh, "Deployment").append(deployment("old", "1.20.0")),
+        "Deployment istio-system/istiod-old",
+    ),
     "injected-outside-discovery": (outside, "Namespace test-namespace"),
     "capture-missing": (validated, APP),
 }

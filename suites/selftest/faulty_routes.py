@@ -43,6 +43,13 @@ def second_route(mesh: Mesh) -> None:
     objects(mesh, "VirtualService").append(route)
 
 
+def second_service(mesh: Mesh) -> None:
+    other = deepcopy(objects(mesh, "Service")[1])
+    other["metadata"]["name"] = "second"
+    other["spec"]["ports"][0]["name"] = "tcp-web"
+    objects(mesh, "Service").append(other)
+
+
 def second_gateway(mesh: Mesh, **server: Any) -> None:
     servers = [{"port": {"number": 80, "protocol": "HTTP"}, "hosts": ["a.example"], **server}]
     spec_of(mesh, "Gateway")["servers"][0]["port"]["protocol"] = "HTTP"
@@ -65,6 +72,7 @@ def two_sidecars(mesh: Mesh) -> None:
 
 UNVERIFIED = {"portLevelSettings": [{"tls": {"mode": "SIMPLE", "insecureSkipVerify": True}}]}
 
+FROM = {"namespaces": ["no"]}
 V9 = {"version": "v9"}
 
 FAULTS: dict[str, tuple[Fault, str]] = {
@@ -119,6 +127,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         lambda mesh: objects(mesh, "Service")[1]["spec"]["ports"][0].update(name="web"),
         "Service test-namespace/test-svc",
     ),
+    "protocols-contradict": (second_service, "Service test-namespace/second"),
     "subset-matches-nothing": (
         lambda mesh: add(
             mesh, "DestinationRule", "rule", host="test-svc", subsets=[{"name": "v9", "labels": V9}]
@@ -154,6 +163,14 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "sidecar-hides-mesh": (
         lambda mesh: policy(mesh, "Sidecar", "a", egress=[{"hosts": ["./*"]}]),
         "Sidecar test-namespace/a",
+    ),
+    "authorization-provider-unknown": (
+        lambda mesh: policy(mesh, "AuthorizationPolicy", "a", action="CUSTOM", provider={"name": "no"}),
+        "AuthorizationPolicy test-namespace/a",
+    ),
+    "policy-source-unknown": (
+        lambda mesh: policy(mesh, "AuthorizationPolicy", "a", rules=[{"from": [{"source": FROM}]}]),
+        "AuthorizationPolicy test-namespace/a",
     ),
     "telemetry-provider-unknown": (
         lambda mesh: policy(mesh, "Telemetry", "a", tracing=[{"providers": [{"name": "no"}]}]),

@@ -167,6 +167,35 @@ def test_table_has_ten_findings_of_a_check(command: Command) -> None:
     assert command.stdout.count("DestinationRule test-namespace/rule-") == 13
 
 
+def test_same_mesh_gives_the_same_result(command: Command) -> None:
+    """Twice on one mesh, the findings are the same, in the same order, whatever order the server lists."""
+    results = []
+    for turn in range(2):
+        cluster = healthy()
+        rules = [{**resource(f"rule-{number}"), "spec": {"host": "missing"}} for number in range(5)]
+        objects(cluster, "DestinationRule").extend(rules[::-1] if turn else rules)
+        command.server.answers.clear()
+        serve(command.server, cluster)
+        command("-o", "json")
+        results.append({**command.result(), "date": "", "seconds": 0})
+    assert results[0] == results[1]
+    assert len(results[0]["findings"]) == 5
+
+
+@pytest.mark.parametrize("columns", [60, 80, 300])
+def test_table_fits_the_terminal(command: Command, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """On a narrow terminal each object has a line of its own, and no name is cut."""
+    cluster = healthy()
+    long = {**resource("rule-of-payments"), "spec": {"host": "missing"}}
+    objects(cluster, "DestinationRule").append(long)
+    serve(command.server, cluster)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    command()
+    lines = command.stdout.splitlines()
+    assert max(map(len, lines)) <= min(columns, 110)
+    assert any(line.endswith("rule-of-payments") for line in lines)
+
+
 @pytest.mark.parametrize("form", ["table", "json", "junit"])
 def test_secret_in_an_object_does_not_leave(command: Command, form: str) -> None:
     """A finding that quotes an object passes the gate of secrets."""
