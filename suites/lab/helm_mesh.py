@@ -1,4 +1,4 @@
-"""A lab cluster with a mesh as platform teams have it: Istio by Helm, two versions as two revisions, and tags.
+"""A lab cluster with a mesh as platform teams have it: Istio by Helm, two versions as revisions, and tags.
 
 No fixture of the article creates any of it, so the commands that test them meet a mesh that is not theirs.
 """
