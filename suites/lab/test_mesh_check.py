@@ -137,12 +137,12 @@ def test_removed_revision_is_found_by_its_tag_and_its_proxy(canary: Istioctl, ch
     canary.uninstall_revision("canary")
 
     def is_found() -> None:
-        told = {f"{each.check.id} {each.subject}" for each in check().findings}
+        found = {f"{each.check.id} {each.subject}" for each in check().findings}
         expected = {
             "tag-without-revision MutatingWebhookConfiguration istio-revision-tag-prod",
             "proxy-not-connected Pod tagged/web",
         }
-        assert expected <= told, told
+        assert expected <= found, found
 
     eventually(is_found, "the tag and the proxy are named", SHOWN, interval=1)
 
