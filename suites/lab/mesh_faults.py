@@ -18,6 +18,9 @@ from fixtures.clients.kubectl import Kubectl
 from fixtures.inspection.finding import Finding
 from suites.prove.breaking import Break, InPodNetwork, Step, broken
 
+#: The faults of a mesh with one control plane.
+FILE = Path(__file__).with_suffix(".yaml")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshFault:
@@ -40,9 +43,9 @@ class MeshFault:
         )
 
 
-def faults(group: str = "faults") -> list[MeshFault]:
+def faults(group: str = "faults", file: Path = FILE) -> list[MeshFault]:
     """Every fault, in the order of the file; or those of group "valid", which are none."""
-    read = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    read = yaml.safe_load(file.read_text(encoding="utf-8"))
     return [MeshFault(**each) for each in read[group]]
 
 

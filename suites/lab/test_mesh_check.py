@@ -1,7 +1,7 @@
 """`mesh check` with the documented rights: nothing on a clean mesh, each planted fault by name, no change."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -10,27 +10,29 @@ import yaml
 
 from fixtures.clients.istioctl import Istioctl
 from fixtures.clients.kube import Kube, Resource
-from fixtures.clients.kubectl import Kubectl
 from fixtures.clients.nodes import Node
 from fixtures.clusters.base import Cluster
 from fixtures.distributions.base import Edition
-from fixtures.inspection.finding import Finding, Severity
-from fixtures.inspection.inspect import Inspection
+from fixtures.inspection.finding import Severity
 from fixtures.inspection.recorded_versions import minors
-from fixtures.inspection.survey import Request, survey
 from fixtures.settings import MANIFESTS
 from fixtures.waits import eventually
-from lab.paths import PROJECT
 from suites.command import mesh
 from suites.lab.mesh_faults import MeshFault, faults, planted
+from suites.lab.mesh_inspection import (
+    RIGHTS,
+    SHOWN,
+    USER,
+    Check,
+    check_found_and_gone,
+    inspector,
+    told,
+    without_error,
+)
 from suites.lab.mesh_users import digest, kubeconfig_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.full, pytest.mark.stage("injection")]
 
-RIGHTS = PROJECT / "docs" / "rbac" / "check.yaml"
-USER = "istio-conformance-check"
-#: Seconds within which the check must name a fault, and within which the mesh recovers from it.
-SHOWN = 90
 FAULTS, VALID = faults(), faults("valid")
 #: The newest recorded minor version, which is the one of the lab's mesh: it drops nothing of a clean one.
 NEXT = minors()[-1]
@@ -44,8 +46,6 @@ kind: Pod
 metadata: {name: web, namespace: tagged}
 spec: {terminationGracePeriodSeconds: 1, containers: [{name: web, image: "registry.lab/nginx:1.22.1"}]}
 """
-
-Check = Callable[[], Inspection]
 
 
 @pytest.fixture(scope="module")
@@ -62,26 +62,13 @@ def restricted(
 @pytest.fixture(scope="module")
 def check(restricted: Path, cluster: Cluster) -> Check:
     """A function that inspects the mesh as that user."""
-    kubectl = Kubectl(
-        program=cluster.distribution.kubectl,
-        kubeconfig=restricted,
-        environment=cluster.distribution.environment,
-        timeout=cluster.timeouts.command,
-    )
-    kube = Kube(restricted, timeout=cluster.timeouts.command)
-    return lambda: survey(kube, kubectl, Request(coming=NEXT), lambda _: None)
+    return inspector(cluster, restricted, NEXT)
 
 
 @pytest.fixture(scope="module")
 def clean(check: Check) -> set[str]:
     """What the check says of the mesh without a fault, once everything is ready."""
-
-    def no_error() -> set[str]:
-        inspection = check()
-        assert not inspection.failed, _told(inspection.findings)
-        return set(_told(inspection.findings))
-
-    return eventually(no_error, "the clean mesh has no error", SHOWN, interval=1)
+    return without_error(check)
 
 
 def test_clean_mesh_has_no_error_and_no_warning(clean: set[str], check: Check) -> None:
@@ -96,19 +83,8 @@ def test_fault_is_found_by_name_and_gone_after_the_repair(
     fault: MeshFault, clean: set[str], check: Check, cluster: Cluster, node: Node, tmp_path: Path
 ) -> None:
     """A planted fault is reported by its check and with its object; after the repair, nothing new is."""
-    with planted(fault, cluster.kubectl, tmp_path, partial(node.in_network_of, 1)):
-
-        def is_found() -> None:
-            told = check().findings
-            assert fault.is_found(told), _told(told)
-
-        eventually(is_found, f"{fault.finds} names {fault.object}", SHOWN, interval=0.5)
-
-    def is_gone() -> None:
-        left = set(_told(check().findings)) - clean
-        assert not left, left
-
-    eventually(is_gone, "nothing is left of the fault", SHOWN, interval=0.5)
+    on_node = partial(node.in_network_of, 1)
+    check_found_and_gone(fault, check, clean, cluster.kubectl, tmp_path, on_node)
 
 
 @pytest.mark.parametrize("setting", VALID, ids=lambda each: each.name)
@@ -119,8 +95,8 @@ def test_valid_setting_is_no_error_and_no_warning(
     with planted(setting, cluster.kubectl, tmp_path):
 
         def is_quiet() -> None:
-            told = [each for each in check().findings if each.severity is not Severity.NOTE]
-            assert not told, _told(told)
+            loud = [each for each in check().findings if each.severity is not Severity.NOTE]
+            assert not loud, told(loud)
 
         eventually(is_quiet, f"{setting.name} is no error", SHOWN, successes=2, interval=1)
 
@@ -147,8 +123,8 @@ def test_two_revisions_and_a_tag_have_no_error(canary: Istioctl, check: Check) -
 
     def is_quiet() -> None:
         inspection = check()
-        told = [each for each in inspection.findings if each.severity is not Severity.NOTE]
-        assert not told, _told(told)
+        loud = [each for each in inspection.findings if each.severity is not Severity.NOTE]
+        assert not loud, told(loud)
         assert [each.revision for each in inspection.mesh.control_planes] == ["canary", "default"]
         assert len(inspection.mesh.proxies) == 3, "the tagged pod has no proxy yet"
         assert not inspection.not_checked
@@ -161,12 +137,12 @@ def test_removed_revision_is_found_by_its_tag_and_its_proxy(canary: Istioctl, ch
     canary.uninstall_revision("canary")
 
     def is_found() -> None:
-        told = {f"{each.check.id} {each.subject}" for each in check().findings}
+        found = {f"{each.check.id} {each.subject}" for each in check().findings}
         expected = {
             "tag-without-revision MutatingWebhookConfiguration istio-revision-tag-prod",
             "proxy-not-connected Pod tagged/web",
         }
-        assert expected <= told, told
+        assert expected <= found, found
 
     eventually(is_found, "the tag and the proxy are named", SHOWN, interval=1)
 
@@ -188,7 +164,3 @@ def test_command_writes_its_result_as_json(
     result = json.loads(capsys.readouterr().out)
     assert result["mesh"]["proxies"] == 2
     assert result["counts"]["error"] == 0
-
-
-def _told(findings: Sequence[Finding]) -> list[str]:
-    return [f"{each.severity} {each.check.id}: {each.subject}: {each.text}" for each in findings]

@@ -81,8 +81,11 @@ def test_namespace_with_an_unknown_revision_is_named_with_the_existing_ones() ->
     )
 
 
-def test_pod_with_an_unknown_revision_is_named() -> None:
-    asked = with_injection(plain(**{"istio.io/rev": "nosuch"}), Namespace=[namespace("test-namespace")])
+@pytest.mark.parametrize("container", ["web", "istio-proxy"], ids=["pod", "gateway by its chart"])
+def test_pod_with_an_unknown_revision_is_named(container: str) -> None:
+    asking = plain(**{"istio.io/rev": "nosuch"})
+    asking["spec"]["containers"] = [{"name": container, "image": "auto"}]
+    asked = with_injection(asking, Namespace=[namespace("test-namespace")])
     assert "pod test-namespace/app is labelled istio.io/rev=nosuch" in str(likely(asked))
 
 
