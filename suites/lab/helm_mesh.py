@@ -23,6 +23,7 @@ from fixtures.clusters.run_lock import locked_folder
 from fixtures.distributions.base import Charts, Distribution, Edition
 from fixtures.installers import chart_values
 from fixtures.installers.install_files import write_files
+from fixtures.installers.operator_spec import merged
 from fixtures.manifests import Manifests, resources_in
 from fixtures.settings import ISTIO_NAMESPACE, Timeouts
 from fixtures.waits import eventually
@@ -116,7 +117,7 @@ def _releases(edition: Edition, versions: list[str], folder: Path) -> Iterator[_
         image = edition.releases[version].proxy_image
         layers = (edition.install_values,)
         files = write_files(folder, version, revision, layers=layers, proxy_image=image)
-        values = chart_values.istiod(chart_values.merged(files), [tag])
+        values = chart_values.istiod(merged(files), [tag])
         yield system(version=version, name=f"istiod-{revision}", chart="istiod", values=values)
     for version, (_, tag) in revisions:
         name, namespace = GATEWAYS[tag]
