@@ -119,4 +119,5 @@ def test_two_specific_routes_of_one_host_do_not_conflict() -> None:
     mesh = healthy()
     spec_of(mesh, "VirtualService")["http"][0]["match"] = [{"uri": {"prefix": "/a"}}]
     second_route(mesh)
+    objects(mesh, "VirtualService")[1]["spec"]["http"][0]["match"] = [{"uri": {"prefix": "/b"}}]
     assert seen(mesh, "route-host-conflict") == []

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.inspection.finding import Severity
 from fixtures.inspection.mesh import Mesh
 from suites.selftest.inspected import add, healthy, objects, plain, policy, proxied, seen, spec_of
 from suites.selftest.test_inspection_modes import configured, in_namespace
@@ -193,3 +194,14 @@ def test_fault_of_another_spelling_is_seen(check: str, subject: str, fault: Call
     mesh = healthy()
     fault(mesh)
     assert subject in [str(each.subject) for each in seen(mesh, check)]
+
+
+def test_worst_conflict_of_a_gateway_is_named_once() -> None:
+    """A Gateway in conflict with several others is named once, with the worst conflict."""
+    mesh = healthy()
+    for name, protocol in (("a", "HTTP"), ("b", "HTTP"), ("c", "TCP")):
+        server = {"port": {"number": 80, "protocol": protocol}, "hosts": ["a.example"]}
+        add(mesh, "Gateway", name, selector=INGRESS, servers=[server])
+    found = seen(mesh, "gateway-conflict")
+    assert [str(each.subject) for each in found] == [f"Gateway test-namespace/{name}" for name in "bc"]
+    assert [each.severity for each in found] == [Severity.NOTE, Severity.WARNING]

@@ -134,6 +134,21 @@ def same_host_in_private(mesh: Mesh) -> None:
         add(mesh, "VirtualService", "private", space, hosts=[host], exportTo=["."], http=rules)
 
 
+def routes_split_with_one_default(mesh: Mesh) -> None:
+    rules = spec_of(mesh, "VirtualService")["http"]
+    for path in ("/a", "/b"):
+        special = [{"match": [{"uri": {"prefix": path}}], **rules[0]}]
+        add(mesh, "VirtualService", path[1:], hosts=["*"], gateways=["test-gateway"], http=special)
+
+
+def virtual_machine(mesh: Mesh) -> None:
+    add(mesh, "WorkloadEntry", "vm", address="10.0.0.9", labels={"app": "vm"})
+    made = service("vm", "test-namespace", [80], app="vm")
+    made["spec"]["ports"][0]["name"] = "http"
+    objects(mesh, "Service").append({**made, "kind": "Service"})
+    policy(mesh, "AuthorizationPolicy", "a", selector={"matchLabels": {"app": "vm"}}, rules=[{}])
+
+
 def delegate(mesh: Mesh) -> None:
     rules = spec_of(mesh, "VirtualService")["http"]
     add(mesh, "VirtualService", "team", http=[{"match": [{"uri": {"prefix": "/a"}}], **rules[0]}])
@@ -198,6 +213,8 @@ def revision_label_of_a_tag(mesh: Mesh) -> None:
         http2_beside_http,
         route_by_headers_then_all,
         same_host_in_private,
+        routes_split_with_one_default,
+        virtual_machine,
         delegate,
         host_of_a_service_entry,
         entry_for_pods,

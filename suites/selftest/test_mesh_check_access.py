@@ -45,6 +45,17 @@ def test_plugin_beside_the_kubeconfig_gives_credentials(command: Command) -> Non
     assert command("--no-port-forward") == 0
 
 
+def test_plugin_learns_of_the_cluster(command: Command) -> None:
+    """With provideClusterInfo, a credential plugin gets the cluster's address."""
+    address = "http://127.0.0.1"
+    _plugin(
+        command,
+        f"case $KUBERNETES_EXEC_INFO in *{address}*) echo '{json.dumps(TOKEN)}';; esac",
+        provideClusterInfo=True,
+    )
+    assert command("--no-port-forward") == 0
+
+
 def test_missing_plugin_is_named_with_its_hint(command: Command) -> None:
     """A credential plugin that is not installed is named, with what the kubeconfig says of it."""
     _plugin(command, command="no-such-plugin", installHint="get it from the platform team")
