@@ -126,6 +126,16 @@ def test_values_of_the_installation_count_where_no_annotation_does() -> None:
     assert Capture.of(pod({f"{PREFIX}excludeOutboundPorts": ""}), values).excluded_outbound == ()
 
 
+def test_cni_plugin_excludes_the_status_port_of_other_pods() -> None:
+    """Where no annotation names outbound ports; istio-init excludes none."""
+    by_plugin = pod()
+    by_plugin["spec"]["initContainers"] = [{"name": "istio-validation"}]
+    assert Capture.of(by_plugin, VALUES).excluded_outbound == ("15020",)
+    by_plugin["metadata"]["annotations"] = {f"{PREFIX}excludeOutboundPorts": "3306"}
+    assert Capture.of(by_plugin, VALUES).excluded_outbound == ("3306",)
+    assert capture().excluded_outbound == ()
+
+
 @pytest.mark.parametrize(
     ("annotations", "captured"),
     [
