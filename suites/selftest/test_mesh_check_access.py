@@ -77,7 +77,7 @@ def test_plugin_without_credentials_is_named(command: Command, printed: str) -> 
     """A credential plugin that prints something else does not count as an answer."""
     _plugin(command, f"echo '{printed}'")
     assert command() == ENVIRONMENT
-    assert "printed no credentials" in command.stderr
+    assert "printed no ExecCredential" in command.stderr
 
 
 def test_plugin_with_a_prompt_is_refused(command: Command) -> None:
