@@ -119,6 +119,16 @@ def default_provider(mesh: Mesh) -> None:
     configured(mesh, defaultProviders={"tracing": ["zipkin"]})
 
 
+def annotation_beside_the_template(mesh: Mesh) -> None:
+    add(
+        mesh,
+        "Deployment",
+        "app",
+        template={"metadata": {"labels": {"app": "app"}}, "spec": {"containers": []}},
+    )
+    objects(mesh, "Deployment")[-1]["metadata"]["labels"] = {"sidecar.istio.io/inject": "true"}
+
+
 def undiscovered_destination(mesh: Mesh) -> None:
     objects(mesh, "Namespace")[0]["metadata"]["labels"]["mesh"] = "yes"
     configured(mesh, discoverySelectors=[{"matchLabels": {"mesh": "yes"}}])
@@ -163,6 +173,7 @@ FAULTS: list[tuple[str, str, Callable[[Mesh], Any]]] = [
     ("port-without-protocol", "Service test-namespace/test-svc", unknown_app_protocol),
     ("policy-ignored", "Telemetry test-namespace/b", two_telemetries),
     ("telemetry-provider-unknown", "ConfigMap istio-system/istio", default_provider),
+    ("annotation-unknown", "Deployment test-namespace/app", annotation_beside_the_template),
     (
         "policy-matches-nothing",
         RULE,
