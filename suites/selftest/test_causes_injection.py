@@ -200,14 +200,30 @@ def test_foreign_webhook_without_ca_bundle_is_no_cause() -> None:
         (("-d", "15090,15021,15020,80"), "excludes inbound ports 80"),
         (("-b", "443"), "captures only inbound ports 443"),
         (("-b", ""), "captures only inbound ports none"),
-        (("-x", "10.0.0.0/8"), "excludes outbound addresses 10.0.0.0/8"),
-        (("-o", "5432"), "excludes outbound ports 5432"),
+        (("-d", "80", "-o", "5432"), "excludes inbound ports 80; excludes outbound ports 5432"),
     ],
 )
 def test_port_excluded_by_istio_init_is_named(arguments: tuple[str, ...], told: str) -> None:
     assert likely(with_injection(injected(*arguments))) == (
         "traffic excluded from capture: istio-init of pod test-namespace/test-deployment-56fbdccbf9-wfq9j "
         f"{told}, set by the values of the Istio installation"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("-x", "10.0.0.0/8"), "excludes outbound addresses 10.0.0.0/8"),
+        (("-o", "5432"), "excludes outbound ports 5432"),
+    ],
+)
+def test_outbound_traffic_excluded_by_istio_init_is_no_certain_cause(
+    arguments: tuple[str, ...], told: str
+) -> None:
+    """Outbound traffic, such as that to a database, is often excluded on purpose."""
+    assert str(likely(with_injection(injected(*arguments)))).startswith(
+        "perhaps traffic excluded from capture: istio-init of pod test-namespace/test-deployment-56fbdccbf9-"
+        f"wfq9j {told}"
     )
 
 
