@@ -9,8 +9,11 @@ from fixtures.distributions.lab import Lab
 from fixtures.installers.base import InstallPlan
 from fixtures.installers.operator_names import operator_names
 from fixtures.plugins.install_options import values_enable_cni
+from lab.paths import SOURCES
+from lab.sources import on_demand
 
 ENABLED = "{kind: IstioOperator, spec: {components: {cni: {enabled: true}}}}"
+ISTIO = "istio.io/istio v"
 DISABLED = "{kind: IstioOperator, spec: {components: {cni: {enabled: false}}}}"
 
 
@@ -47,3 +50,13 @@ def test_lab_names_the_version_whose_plugin_it_has() -> None:
     """An upgrade from an older version with the plugin is refused before anything is built."""
     with pytest.raises(Unavailable, match=r"CNI plugin of Istio 1\.31\.0 only, not of 1\.30\.4"):
         Lab(SourceOptions(cni=True)).prepare(["1.30.4", "1.31.0"], print)
+
+
+def test_labs_plugin_is_of_its_newest_istio() -> None:
+    """Both go.mod files require the same version of Istio's module."""
+    required = [
+        next(line.strip() for line in (SOURCES / name / "go.mod").read_text().splitlines() if ISTIO in line)
+        for name in ("core", "cni")
+    ]
+    assert required[0].removeprefix("require ") == required[1].removeprefix("require ")
+    assert on_demand("cni").versions["istio"] == Lab().istio_versions()[-1]
