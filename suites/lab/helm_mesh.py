@@ -70,12 +70,14 @@ def helm_mesh(source: Distribution, manifests: Manifests, timeouts: Timeouts) ->
         )
         provider = KindProvider()
         provider.check(request)
-        with provider.provide(request) as cluster:
-            _await_network(cluster)
-            _install(cluster, {each: source.charts(each, print) for each in versions}, folder)
-            _apply(cluster)
-            yield cluster
-        source.remove_run_folder(folder)
+        try:
+            with provider.provide(request) as cluster:
+                _await_network(cluster)
+                _install(cluster, {each: source.charts(each, print) for each in versions}, folder)
+                _apply(cluster)
+                yield cluster
+        finally:
+            source.remove_run_folder(folder)
 
 
 def _await_network(cluster: Cluster) -> None:
