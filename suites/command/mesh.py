@@ -3,22 +3,18 @@
 import argparse
 import json
 import os
-import shlex
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
-from fixtures.clients import checkout
 from fixtures.clients.api_server import ApiError
 from fixtures.clients.command import CommandFailed, run
 from fixtures.clusters.base import NotUsable
 from fixtures.exit_codes import ExitCode, exit_code
-from fixtures.inspection.document import CheckFacts, document
+from fixtures.inspection.document import document
 from fixtures.inspection.inspect import Inspection
 from fixtures.inspection.mesh import MeshNotChosen, NoControlPlane
 from fixtures.inspection.recorded_versions import minors
@@ -29,7 +25,7 @@ from fixtures.waits import NotReady
 from reports import mesh_check
 from reports.redaction import redact, redact_tree
 from suites.command import mesh_run, mesh_run_options
-from suites.command.mesh_access import Environment, Refused, explained, failed, opened
+from suites.command.mesh_access import Environment, Refused, explained, facts_of, failed, opened
 
 #: The exit code for a refused option, as pytest's.
 USAGE_ERROR = 4
@@ -140,16 +136,7 @@ def _check(chosen: argparse.Namespace, arguments: Sequence[str]) -> int:
         )
         inspection = survey(access.kube, access.kubectl, request, _progress())
     code = _code(inspection, require_complete=chosen.require_complete)
-    facts = CheckFacts(
-        date=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        version=version("istio-conformance"),
-        commit=checkout.commit(),
-        context=access.context,
-        server=access.kube.address,
-        kubernetes=access.kubernetes,
-        seconds=time.monotonic() - began,
-        reproduce=shlex.join(["istio-conformance", "mesh", *arguments]),
-    )
+    facts = facts_of(access, arguments, time.monotonic() - began)
     _print(document(inspection, facts, code), chosen.output, every=chosen.all)
     return code
 

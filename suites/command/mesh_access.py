@@ -4,21 +4,26 @@ import argparse
 import json
 import math
 import os
+import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import yaml
 
+from fixtures.clients import checkout
 from fixtures.clients.api_server import ApiError
 from fixtures.clients.exec_credentials import NoCredentials, with_credentials
 from fixtures.clients.kube import Kube
 from fixtures.clients.kubectl import Kubectl
 from fixtures.clusters.base import KUBECONFIG
 from fixtures.clusters.kubeconfig import minified
+from fixtures.inspection.document import CheckFacts
 from lab import scratch
 from reports.redaction import redact
 
@@ -103,6 +108,20 @@ def opened(chosen: argparse.Namespace) -> Iterator[Access]:
         kubernetes = _version(kube)
         context = chosen.context or str(yaml.safe_load(text)["current-context"])
         yield Access(kube=kube, kubectl=kubectl, kubernetes=kubernetes, context=context)
+
+
+def facts_of(access: Access, arguments: Sequence[str], seconds: float) -> CheckFacts:
+    """Return what a result says of the command that made it: its cluster, its time, how to repeat it."""
+    return CheckFacts(
+        date=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        version=version("istio-conformance"),
+        commit=checkout.commit(),
+        context=access.context,
+        server=access.kube.address,
+        kubernetes=access.kubernetes,
+        seconds=seconds,
+        reproduce=shlex.join(["istio-conformance", "mesh", *arguments]),
+    )
 
 
 def explained(error: ApiError, context: str, timeout: float) -> Exception:

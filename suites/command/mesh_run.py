@@ -3,16 +3,11 @@
 import argparse
 import json
 import math
-import shlex
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 
-from fixtures.clients import checkout
 from fixtures.exit_codes import ExitCode, exit_code
-from fixtures.inspection.document import CheckFacts
 from fixtures.inspection.finding import NotReadable
 from fixtures.inspection.mesh import Mesh, namespace_of, shown
 from fixtures.inspection.objects import read_kinds
@@ -30,7 +25,7 @@ from fixtures.settings import Timeouts
 from reports import mesh_run as reports
 from reports.durations import in_words
 from reports.redaction import redact, redact_tree
-from suites.command.mesh_access import Access, Environment, Refused, opened
+from suites.command.mesh_access import Access, Environment, Refused, facts_of, opened
 from suites.command.mesh_run_options import request_of
 
 _SHOWN = {PASSED: "pass", FAILED: "FAIL", ENVIRONMENT: "ENV ", SKIPPED: "skip", NOT_REACHED: " -- "}
@@ -53,16 +48,7 @@ def run_stages(chosen: argparse.Namespace, arguments: Sequence[str]) -> int:
         except NotOurs as error:
             raise Refused(str(error)) from error
     code = _code(ran, require_complete=chosen.require_complete)
-    of = CheckFacts(
-        date=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        version=version("istio-conformance"),
-        commit=checkout.commit(),
-        context=access.context,
-        server=access.kube.address,
-        kubernetes=access.kubernetes,
-        seconds=time.monotonic() - began,
-        reproduce=shlex.join(["istio-conformance", "mesh", *arguments]),
-    )
+    of = facts_of(access, arguments, time.monotonic() - began)
     say.result(document(ran, planned, RunFacts(of=of, user=user, kept=chosen.keep), code))
     return code
 
@@ -91,7 +77,7 @@ def _planned(access: Access, chosen: argparse.Namespace, request: Request) -> Pl
     try:
         mesh = Mesh(objects, namespace_of(objects, chosen.istio_namespace))
         plane, _ = chosen_plane(mesh, request.revision)
-        if lacked := rights.missing(access.kube, [*rights.REQUIRED, *rights.of_options(request)]):
+        if lacked := _lacked(access, request):
             raise Environment(
                 f"nothing was created: the user lacks {len(lacked)} rights: {', '.join(lacked)}. "
                 "docs/rbac/run.yaml and run-options.yaml grant them"
@@ -101,17 +87,17 @@ def _planned(access: Access, chosen: argparse.Namespace, request: Request) -> Pl
         shared = shared_gateway(access.kube, ingress, request.reach) if ingress else None
         return plan(mesh, request, settings, shared, _skipped(access))
     except NotReadable as error:
-        missing = _all_missing(access, request, error.right)
-        raise Environment(f"nothing was created: {error}; missing rights: {missing or 'none'}") from error
+        missing = dict.fromkeys(filter(None, [error.right, *_lacked(access, request)]))
+        names = ", ".join(missing) or "none"
+        raise Environment(f"nothing was created: {error}; missing rights: {names}") from error
     except (NoSuchRevision, NoSuchIngress) as error:
         raise Refused(f"nothing was created: {error}") from error
     except (NotTestable, NotSelected) as error:
         raise Environment(f"nothing was created: {error}") from error
 
 
-def _all_missing(access: Access, request: Request, right: str) -> str:
-    lacked = rights.missing(access.kube, [*rights.REQUIRED, *rights.of_options(request)])
-    return ", ".join(dict.fromkeys(filter(None, [right, *lacked])))
+def _lacked(access: Access, request: Request) -> list[str]:
+    return rights.missing(access.kube, [*rights.REQUIRED, *rights.of_options(request)])
 
 
 def _skipped(access: Access) -> dict[str, str]:
