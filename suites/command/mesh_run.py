@@ -40,7 +40,7 @@ def run_stages(chosen: argparse.Namespace, arguments: Sequence[str]) -> int:
         user = rights.user(access.kube)
         say.lines(*_announcement(access, planned, user))
         if not chosen.yes and not _agreed():
-            raise Refused("nothing was created: not agreed to (--yes where nobody can answer)")
+            raise Refused("nothing was created: no consent was given; without a terminal, use --yes")
         stages = MeshStages(Bench(access.kube, access.kubectl, planned, timeouts=timeouts))
         began = time.monotonic()
         try:
@@ -125,7 +125,7 @@ def _announcement(access: Access, planned: Plan, user: str) -> list[str]:
 
 
 def _agreed() -> bool:
-    """Ask on the terminal; without one nobody agrees."""
+    """Ask for consent on the terminal; without one there is none."""
     if not sys.stdin.isatty():
         return False
     sys.stderr.write("create them? [y/N] ")

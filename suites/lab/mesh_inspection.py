@@ -39,8 +39,8 @@ def without_error(check: Check) -> set[str]:
 
     def no_error() -> set[str]:
         inspection = check()
-        assert not inspection.failed, told(inspection.findings)
-        return set(told(inspection.findings))
+        assert not inspection.failed, listed(inspection.findings)
+        return set(listed(inspection.findings))
 
     return eventually(no_error, "the clean mesh has no error", SHOWN, interval=1)
 
@@ -58,17 +58,17 @@ def check_found_and_gone(
 
         def is_found() -> None:
             findings = check().findings
-            assert fault.is_found(findings), told(findings)
+            assert fault.is_found(findings), listed(findings)
 
         eventually(is_found, f"{fault.finds} names {fault.object}", SHOWN, interval=0.5)
 
     def is_gone() -> None:
-        left = set(told(check().findings)) - clean
+        left = set(listed(check().findings)) - clean
         assert not left, left
 
     eventually(is_gone, "nothing is left of the fault", SHOWN, interval=0.5)
 
 
-def told(findings: Sequence[Finding]) -> list[str]:
+def listed(findings: Sequence[Finding]) -> list[str]:
     """Return each finding as a line."""
     return [f"{each.severity} {each.check.id}: {each.subject}: {each.text}" for each in findings]

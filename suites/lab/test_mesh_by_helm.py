@@ -23,7 +23,7 @@ from suites.lab.mesh_inspection import (
     Check,
     check_found_and_gone,
     inspector,
-    told,
+    listed,
     without_error,
 )
 from suites.lab.mesh_users import digest, kubeconfig_of
@@ -71,7 +71,7 @@ def clean(check: Check) -> set[str]:
 def test_two_revisions_by_helm_have_no_error_and_no_warning(clean: set[str], check: Check) -> None:
     """Two versions, their tags and gateways, and STRICT for the whole mesh are checked, with notes alone."""
     inspection = check()
-    assert {each.severity for each in inspection.findings} <= {Severity.NOTE}, told(inspection.findings)
+    assert {each.severity for each in inspection.findings} <= {Severity.NOTE}, listed(inspection.findings)
     assert inspection.not_checked == ()
     assert [each.revision for each in inspection.mesh.control_planes] == [*REVISIONS]
     assert inspection.mesh.tags == {tag: [revision] for revision, tag in REVISIONS.items()}

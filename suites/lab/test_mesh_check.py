@@ -26,7 +26,7 @@ from suites.lab.mesh_inspection import (
     Check,
     check_found_and_gone,
     inspector,
-    told,
+    listed,
     without_error,
 )
 from suites.lab.mesh_users import digest, kubeconfig_of
@@ -96,7 +96,7 @@ def test_valid_setting_is_no_error_and_no_warning(
 
         def is_quiet() -> None:
             loud = [each for each in check().findings if each.severity is not Severity.NOTE]
-            assert not loud, told(loud)
+            assert not loud, listed(loud)
 
         eventually(is_quiet, f"{setting.name} is no error", SHOWN, successes=2, interval=1)
 
@@ -124,7 +124,7 @@ def test_two_revisions_and_a_tag_have_no_error(canary: Istioctl, check: Check) -
     def is_quiet() -> None:
         inspection = check()
         loud = [each for each in inspection.findings if each.severity is not Severity.NOTE]
-        assert not loud, told(loud)
+        assert not loud, listed(loud)
         assert [each.revision for each in inspection.mesh.control_planes] == ["canary", "default"]
         assert len(inspection.mesh.proxies) == 3, "the tagged pod has no proxy yet"
         assert not inspection.not_checked

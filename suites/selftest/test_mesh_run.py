@@ -95,7 +95,7 @@ def test_namespace_that_stays_is_reported_beside_the_verdict() -> None:
     """If the API server goes away, the stages' verdict stays, and the message says how to clean up."""
     cluster: Any = Cluster()
     cluster.delete = fails(AWAY)
-    ran = run(cluster, stages(fails(AssertionError("404"))), lambda _: None, keep=False, answers_again=0)
+    ran = run(cluster, stages(fails(AssertionError("404"))), lambda _: None, keep=False, retry_seconds=0)
     assert (ran.verdict, ran.failed, ran.environment) == ("failed", True, True)
     assert "mesh cleanup" in ran.left_behind
 
@@ -105,11 +105,11 @@ def test_interrupted_run_says_what_stays() -> None:
     cluster: Any = Cluster()
     cluster.delete = fails(AWAY)
     with pytest.raises(LeftBehind, match="mesh cleanup"):
-        run(cluster, stages(fails(KeyboardInterrupt())), lambda _: None, keep=False, answers_again=0)
+        run(cluster, stages(fails(KeyboardInterrupt())), lambda _: None, keep=False, retry_seconds=0)
 
 
 def test_removal_waits_for_an_api_server_that_comes_back() -> None:
-    """An API server that answers again in time is asked again, and nothing stays."""
+    """The deletion is retried until the API server answers, and nothing stays."""
     cluster: Any = Cluster()
     delete, errors = cluster.delete, [AWAY, AWAY]
 
@@ -119,12 +119,12 @@ def test_removal_waits_for_an_api_server_that_comes_back() -> None:
         delete(kind, name)
 
     cluster.delete = delete_later
-    ran = run(cluster, stages(lambda: "seen"), lambda _: None, keep=False, answers_again=30)
+    ran = run(cluster, stages(lambda: "seen"), lambda _: None, keep=False, retry_seconds=30)
     assert (ran.left_behind, cluster.namespaces) == ("", {})
 
 
 def test_skipped_stage_makes_the_result_partial() -> None:
-    """A stage that cannot be had does not end the run, and its reason is kept."""
+    """A skipped stage does not end the run, and its reason is kept."""
     ran = run(Cluster(), stages(fails(Skipped("no rights")), lambda: "seen"), lambda _: None, keep=False)  # type: ignore[arg-type]
     assert [each.result for each in ran.results] == ["skipped", "passed"]
     assert (ran.verdict, ran.results[0].text) == ("partial", "no rights")
@@ -189,7 +189,7 @@ def test_nothing_is_created_without_consent(
     printed = capsys.readouterr()
     assert "user:     someone" in printed.out
     assert f"  Deployment {NAMESPACE}/gateway" in printed.out
-    assert "--yes where nobody can answer" in printed.err
+    assert "without a terminal, use --yes" in printed.err
     assert created(server) == set()
 
 

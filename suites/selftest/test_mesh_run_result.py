@@ -78,7 +78,7 @@ def command(
         fake.kinds["authentication.k8s.io/v1"] = ["SelfSubjectReview"]
         fake.on(USER_REVIEW, {"status": {"userInfo": {"username": "someone"}}})
         fake.on(f"POST {NAMESPACES}", {})
-        monkeypatch.setattr(running, "ANSWERS_AGAIN", 0.0)
+        monkeypatch.setattr(running, "RETRY_SECONDS", 0.0)
         yield Run(fake, kubectl_for(fake, tmp_path), capsys, monkeypatch)
 
 
