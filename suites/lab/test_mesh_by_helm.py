@@ -1,7 +1,5 @@
 """`mesh check` and `mesh run` on a mesh of two revisions that Helm installed, with the documented rights."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +9,7 @@ from fixtures.clusters.base import Cluster
 from fixtures.distributions.base import Distribution
 from fixtures.inspection.finding import Severity
 from fixtures.manifests import Manifests
-from fixtures.mesh_run.marks import KIND, NAMESPACE
 from fixtures.settings import Timeouts
-from lab.paths import PROJECT
 from suites.command import mesh
 from suites.lab.helm_mesh import APPS, GATEWAYS, REVISIONS, helm_mesh
 from suites.lab.mesh_faults import MeshFault, faults
@@ -26,15 +22,12 @@ from suites.lab.mesh_inspection import (
     listed,
     without_error,
 )
+from suites.lab.mesh_runner import Runner, is_there, runner_of
 from suites.lab.mesh_users import digest, kubeconfig_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.full]
 
 FAULTS = faults(file=Path(__file__).with_name("revision_faults.yaml"))
-RUN_RIGHTS, RUN_USER = PROJECT / "docs" / "rbac" / "run.yaml", "istio-conformance-run"
-IMAGE = "registry.lab/nginx:1.22.1"
-#: Seconds within which a run ends.
-ENDS = 240
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +44,9 @@ def checker(by_helm: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runner(by_helm: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A kubeconfig of a user with exactly the rights of docs/rbac/run.yaml."""
-    return kubeconfig_of(by_helm, RUN_RIGHTS, RUN_USER, tmp_path_factory.mktemp("runner"))
+def runner(by_helm: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    """`mesh run` as a user with exactly the rights of docs/rbac/run.yaml."""
+    return runner_of(by_helm, tmp_path_factory.mktemp("runner"))
 
 
 @pytest.fixture(scope="module")
@@ -98,15 +91,11 @@ def test_fault_of_two_revisions_is_found_and_gone_after_the_repair(
 
 @pytest.mark.parametrize("revision", [*REVISIONS, "prod"])
 def test_run_passes_under_strict_for_each_revision(
-    revision: str, runner: Path, clean: set[str], by_helm: Cluster
+    revision: str, runner: Runner, clean: set[str], by_helm: Cluster
 ) -> None:
     """By revision or tag every stage passes, the namespace is gone, and every other object is as it was."""
     before = digest(by_helm.kubectl)
-    words = [f"--kubeconfig={runner}", f"--kubectl={by_helm.distribution.kubectl}", f"--image={IMAGE}"]
-    command = [sys.executable, "-m", "suites.command", "mesh", "run", "--yes", f"--revision={revision}"]
-    ran = subprocess.run(
-        [*command, *words], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=ENDS
-    )
+    ran = runner.run(f"--revision={revision}")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert NAMESPACE not in [each["metadata"]["name"] for each in by_helm.kube().get_all(KIND)]
+    assert not is_there(by_helm.kube())
     assert digest(by_helm.kubectl) == before

@@ -40,10 +40,6 @@ def failed(at: float, outcome: str = "reset", stream: str = "east-west get kept"
     return Point(BEGUN + at, 0.001, ok=False, stream=stream, outcome=outcome)
 
 
-def heights(svg: str) -> list[float]:
-    return [each.box[1] for each in drawing(svg).words]
-
-
 @pytest.mark.parametrize("seconds", [(60,) * 9, (300, *([5] * 7), 565), (5,) * 9, (1, 3000, 1)], ids=str)
 def test_texts_never_overlap_for_short_phases(seconds: Sequence[float]) -> None:
     held = [
