@@ -189,7 +189,7 @@ def test_load_balancer_address_is_waited_for(
     assert f"reached at {node}:8080" in stdout
 
 
-def test_load_balancer_that_stays_pending_is_told(runner: Runner, options: None, kube: Kube) -> None:
+def test_load_balancer_that_stays_pending_is_reported(runner: Runner, options: None, kube: Kube) -> None:
     """Without an address in time the run ends with 12, says what is pending, and leaves nothing."""
     ran = runner.run("--reach=load-balancer", "--address-timeout=3")
     assert ran.returncode == 12, ran.stdout + ran.stderr
@@ -209,7 +209,7 @@ def test_refused_ephemeral_container_is_a_skip(
     assert "capture" in stages_of(result, "passed")
 
 
-def test_pod_security_that_refuses_the_sidecar_is_told(runner: Runner, kube: Kube) -> None:
+def test_pod_security_that_refuses_the_sidecar_is_reported(runner: Runner, kube: Kube) -> None:
     """Pod security's own message is in the result, with what to do, and nothing is left."""
     result = runner.result("--namespace-label=pod-security.kubernetes.io/enforce=baseline")
     (text,) = stages_of(result, "environment").values()
@@ -218,7 +218,7 @@ def test_pod_security_that_refuses_the_sidecar_is_told(runner: Runner, kube: Kub
     assert (result["exitCode"], is_there(kube)) == (12, False)
 
 
-def test_quota_reached_halfway_is_told(runner: Runner, kube: Kube) -> None:
+def test_quota_reached_halfway_is_reported(runner: Runner, kube: Kube) -> None:
     """A quota that the second pod exceeds ends the run with its message, and nothing is left."""
     with runner.started() as running:
         wait_for_line(running, "and deletes the namespace")
@@ -229,7 +229,7 @@ def test_quota_reached_halfway_is_told(runner: Runner, kube: Kube) -> None:
     assert not is_there(kube)
 
 
-def test_admission_policy_that_refuses_pods_is_told(runner: Runner, no_pods: None, kube: Kube) -> None:
+def test_admission_policy_that_refuses_pods_is_reported(runner: Runner, no_pods: None, kube: Kube) -> None:
     """A policy's own message is in the result, before the time-out, and nothing is left."""
     result = runner.result()
     (text,) = stages_of(result, "environment").values()

@@ -88,7 +88,7 @@ def test_absent_kind_is_no_missing_right(command: Command) -> None:
     assert "policy-matches-nothing" not in {each["check"] for each in command.result()["notChecked"]}
 
 
-def test_failed_port_forward_is_told(command: Command) -> None:
+def test_failed_port_forward_is_reported(command: Command) -> None:
     """An istiod that cannot be asked is named, and its proxies are not called unconnected."""
     cluster = healthy()
     serve(command.server, cluster)

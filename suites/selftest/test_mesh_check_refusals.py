@@ -162,7 +162,7 @@ def _endless(asked: threading.Event) -> Iterator[Any]:
         yield {"version": "x" * 20}
 
 
-def test_two_meshes_must_be_told_apart(command: Command) -> None:
+def test_two_meshes_need_a_named_namespace(command: Command) -> None:
     """Of two meshes one has to be named, and a name without a mesh is refused."""
     cluster = healthy()
     other = deployment("default")

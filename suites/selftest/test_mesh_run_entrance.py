@@ -85,7 +85,7 @@ def test_load_balancer_has_an_address_or_a_name(
     assert asked == [f"http://{expected}:15021/healthz/ready"]
 
 
-def test_pending_load_balancer_is_told() -> None:
+def test_pending_load_balancer_is_reported() -> None:
     """A Service without an address in time says that the load balancer is pending, and what else to use."""
     kube = FakeKube()
     kube.objects["gw"] = {"spec": {"ports": [{"port": 8080}]}, "status": {"loadBalancer": {}}}

@@ -44,7 +44,7 @@ EVERYTHING = Request(
 
 
 def test_plan_asks_for_the_named_revision() -> None:
-    """A tag is asked for by its own name, and its revision is the one that must inject."""
+    """The namespace gets the tag's own name, and the tag's revision must inject."""
     cluster = healthy()
     objects(cluster, "Deployment").append(deployment("canary"))
     objects(cluster, "MutatingWebhookConfiguration").append(injector("canary", **{"istio.io/tag": "prod"}))
@@ -66,7 +66,7 @@ def test_everything_of_the_plan_is_in_its_namespace() -> None:
     assert [*planned.changes()] == []
 
 
-def test_no_node_is_named_unless_asked_for() -> None:
+def test_no_node_is_named_without_an_option() -> None:
     """Without options, no node is chosen and no taint is tolerated."""
     text = yaml.safe_dump(plan(healthy(), PLAIN).objects())
     assert not [each for each in ("nodeSelector", "tolerations", "imagePullSecrets") if each in text]
@@ -84,7 +84,7 @@ def test_pods_go_where_the_options_say() -> None:
 
 @pytest.mark.parametrize("reach", [Reach.LOAD_BALANCER, Reach.NODE_PORT])
 def test_address_needs_a_service_of_the_gateway(reach: Reach) -> None:
-    """The run's own gateway has a Service only where an address is asked for."""
+    """The run's own gateway has a Service only if an option needs an address."""
     planned = plan(healthy(), Request(image="image:1", reach=reach))
     (service,) = (each for each in planned.gateway if each["kind"] == "Service")
     assert service["spec"]["type"].lower() == reach.replace("-", "")
@@ -102,8 +102,8 @@ def test_shared_gateway_is_announced_and_selected() -> None:
     assert "istio-system/istio-ingressgateway serves the host a.example" in next(planned.changes())
 
 
-def test_traces_are_asked_for_only_with_jaeger() -> None:
-    """Every request is traced only if Jaeger is asked, by the named provider."""
+def test_traces_are_requested_only_with_jaeger() -> None:
+    """Every request is traced only with --jaeger, by the named provider."""
     for request, expected in (
         (PLAIN, None),
         (EVERYTHING, [{"randomSamplingPercentage": 100}]),

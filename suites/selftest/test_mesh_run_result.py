@@ -119,7 +119,7 @@ def test_junit_tells_failures_from_errors(command: Run) -> None:
     assert cases == {"stage-a": "skipped", "stage-b": "failure", "stage-c": "skipped"}
 
 
-def test_namespace_that_stays_is_told_beside_the_verdict(command: Run) -> None:
+def test_namespace_that_stays_is_reported_beside_the_verdict(command: Run) -> None:
     """A failed stage stays failed when the namespace cannot be deleted, and both are in the result."""
     command.server.answers[f"GET {path_of('Namespace')}"].clear()
     command.server.on(f"GET {path_of('Namespace')}", refusal(503, "Unavailable", "going away"))
@@ -130,7 +130,7 @@ def test_namespace_that_stays_is_told_beside_the_verdict(command: Run) -> None:
     assert f"LEFT BEHIND: the namespace {NAMESPACE} could not be removed" in command.stdout
 
 
-def test_kept_namespace_is_told(command: Run) -> None:
+def test_kept_namespace_is_reported(command: Run) -> None:
     """With --keep the result says so, and how to remove the namespace."""
     assert command("--yes", "--keep") == 0
     assert f"kept: Namespace {NAMESPACE}; `istio-conformance mesh cleanup` removes it" in command.stdout
@@ -194,7 +194,7 @@ def test_two_meshes_need_a_name(command: Run) -> None:
     assert command("--yes", "--istio-namespace=other") == 0
 
 
-def test_expired_credentials_are_told(command: Run) -> None:
+def test_expired_credentials_are_reported(command: Run) -> None:
     """An API server that refuses the credentials is the environment's failure, with what to do."""
     command.server.answers.pop("GET /version")
     command.server.on("GET /version", refusal(401, "Unauthorized", "expired"))
