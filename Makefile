@@ -15,7 +15,7 @@ CODE := conftest.py fixtures lab reports suites
 # `make test` writes each finished phase here, so that .ci/run can name the missing ones.
 PHASES := reports/phases
 
-.PHONY: help check selftests-mru selftests-others lint run test test-full test-installers bench clean pins
+.PHONY: help check selftests-mrstu selftests-others lint run test test-full test-installers bench clean pins
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -25,14 +25,14 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 check: $(READY) ## check format, lint, types, layers, YAML, workflows and selftests; no cluster, under a minute
-	@$(MAKE) -j3 --output-sync=target selftests-mru selftests-others lint
+	@$(MAKE) -j3 --output-sync=target selftests-mrstu selftests-others lint
 
 # Two halves that take about the same time, so that two cores run them side by side.
-selftests-mru: $(READY)
-	@$(PYTEST) suites/selftest/test_[mru]*.py --distribution lab -m 'not lab and not slow' --quiet
+selftests-mrstu: $(READY)
+	@$(PYTEST) suites/selftest/test_[mrstu]*.py --distribution lab -m 'not lab and not slow' --quiet
 
 selftests-others: $(READY)
-	@$(PYTEST) suites/selftest --ignore-glob='*/test_[mru]*.py' --distribution lab -m 'not lab and not slow' --quiet
+	@$(PYTEST) suites/selftest --ignore-glob='*/test_[mrstu]*.py' --distribution lab -m 'not lab and not slow' --quiet
 
 lint: $(READY)
 	@$(PYTHON) -m ruff format --check --quiet $(CODE)

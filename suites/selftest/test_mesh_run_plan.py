@@ -210,6 +210,10 @@ def test_values_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
         place("--ingress", "a", 80)
     with pytest.raises(InvalidOption, match="--toleration"):
         tolerations("--toleration", ["a:Never"])
+    with pytest.raises(InvalidOption, match="a value needs a key"):
+        tolerations("--toleration", ["=x"])
+    with pytest.raises(InvalidOption, match="a port from 1 to 65535, not 65536"):
+        place("--ingress", "edge/gateway:65536", 80)
     with pytest.raises(InvalidOption, match="tests injection"):
         namespace_labels("--namespace-label", ["istio-injection=enabled"])
 
