@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.clients.kube import Resource
+from fixtures.clusters.base import Cluster
 from lab import daemon, engine, network
 from lab.paths import LABEL, PROJECT
+from suites.lab.mesh_runner import Runner, runner_of
 
 #: Programs of this machine that go into the test image, with the libraries they load.
 PROGRAMS = ("/bin/bash", "/bin/cat", "/bin/sleep", "/usr/bin/perl")
@@ -99,3 +102,13 @@ def _archive() -> bytes:
         for name in sorted({*PROGRAMS, *libraries, *modules}):
             tar.add(name)
     return packed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def runner(
+    cluster: Cluster, injected_app: Resource, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runner]:
+    """`mesh run` with exactly the documented rights, on a mesh with another workload in it."""
+    runner = runner_of(cluster, tmp_path_factory.mktemp("runner"))
+    yield runner
+    runner.cleanup()

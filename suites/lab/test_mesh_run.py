@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from fixtures.clients.kube import Kube, Resource
+from fixtures.clients.kube import Kube
 from fixtures.clusters.base import Cluster
 from fixtures.mesh_run.marks import NAMESPACE
 from suites.lab.mesh_faults import MeshFault, faults, planted
-from suites.lab.mesh_runner import Runner, is_there, runner_of, stages_of
+from suites.lab.mesh_runner import Runner, is_there, stages_of
 from suites.lab.mesh_users import digest
 
 _NAME = "kubernetes.io/metadata.name"
@@ -23,16 +23,6 @@ _NAME = "kubernetes.io/metadata.name"
 OTHERS = {"matchExpressions": [{"key": _NAME, "operator": "NotIn", "values": [NAMESPACE]}]}
 
 pytestmark = [pytest.mark.lab, pytest.mark.full, pytest.mark.stage("injection")]
-
-
-@pytest.fixture(scope="module")
-def runner(
-    cluster: Cluster, injected_app: Resource, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Runner]:
-    """The command on a mesh that is not the run's, with another workload in it."""
-    runner = runner_of(cluster, tmp_path_factory.mktemp("runner"))
-    yield runner
-    runner.cleanup()
 
 
 def test_run_passes_and_changes_nothing_else(

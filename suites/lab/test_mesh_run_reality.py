@@ -10,7 +10,7 @@ import pytest
 from fixtures.clients.api_server import ApiError, NotFound
 from fixtures.clients.jaeger import Jaeger
 from fixtures.clients.kiali import Kiali
-from fixtures.clients.kube import Kube, Resource
+from fixtures.clients.kube import Kube
 from fixtures.clients.prometheus import Prometheus
 from fixtures.clusters.base import Cluster
 from fixtures.mesh_run.marks import NAMESPACE
@@ -24,7 +24,6 @@ from suites.lab.mesh_runner import (
     applied,
     is_there,
     more_rights,
-    runner_of,
     stages_of,
     wait_for_line,
 )
@@ -73,16 +72,6 @@ def policy(name: str, operation: str, resource: str, message: str) -> list[Any]:
         {"apiVersion": api, "kind": kind, "metadata": {"name": name}, "spec": spec},
         {"apiVersion": api, "kind": f"{kind}Binding", "metadata": {"name": name}, "spec": binding},
     ]
-
-
-@pytest.fixture(scope="module")
-def runner(
-    cluster: Cluster, injected_app: Resource, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Runner]:
-    """The command on a mesh that is not the run's, with exactly the documented rights."""
-    runner = runner_of(cluster, tmp_path_factory.mktemp("runner"))
-    yield runner
-    runner.cleanup()
 
 
 @pytest.fixture

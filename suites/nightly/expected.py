@@ -30,6 +30,6 @@ def expected_tests(kind: str, strategy: str) -> int:
     ran = subprocess.run([*command, *options], cwd=_PROJECT, capture_output=True, text=True, check=False)
     found = _COLLECTED.search(ran.stdout)
     if ran.returncode or not found:
-        told = redact(ran.stdout)[-1000:] + redact(ran.stderr)[-1000:]
-        raise ValueError(f"pytest can't collect the tests of {kind}: {told}")
+        printed = redact(ran.stdout)[-1000:] + redact(ran.stderr)[-1000:]
+        raise ValueError(f"pytest can't collect the tests of {kind}: {printed}")
     return int(found[1])

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from fixtures.checks.pods import (
-    VALIDATION,
     check_all_ready,
     check_captured_user,
     check_containers,
@@ -16,6 +15,7 @@ from fixtures.checks.pods import (
     check_unchanged,
     digests,
 )
+from fixtures.settings import VALIDATION
 from suites.selftest.recordings import recorded
 
 PODS = recorded("pods.json")

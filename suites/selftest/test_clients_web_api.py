@@ -25,8 +25,8 @@ def url_of(server: FakeApiServer) -> str:
 
 def test_text_at_a_path_below_the_url_is_returned(server: FakeApiServer) -> None:
     """Path and query follow the URL's own path."""
-    server.on("GET /root/api/v1/query", "[]")
-    assert reader_at(f"{url_of(server)}/root", 5)("/api/v1/query", {"query": "up{a=1}"}) == "[]"
+    server.on("GET /below/api/v1/query", "[]")
+    assert reader_at(f"{url_of(server)}/below", 5)("/api/v1/query", {"query": "up{a=1}"}) == "[]"
     assert server.asked[0][2] == {"query": "up{a=1}"}
 
 
